@@ -1,0 +1,1 @@
+"""Findings about a message, and the verdict. No I/O, no clock."""

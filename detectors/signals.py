@@ -1,0 +1,62 @@
+"""What a detector says: a named finding with its strength, its reason and what it read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import msgspec
+
+from features.context import Context
+from features.evidence import Evidence
+
+__all__ = ["AbuseClass", "Detector", "Finding", "Signal", "Spec"]
+
+AbuseClass = Literal["spam", "phish", "malware", "bulk", "ham"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A signal's entry in the catalogue: what it looks for, not what it weighs (that is data).
+
+    `name` is unique, lower_snake_case and starts with a letter; `what` is one sentence in plain
+    words; `speaks_for` is the class that it is evidence for.
+    """
+
+    name: str
+    group: str
+    speaks_for: AbuseClass
+    what: str
+    raw: bool = False  # reads the raw header, not the RFC 2047-decoded one
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A signal that fired: strength in (0, 1], a reason a person understands, what it quotes.
+
+    No reason quotes a local part of an address or a passage of the body.
+    """
+
+    name: str
+    reason: str
+    strength: float = 1.0
+    inputs: dict[str, str | int | float | bool] = field(default_factory=dict)
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """A finding with its weight in the verdict; `contribution` in millionths of a logit."""
+
+    name: str
+    group: str
+    contribution: int
+    reason: str
+    inputs: dict[str, str | int | float | bool]
+
+
+class Detector(Protocol):
+    """One subject's signals. Pure: the same evidence gives the same findings in the same order."""
+
+    specs: tuple[Spec, ...]
+
+    def detect(self, evidence: Evidence, context: Context) -> Iterable[Finding]:
+        """Return what fired, at most once a signal."""
+        ...

@@ -1,0 +1,45 @@
+"""Host names split by the public suffix list (publicsuffix.org), offline, private section too."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from publicsuffixlist import PublicSuffixList
+
+__all__ = ["Domain", "host_suffixes", "split_host"]
+
+_SUFFIXES = PublicSuffixList(accept_unknown=False)
+_MAX_HOST = 253  # RFC 1035, 2.3.4
+
+
+class Domain(NamedTuple):
+    """A host name's parts; all empty where it lies under no public suffix.
+
+    `registrable` is suffix plus one label ("example.co.uk"), `label` that label ("example").
+    """
+
+    registrable: str
+    label: str
+    suffix: str
+    subdomain: str
+
+
+_NONE = Domain("", "", "", "")
+
+
+@lru_cache(maxsize=65_536)
+def split_host(host: str) -> Domain:
+    """Split a host name at its public suffix; an address, a bare suffix or garbage gives empty."""
+    name = host.strip().strip(".").lower()
+    if not name or len(name) > _MAX_HOST or "." not in name:
+        return _NONE
+    registrable = _SUFFIXES.privatesuffix(name)
+    if not registrable:
+        return _NONE
+    label, _, suffix = registrable.partition(".")
+    return Domain(registrable, label, suffix, name[: -len(registrable) - 1])
+
+
+def host_suffixes(host: str) -> list[str]:
+    """Return `a.b.c`, `b.c`, `c` for look-ups in sets of domains, at most the last six labels."""
+    labels = host.strip(".").lower().split(".")[-6:]
+    return [".".join(labels[i:]) for i in range(len(labels))]

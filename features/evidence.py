@@ -1,0 +1,60 @@
+"""All that one pass over a message found: the input of models and detectors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.attachments import Attachments, read_attachments
+from features.authentication import Authentication, read_authentication
+from features.content import Content, read_content
+from features.context import Context
+from features.envelope import Envelope, Incoming
+from features.fingerprint import fingerprint
+from features.headers import Headers, read_headers
+from features.links import Links, read_links
+from features.message import Message, parse
+from features.vector import vectorize
+
+__all__ = ["Evidence", "extract"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A parsed message, what each subject found in it, and the numbers made of that.
+
+    `vector` is float32, one value a feature of `features.vector.SCHEMA`, NaN where missing.
+    """
+
+    envelope: Envelope
+    message: Message
+    headers: Headers
+    authentication: Authentication
+    content: Content
+    links: Links
+    attachments: Attachments
+    fingerprint: str
+    vector: NDArray[np.float32]
+    flags: tuple[str, ...]
+
+
+def extract(incoming: Incoming, context: Context) -> Evidence:
+    """Read a message once; whatever its bytes are, the result is complete and nothing raises."""
+    message = parse(incoming.raw, context.limits)
+    headers = read_headers(message, incoming.envelope, context)
+    authentication = read_authentication(headers, message, incoming.envelope, context)
+    content = read_content(message, headers, context.limits)
+    links = read_links(content, headers, incoming.envelope, context.limits)
+    attachments = read_attachments(message, context.limits)
+    return Evidence(
+        envelope=incoming.envelope,
+        message=message,
+        headers=headers,
+        authentication=authentication,
+        content=content,
+        links=links,
+        attachments=attachments,
+        fingerprint=fingerprint(content, links, attachments),
+        vector=vectorize(message, headers, authentication, content, links, attachments),
+        flags=(*incoming.flags, *message.flags),
+    )

@@ -1,0 +1,1 @@
+"""Vectors to probabilities. No I/O: artifacts are read as bytes."""
