@@ -1,0 +1,128 @@
+"""JSON Schemas (2020-12) of the records, and one AsyncAPI document of the topics, from the types.
+
+`docs/topics/` holds what `documents()` returns, so that a subscriber in any language can validate
+what it reads; a test fails when the two differ.
+"""
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from detectors.verdict import Verdict
+from features.envelope import Envelope
+from streams.topics import TABLE
+
+__all__ = ["documents"]
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_RECORDS: dict[str, type] = {"envelope": Envelope, "verdict": Verdict}
+_FORMATS = {"received_at": "date-time", "at": "date-time"}
+
+_CLOUD_EVENTS = {
+    "ce_specversion": "CloudEvents version, always 1.0",
+    "ce_id": "identity of the event; deduplicate on it, the first wins",
+    "ce_type": "type of the event",
+    "ce_source": "what produced the event",
+    "ce_time": "RFC 3339, UTC, microseconds",
+    "content-type": "media type of the value",
+}
+_HEADERS: dict[str, dict[str, str]] = {
+    "messages": {
+        "weir-envelope": "the SMTP envelope, JSON (envelope.schema.json)",
+        "weir-request-id": "asks for a reply under this key",
+        "weir-reply-partition": "decimal; the partition of mail.replies to reply on",
+        "weir-deadline": "epoch milliseconds after which nobody waits for the reply",
+    },
+    "verdicts": {
+        "weir-judged-at": "RFC 3339; when the verdict was made",
+        "weir-timings": "JSON; milliseconds by stage",
+        "weir-worker": "which worker made it",
+    },
+    "deadletter": {
+        "weir-error": "what failed, one line",
+        "weir-topic": "where the record was read",
+        "weir-partition": "decimal",
+        "weir-offset": "decimal",
+    },
+}
+_HEADERS["replies"] = _HEADERS["verdicts"]
+_PAYLOADS: dict[str, dict[str, Any]] = {
+    "messages": {"contentType": "message/rfc822", "payload": {"type": "string"}},
+    "verdicts": {
+        "contentType": "application/json",
+        "payload": {"$ref": "verdict.schema.json"},
+    },
+    "deadletter": {"contentType": "application/octet-stream", "payload": {"type": "string"}},
+}
+_PAYLOADS["replies"] = _PAYLOADS["verdicts"]
+
+
+def documents() -> dict[str, bytes]:
+    """Return the generated pages by file name: `NAME.schema.json` each, and `asyncapi.json`."""
+    pages = {f"{name}.schema.json": _schema(name, record) for name, record in _RECORDS.items()}
+    pages["asyncapi.json"] = _asyncapi()
+    return {
+        name: orjson.dumps(page, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        for name, page in pages.items()
+    }
+
+
+def _schema(name: str, record: type) -> dict[str, Any]:
+    (_,), definitions = msgspec.json.schema_components((record,), ref_template="#/$defs/{name}")
+    for definition in definitions.values():
+        _tidy(definition)
+    root = definitions.pop(record.__name__)
+    return {"$schema": _DRAFT, "$id": f"weir:{name}:1", **root, "$defs": definitions}
+
+
+def _tidy(definition: dict[str, Any]) -> None:
+    """Fold docstrings into one line; name the formats that JSON has no type for."""
+    if "description" in definition:
+        definition["description"] = " ".join(definition["description"].split())
+    for field, schema in definition.get("properties", {}).items():
+        if field in _FORMATS:
+            for alternative in schema.get("anyOf", [schema]):
+                if alternative.get("type") == "string":
+                    alternative["format"] = _FORMATS[field]
+
+
+def _asyncapi() -> dict[str, Any]:
+    channels = {}
+    operations = {}
+    for topic in TABLE:
+        if topic.name not in _PAYLOADS:
+            continue
+        headers = {**_CLOUD_EVENTS, **_HEADERS[topic.name]}
+        channels[topic.name] = {
+            "address": f"mail.{topic.name}",
+            "description": topic.what,
+            "messages": {
+                topic.name: {
+                    **_PAYLOADS[topic.name],
+                    "headers": {
+                        "type": "object",
+                        "properties": {
+                            header: {"type": "string", "description": what}
+                            for header, what in headers.items()
+                        },
+                    },
+                    "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}}},
+                }
+            },
+        }
+        operations[f"{'receive' if topic.name == 'messages' else 'send'}-{topic.name}"] = {
+            "action": "receive" if topic.name == "messages" else "send",
+            "channel": {"$ref": f"#/channels/{topic.name}"},
+        }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Weir",
+            "version": "1",
+            "description": "Mail in, verdicts out. Names are those of the default topic prefix.",
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": operations,
+    }
