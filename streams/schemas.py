@@ -1,9 +1,11 @@
-"""JSON Schemas (2020-12) of the records, and one AsyncAPI document of the topics, from the types.
+"""JSON Schemas (2020-12) of the records and an AsyncAPI document of the topics, from the types.
 
 `docs/topics/` holds what `documents()` returns, so that a subscriber in any language can validate
-what it reads; a test fails when the two differ.
+what it reads; a test fails when the two differ. `python -m streams.schemas docs/topics` renews.
 """
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,7 +13,8 @@ import orjson
 
 from detectors.verdict import Verdict
 from features.envelope import Envelope
-from streams.topics import TABLE
+from streams.settings import Settings
+from streams.topics import table
 
 __all__ = ["documents"]
 
@@ -47,7 +50,7 @@ _HEADERS: dict[str, dict[str, str]] = {
     },
 }
 _HEADERS["replies"] = _HEADERS["verdicts"]
-_PAYLOADS: dict[str, dict[str, Any]] = {
+_PAYLOADS: dict[str, dict[str, Any]] = {  # labels and models come with the learner
     "messages": {"contentType": "message/rfc822", "payload": {"type": "string"}},
     "verdicts": {
         "contentType": "application/json",
@@ -90,30 +93,29 @@ def _tidy(definition: dict[str, Any]) -> None:
 def _asyncapi() -> dict[str, Any]:
     channels = {}
     operations = {}
-    for topic in TABLE:
-        if topic.name not in _PAYLOADS:
+    for topic in table(Settings()):
+        if topic.role not in _PAYLOADS:
             continue
-        headers = {**_CLOUD_EVENTS, **_HEADERS[topic.name]}
-        channels[topic.name] = {
-            "address": f"mail.{topic.name}",
-            "description": topic.what,
+        action = "receive" if topic.role == "messages" else "send"
+        headers = {
+            name: {"type": "string", "description": what}
+            for name, what in {**_CLOUD_EVENTS, **_HEADERS[topic.role]}.items()
+        }
+        channels[topic.role] = {
+            "address": topic.name,
+            "description": topic.value,
             "messages": {
-                topic.name: {
-                    **_PAYLOADS[topic.name],
-                    "headers": {
-                        "type": "object",
-                        "properties": {
-                            header: {"type": "string", "description": what}
-                            for header, what in headers.items()
-                        },
-                    },
+                topic.role: {
+                    **_PAYLOADS[topic.role],
+                    "headers": {"type": "object", "properties": headers},
                     "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}}},
                 }
             },
+            "bindings": {"kafka": {"partitions": topic.partitions}},
         }
-        operations[f"{'receive' if topic.name == 'messages' else 'send'}-{topic.name}"] = {
-            "action": "receive" if topic.name == "messages" else "send",
-            "channel": {"$ref": f"#/channels/{topic.name}"},
+        operations[f"{action}-{topic.role}"] = {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{topic.role}"},
         }
     return {
         "asyncapi": "3.0.0",
@@ -126,3 +128,8 @@ def _asyncapi() -> dict[str, Any]:
         "channels": channels,
         "operations": operations,
     }
+
+
+if __name__ == "__main__":
+    for page, text in documents().items():
+        Path(sys.argv[1], page).write_bytes(text)
