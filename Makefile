@@ -54,6 +54,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/.python
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@docker/local/install-openmp
 	@echo "Installing what requirements-dev.lock pins into $(VENV) (about 400 MB more)"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
