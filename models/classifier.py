@@ -1,15 +1,20 @@
 """The offline classifier: an ONNX session that gives the raw margin, one thread, bit for bit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
+from typing import Self
 
 import numpy as np
+import onnxruntime as ort  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
+
+from features.vector import SCHEMA
+from models.manifest import ArtifactError, Manifest, digest, read_manifest
 
 __all__ = ["ArtifactError", "Classifier", "Prediction"]
 
-
-class ArtifactError(ValueError):
-    """An artifact doesn't fit: the message says which digest or schema, given and wanted."""
+_RETRAIN = "train again with `weir train`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +27,117 @@ class Prediction:
 
 
 class Classifier:
-    """A loaded artifact. `name` and `version` identify it in verdicts."""
+    """A loaded artifact. `name` and `version` identify it in verdicts.
+
+    `version` is the first 12 hexadecimal digits of the manifest's SHA-256: the manifest holds
+    the artifact's digest, so it stands for inputs, trees and calibration alike.
+    """
 
     name: str
     version: str
+    manifest: Manifest
+
+    def __init__(
+        self, manifest: Manifest, version: str, session: ort.InferenceSession, columns: list[int]
+    ) -> None:
+        self.manifest = manifest
+        self.name = manifest.name
+        self.version = version
+        self._session = session
+        self._input = session.get_inputs()[0].name
+        self._columns = np.array(columns, dtype=np.intp)
+        self._width = 1 + max(columns)
 
     @classmethod
-    def load(cls, manifest: bytes, artifact: bytes, schema_digest: str) -> "Classifier":
-        """Check digest and schema of an artifact and open it; raises ArtifactError in one line."""
-        raise NotImplementedError
+    def load(
+        cls,
+        manifest: bytes,
+        artifact: bytes,
+        schema_digest: str = SCHEMA.digest,
+        names: Sequence[str] = SCHEMA.names,
+    ) -> Self:
+        """Check digest, schema and inputs of an artifact and open it.
+
+        `names` are the schema's features in the vector's order. Raises ArtifactError, in one
+        line that says what was given, what is wanted and what to do.
+        """
+        known = read_manifest(manifest)
+        given = digest(artifact)
+        if given != known.sha256:
+            raise ArtifactError(
+                f"artifact {known.name}: SHA-256 {given[:12]} given, {known.sha256[:12]} wanted "
+                "by its manifest; restore the file or " + _RETRAIN
+            )
+        if known.schema != schema_digest:
+            raise ArtifactError(
+                f"artifact {known.name}: trained on feature schema {known.schema}, "
+                f"{schema_digest} is in force; " + _RETRAIN
+            )
+        columns = _columns(known, names)
+        return cls(known, digest(manifest)[:12], _session(known, artifact), columns)
+
+    @classmethod
+    def shipped(cls) -> Self:
+        """Load the artifact that comes with Weir; raises ArtifactError where it doesn't fit."""
+        folder = resources.files("models") / "artifacts"
+        try:
+            manifest = (folder / "manifest.json").read_bytes()
+            artifact = (folder / "classifier.onnx").read_bytes()
+        except FileNotFoundError as error:
+            raise ArtifactError(
+                f"artifact classifier: {error.filename} is missing; reinstall Weir or " + _RETRAIN
+            ) from error
+        return cls.load(manifest, artifact)
+
+    def margins(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the trees' raw margins, shape (n,), for vectors of shape (n, features)."""
+        if vectors.ndim != 2 or vectors.shape[1] < self._width:
+            raise ValueError(f"vectors of shape {vectors.shape} given, (n, features) wanted")
+        if not len(vectors):
+            return np.empty(0, dtype=np.float64)
+        rows = np.ascontiguousarray(vectors[:, self._columns], dtype=np.float32)
+        margins = self._session.run(None, {self._input: rows})[0]
+        return np.asarray(margins, dtype=np.float64).reshape(-1)
 
     def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return margins in logits, shape (n,), for vectors of shape (n, features)."""
-        raise NotImplementedError
+        """Return calibrated log-odds of abuse, shape (n,), for vectors of shape (n, features).
+
+        Each row's value depends on that row alone, to the bit. NaN in a vector means missing.
+        Raises ValueError where the shape is another.
+        """
+        calibration = self.manifest.calibration
+        return calibration.slope * self.margins(vectors) + calibration.intercept
+
+
+def _columns(manifest: Manifest, names: Sequence[str]) -> list[int]:
+    places = {name: index for index, name in enumerate(names)}
+    missing = [name for name in manifest.inputs if name not in places]
+    if missing or not manifest.inputs:
+        raise ArtifactError(
+            f"artifact {manifest.name}: reads feature {missing[0]!r}, which the schema doesn't "
+            "have; " + _RETRAIN
+            if missing
+            else f"artifact {manifest.name}: its manifest names no inputs; " + _RETRAIN
+        )
+    return [places[name] for name in manifest.inputs]
+
+
+def _session(manifest: Manifest, artifact: bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    # One thread, else the order of float additions, and so the last bits, depend on the batch.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        session = ort.InferenceSession(artifact, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+        line = str(error).partition("\n")[0]
+        raise ArtifactError(f"artifact {manifest.name}: no ONNX model ({line})") from error
+    width = session.get_inputs()[0].shape[-1]
+    if width != len(manifest.inputs):
+        raise ArtifactError(
+            f"artifact {manifest.name}: the graph reads {width} numbers, its manifest names "
+            f"{len(manifest.inputs)}; " + _RETRAIN
+        )
+    return session

@@ -1,0 +1,75 @@
+"""What comes with an artifact: its digest, the features it reads, its data and metrics."""
+
+import hashlib
+
+import msgspec
+
+__all__ = ["ArtifactError", "Calibration", "DataSource", "Manifest", "digest", "read_manifest"]
+
+
+class ArtifactError(ValueError):
+    """An artifact doesn't fit: the message says which digest or schema, given and wanted."""
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Platt scaling (1999) of a raw margin: logit = slope * margin + intercept, natural log."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+
+class DataSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One source of training mail: how many messages, under what license, and their digest.
+
+    `sha256` is over the sorted SHA-256 of the messages as they were read for training.
+    """
+
+    name: str
+    ham: int
+    spam: int
+    license: str
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The record beside an ONNX artifact.
+
+    `sha256` is the artifact's, `schema` the digest of the feature schema it was trained on,
+    `inputs` the features it reads, by name and in its own order. `metrics` maps a sub-corpus to
+    its figures (docs in the model card). `trainer` names library versions and parameters.
+    """
+
+    format: int = 1
+    name: str
+    sha256: str
+    schema: str
+    inputs: tuple[str, ...]
+    calibration: Calibration = Calibration()
+    license: str = "Apache-2.0"
+    data: tuple[DataSource, ...] = ()
+    metrics: dict[str, dict[str, float | None]] = {}
+    trainer: dict[str, str | int | float | bool] = {}
+
+    def encode(self) -> bytes:
+        """Return the manifest as indented JSON, the same bytes for the same values."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of some bytes in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """Decode a manifest; raises ArtifactError in one line where it is not one."""
+    try:
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ArtifactError(
+            f"manifest: not readable ({error}); restore it or train again with `weir train`"
+        ) from error
+    if manifest.format != 1:
+        raise ArtifactError(
+            f"manifest: format {manifest.format} given, 1 wanted; train again with `weir train`"
+        )
+    return manifest
