@@ -52,7 +52,10 @@ class Reply(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A record of the mail log as read: the message, and who waits for its verdict."""
+    """A record of the mail log as read: the message, and who waits for its verdict.
+
+    `requeued` tells that it was a dead letter once: it has a verdict already.
+    """
 
     incoming: Incoming
     position: LogPosition
@@ -60,6 +63,7 @@ class Arrival(NamedTuple):
     key: bytes | None
     reply: Reply | None
     reply_malformed: bool
+    requeued: bool
 
 
 class Record(NamedTuple):
@@ -219,7 +223,8 @@ def read_arrival(
     envelope = _read_envelope(found.get("weir-envelope"), position, appended, flags)
     reply, malformed = _read_reply(found)
     incoming = Incoming(envelope, value or b"", position, tuple(flags))
-    return Arrival(incoming, position, timestamp_ms, key, reply, malformed)
+    requeued = "weir-requeued" in found
+    return Arrival(incoming, position, timestamp_ms, key, reply, malformed, requeued)
 
 
 def _first_of_each(

@@ -1,0 +1,22 @@
+from features.envelope import LogPosition
+from streams.stores.memory import MemoryStore
+from streams.stores.protocol import Query
+
+
+async def test_what_expired_is_forgotten_and_swept():
+    now = [0.0]
+    store = MemoryStore(record_seconds=10, clock=lambda: now[0])
+    places = [LogPosition("e", 0, offset) for offset in range(5000)]
+    await store.record([(places[0], b"verdict")])
+    await store.look_up([Query(places[0], "id", "delivery")])
+    now[0] = 11
+    found = (await store.look_up([Query(places[1], "id", "delivery")]))[0]
+    assert (found.revision, found.retry) == (1, True)
+    assert (await store.look_up([Query(places[0], "id", "delivery")]))[0].verdict is None
+    now[0] = 200_000
+    found = (await store.look_up([Query(places[2], "id", "delivery")]))[0]
+    assert (found.revision, found.retry) == (0, False)
+    await store.look_up([Query(place, str(place), str(place)) for place in places])
+    now[0] = 400_000
+    await store.look_up([Query(place, "id", "delivery") for place in places])
+    assert len(store._ids) == 1
