@@ -1,46 +1,51 @@
 """A message read once: headers, text, HTML and attachments of its MIME tree (RFC 5322, 2045)."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
+from features.charsets import decode
 from features.context import Limits
+from features.header_block import Header, decode_value, find_section, split_fields
+from features.mime import Part, walk
 
-__all__ = ["Header", "Message", "Part", "parse"]
+__all__ = ["FLAGS", "Header", "Message", "Part", "parse"]
 
-
-class Header(NamedTuple):
-    """One header field: lower-cased name, raw value as it came, value unfolded and decoded.
-
-    `raw` keeps folding and undecoded RFC 2047 words; 8-bit bytes that aren't UTF-8 are
-    surrogate escapes. `value` is text without surrogates.
-    """
-
-    name: str
-    raw: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A leaf of the MIME tree, transfer-decoded. `content_type` as declared, lower-case."""
-
-    content_type: str
-    charset: str
-    filename: str
-    disposition: str
-    transfer_encoding: str
-    content: bytes
-    depth: int
-    nested: bool  # inside a message/rfc822 part
+FLAGS: Final = MappingProxyType(
+    {
+        "bare_cr": "the header section has carriage returns that end no line",
+        "base64_malformed": "a base64 body has foreign characters or padding in the wrong place",
+        "boundary_missing": "a multipart can't be split: no boundary, or none that occurs",
+        "boundary_unterminated": "a multipart has no closing delimiter",
+        "charset_missing": "8-bit text without a charset",
+        "charset_refused": "a charset that no mail reader may follow (utf-7)",
+        "charset_unknown": "8-bit text in a charset that does not exist",
+        "charset_wrong": "text whose bytes aren't what its charset says",
+        "content_type_repeated": "an entity has more than one Content-Type",
+        "depth_over_limit": "entities nest deeper than is read",
+        "empty": "no bytes, or white space only",
+        "header_broken": "a line that is no field ends the header section",
+        "headers_missing": "no header field at all",
+        "headers_over_limit": "more header fields or bytes than are read",
+        "nul": "a NUL byte in the header section or in a text",
+        "parts_over_limit": "more entities than are read",
+        "text_over_limit": "more text or HTML than is read",
+        "transfer_encoding_unknown": "a content transfer encoding that does not exist",
+        "truncated": "more bytes than are read",
+        "uuencode_malformed": "a uuencoded body that can't be read in full",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A parsed message. `flags` name what was odd (`headers_over_limit`, `parser_fallback`, ...).
+    """A parsed message. `flags` name what was odd, sorted; FLAGS says what each means.
 
-    `text` and `html` join the body parts that a mail reader would show (attachments left out,
-    those of nested messages included), decoded, without surrogates. `attachments` are the other
-    leaves. `text_parts` are the leaves that `text` and `html` were made of.
+    `size` is in bytes, before any cut. `text` and `html` join the body parts that a mail reader
+    would show (attachments left out, those of nested messages included), decoded, without
+    surrogates. `attachments` are the other leaves, and enclosed messages as a whole.
+    `text_parts` are the leaves that `text` and `html` were made of. `parts` counts the MIME
+    entities, containers included; `depth` is that of the deepest, the root's being 0.
     """
 
     size: int
@@ -55,20 +60,100 @@ class Message:
     nested_messages: int
     multipart: bool
     flags: tuple[str, ...]
+    _by_name: dict[str, list[Header]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        by_name = self._by_name
+        for header in self.headers:
+            by_name.setdefault(header.name, []).append(header)
 
     def first(self, name: str) -> str:
         """Return the decoded value of the first header of that (lower-case) name, else ''."""
-        raise NotImplementedError
+        found = self._by_name.get(name)
+        return found[0].value if found else ""
 
     def raw_first(self, name: str) -> str:
         """Return the raw value of the first header of that (lower-case) name, else ''."""
-        raise NotImplementedError
+        found = self._by_name.get(name)
+        return found[0].raw if found else ""
 
     def all(self, name: str) -> list[str]:
         """Return the decoded values of all headers of that (lower-case) name."""
-        raise NotImplementedError
+        return [header.value for header in self._by_name.get(name, ())]
 
 
 def parse(raw: bytes, limits: Limits) -> Message:
-    """Parse raw bytes into a Message; never raises, whatever the bytes are."""
-    raise NotImplementedError
+    """Parse raw bytes into a Message; never raises, whatever the bytes are.
+
+    What can't be read as declared is read as a mail reader would, and flagged (FLAGS).
+    """
+    size = len(raw)
+    flags: set[str] = set()
+    if size > limits.message_bytes:
+        raw = raw[: limits.message_bytes]
+        flags.add("truncated")
+    if not raw or raw.isspace():
+        flags.add("empty")
+    start = 0
+    if raw.startswith((b"From ", b">From ")):
+        start = raw.find(b"\n") + 1 or len(raw)
+    section = find_section(raw, start, len(raw))
+    if _has_bare_cr(raw, section.start, section.end):
+        # Some readers end lines there, and may see other fields and another body than the rest.
+        flags.add("bare_cr")
+        raw = raw[start:].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        section = find_section(raw, 0, len(raw))
+    if raw.find(b"\0", section.start, section.end) >= 0:
+        flags.add("nul")
+    block = split_fields(raw, section, limits.headers, limits.header_bytes)
+    if block.dropped:
+        flags.add("headers_over_limit")
+    if block.broken:
+        flags.add("header_broken")
+    if not block.fields:
+        flags.add("headers_missing")
+    leaves, root = walk(raw, block.section.body, block.fields, limits)
+    flags |= leaves.flags
+    return Message(
+        size=size,
+        headers=tuple([Header(name, value, decode_value(value)) for name, value in block.fields]),
+        content_type=root.content_type,
+        text=_join(leaves.texts, "text/plain", limits.text_bytes, flags),
+        html=_join(leaves.texts, "text/html", limits.text_bytes, flags),
+        text_parts=tuple(leaves.texts),
+        attachments=tuple(leaves.attachments),
+        parts=leaves.parts,
+        depth=leaves.depth,
+        nested_messages=leaves.nested_messages,
+        multipart=root.content_type.startswith("multipart/"),
+        flags=tuple(sorted(flags)),
+    )
+
+
+def _has_bare_cr(raw: bytes, start: int, end: int) -> bool:
+    returns = raw.count(b"\r", start, end)
+    # The last line's own CRLF is cut in two by the section's end.
+    return returns > 0 and returns > raw.count(b"\r\n", start, end + 1)
+
+
+def _join(parts: list[Part], content_type: str, limit: int, flags: set[str]) -> str:
+    """Decode and join the texts of one type; `limit` bounds the bytes that are decoded."""
+    texts: list[str] = []
+    left = limit
+    for part in parts:
+        if part.content_type != content_type:
+            continue
+        data = part.content
+        if len(data) > left:
+            flags.add("text_over_limit")
+            data = data[:left]
+        left -= len(data)
+        text, flag = decode(data, part.charset)
+        if flag:
+            flags.add(flag)
+        if "\0" in text:
+            flags.add("nul")
+        texts.append(text)
+    return texts[0] if len(texts) == 1 else "\n".join(texts)
