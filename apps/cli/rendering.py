@@ -1,0 +1,129 @@
+"""A verdict as a person reads it; what comes from mail is escaped before a terminal sees it."""
+
+from typing import NamedTuple
+
+import click
+
+from detectors.signals import Signal
+from detectors.verdict import MICRO, Verdict
+
+__all__ = ["COLOURS", "Shown", "by_weight", "clean", "full", "one_line", "plain_score"]
+
+COLOURS = {
+    "accept": "green",
+    "add_header": "yellow",
+    "rewrite_subject": "yellow",
+    "quarantine": "magenta",
+    "defer": "magenta",
+    "reject": "red",
+    "discard": "red",
+}
+_ELLIPSIS = "…"
+
+
+class Shown(NamedTuple):
+    """A verdict with what of the message a person recognises it by; `name` is where it lies."""
+
+    verdict: Verdict
+    name: str
+    sender: str
+    subject: str
+
+
+def clean(text: str, width: int = 0) -> str:
+    """Return text that moves no cursor, hides nothing and fits `width` characters (0: any).
+
+    Whatever isn't printable (control characters, bidirectional overrides, zero-width marks) is
+    shown as an escape, so that mail can neither paint over the terminal nor reorder a line.
+    """
+    shown = "".join(
+        char if char.isprintable() else " " if char in "\r\n\t" else _escape(char) for char in text
+    )
+    if width and len(shown) > width:
+        return shown[: width - 1] + _ELLIPSIS
+    return shown
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def plain_score(verdict: Verdict) -> str:
+    """Return the score with three decimals, and a dash where the pipeline broke."""
+    return "-" if verdict.score is None else f"{verdict.score:.3f}"
+
+
+def _action(verdict: Verdict, width: int = 0) -> str:
+    return click.style(
+        f"{verdict.action:{width}}", fg=COLOURS.get(verdict.action, "white"), bold=True
+    )
+
+
+def one_line(shown: Shown, reasons: int = 2) -> str:
+    """Return one verdict in a line: action, score, class, sender, subject, first reasons."""
+    verdict = shown.verdict
+    against = [s for s in by_weight(verdict) if s.contribution > 0][:reasons]
+    said = "; ".join(clean(signal.reason, 90) for signal in against)
+    marks = click.style(" degraded", fg="yellow") if verdict.degraded else ""
+    parts = (
+        f"{_action(verdict, 15)} {plain_score(verdict):>5} {verdict.class_:7}{marks}",
+        clean(shown.sender, 34),
+        clean(shown.subject, 50),
+        click.style(said, dim=True),
+    )
+    return "  ".join(part for part in parts if part)
+
+
+def by_weight(verdict: Verdict) -> list[Signal]:
+    """Return the signals, the weightiest first, whichever way they point."""
+    return sorted(verdict.signals, key=lambda signal: -abs(signal.contribution))
+
+
+def full(shown: Shown) -> list[str]:
+    """Return the lines of one verdict in full: action, who, what, every reason with its weight."""
+    verdict = shown.verdict
+    lines = [
+        f"{_action(verdict)}  {verdict.class_}  score {plain_score(verdict)}  {_next(verdict)}",
+        f"  From     {clean(shown.sender, 100) or '(none)'}",
+        f"  Subject  {clean(shown.subject, 100) or '(none)'}",
+    ]
+    if shown.name:
+        lines.insert(0, click.style(clean(shown.name), bold=True))
+    lines += [
+        click.style(f"  {override.action} because {clean(override.reason)} ", bold=True)
+        + f"({override.name})"
+        for override in verdict.overrides
+    ]
+    lines.append("")
+    if verdict.logit is None:
+        lines.append("  The message broke the pipeline; the policy's on_failure decided.")
+    else:
+        lines += [_reason(s.contribution, s.reason, s.name) for s in by_weight(verdict)]
+        lines += [
+            _reason(verdict.bias, "where every message starts", "bias"),
+            f"  {verdict.logit / MICRO:+6.2f}  sum (log-odds of abuse)",
+        ]
+    for what, names in (
+        ("Done without", verdict.degraded),
+        ("Odd", verdict.flags),
+        ("Would have hit (shadow)", verdict.shadow),
+    ):
+        if names:
+            lines.append(f"  {what}: {', '.join(clean(name) for name in names)}")
+    return lines
+
+
+def _reason(contribution: int, reason: str, name: str) -> str:
+    weight = click.style(f"{contribution / MICRO:+6.2f}", fg="red" if contribution > 0 else "green")
+    return f"  {weight}  {clean(reason, 200)} " + click.style(f"({name})", dim=True)
+
+
+def _next(verdict: Verdict) -> str:
+    """Say which thresholds the score is measured against."""
+    if not verdict.thresholds:
+        return ""
+    said = ", ".join(
+        f"{action} from {score:g}"
+        for action, score in sorted(verdict.thresholds.items(), key=lambda item: item[1])
+    )
+    return click.style(f"({said})", dim=True)
