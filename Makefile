@@ -15,7 +15,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := features models detectors streams apps
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock' --quiet
-BUILD := hatchling>=1.27,<2
+# What builds the editable install: pinned too, not fetched by pip behind our back.
+BUILD := 'hatchling>=1.27,<2' 'editables>=0.5,<1'
 
 help: ## List the targets
 	@echo "Weir judges mail as it streams through Kafka. Start here:"
@@ -61,8 +62,8 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 
 lock: ## Write both lock files anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
-	@echo '$(BUILD)' | $(LOCK) $(ARGS) --output-file requirements.lock pyproject.toml -
-	@echo '$(BUILD)' | $(LOCK) $(ARGS) --extra dev --constraint requirements.lock \
+	@printf '%s\n' $(BUILD) | $(LOCK) $(ARGS) --output-file requirements.lock pyproject.toml -
+	@printf '%s\n' $(BUILD) | $(LOCK) $(ARGS) --extra dev --constraint requirements.lock \
 		--output-file requirements-dev.lock pyproject.toml -
 
 clean: ## Remove the environment, the local stack's data and all caches
