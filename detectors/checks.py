@@ -1,0 +1,56 @@
+"""A detector as a list of checks: each catalogue entry beside the function that finds it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from detectors.signals import AbuseClass, Finding, Spec
+from features.context import Context
+from features.evidence import Evidence
+
+__all__ = ["Checks", "Hit"]
+
+View = TypeVar("View")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What a check found: the reason as shown, and the values that the reason quotes."""
+
+    reason: str
+    inputs: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    strength: float = 1.0
+
+
+class Checks(Generic[View]):
+    """One subject's checks in the order they were added; a Detector (detectors.signals).
+
+    `prepare` makes, once a message, what all checks of the subject read.
+    """
+
+    specs: tuple[Spec, ...] = ()
+
+    def __init__(self, group: str, prepare: Callable[[Evidence, Context], View]) -> None:
+        self._group = group
+        self._prepare = prepare
+        self._checks: list[tuple[str, Callable[[View], Hit | None]]] = []
+
+    def signal(
+        self, name: str, speaks_for: AbuseClass, what: str, *, raw: bool = False
+    ) -> Callable[[Callable[[View], Hit | None]], Callable[[View], Hit | None]]:
+        """Add the decorated check under a catalogue entry; `raw` as in Spec."""
+
+        def add(check: Callable[[View], Hit | None]) -> Callable[[View], Hit | None]:
+            self.specs = (*self.specs, Spec(name, self._group, speaks_for, what, raw))
+            self._checks.append((name, check))
+            return check
+
+        return add
+
+    def detect(self, evidence: Evidence, context: Context) -> Iterator[Finding]:
+        """Yield what fired, in the order of `specs`."""
+        view = self._prepare(evidence, context)
+        for name, check in self._checks:
+            hit = check(view)
+            if hit is not None:
+                yield Finding(name, hit.reason, hit.strength, dict(hit.inputs))
