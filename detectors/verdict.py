@@ -1,12 +1,29 @@
 """The verdict record (docs/topics/verdict.md): what was decided about a message, and on what."""
 
-from datetime import datetime
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Literal
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from detectors.signals import AbuseClass, Signal
-from features.envelope import Direction, Fact
+from detectors.actions import ACTIONS, MICRO, Action, Override, probability
+from detectors.lists import allow_keys, deny_keys
+from detectors.policy import Policy
+from detectors.rule_values import READERS, Facts, mail_from_domain
+from detectors.signals import AbuseClass, Finding, Signal
+from detectors.stack import Weighed
+from detectors.terms import Terms
+from features.addresses import hash_address
+from features.client import client_ip, client_network
+from features.delivery import delivery_key
+from features.envelope import Direction, Envelope, Fact, Incoming
+from features.evidence import Evidence
+from features.vector import SCHEMA
+from models.classifier import Prediction
 
 __all__ = [
     "ACTIONS",
@@ -18,21 +35,12 @@ __all__ = [
     "ModelVersion",
     "Override",
     "Verdict",
+    "degraded_verdict",
+    "judge",
 ]
 
-Action = Literal[
-    "accept", "add_header", "rewrite_subject", "quarantine", "defer", "reject", "discard"
-]
-ACTIONS: tuple[Action, ...] = (
-    "accept",
-    "add_header",
-    "rewrite_subject",
-    "quarantine",
-    "defer",
-    "reject",
-    "discard",
-)
-MICRO = 1_000_000  # logits and contributions are integers of 1e-6, so that they add up exactly
+# The worst first, so that it names the message where two classes have the same sum.
+_BY_HARM: tuple[AbuseClass, ...] = ("malware", "phish", "spam", "bulk")
 
 
 class LogPlace(msgspec.Struct, frozen=True):
@@ -43,16 +51,8 @@ class LogPlace(msgspec.Struct, frozen=True):
     offset: int
 
 
-class Override(msgspec.Struct, frozen=True):
-    """A rule or list entry that decided the action whatever the score says."""
-
-    name: str
-    action: Action
-    reason: str
-
-
 class FeatureValues(msgspec.Struct, frozen=True):
-    """The feature vector: the schema's digest, and little-endian float32 in base64 (NaN: missing)."""
+    """The feature vector: the schema's digest; little-endian float32 in base64, NaN: missing."""
 
     schema: str
     f32: str
@@ -113,3 +113,153 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     degraded: tuple[str, ...]
     flags: tuple[str, ...]
     ask: Ask
+
+
+_NOT_ASKED = Ask("", 0.0, asked=False)  # until a learner publishes an audit budget
+
+
+def judge(
+    incoming: Incoming,
+    evidence: Evidence,
+    findings: Iterable[Finding],
+    predictions: Sequence[Prediction],
+    terms: Terms,
+    degraded: Sequence[str] = (),
+) -> Verdict:
+    """Judge one message by what was found in it; a function of its arguments alone.
+
+    The first of these that speaks decides the action: live rules in the policy's order, deny
+    list, allow list (not for malware), thresholds. All that spoke are in `overrides`, the one
+    that decided first. `degraded` names parts that the evidence had to do without.
+    """
+    envelope, policy, context = evidence.envelope, terms.policy, terms.context
+    weighed = terms.stack.weigh(findings, predictions)
+    class_ = _class(weighed, policy)
+    bands = terms.bands[envelope.direction, class_]
+    action = bands.decide(weighed.logit, weighed.groups)
+    denied = terms.deny and terms.deny.match(deny_keys(evidence, context), _utc(envelope))
+    allowed = terms.allow and terms.allow.match(allow_keys(evidence, context), _utc(envelope))
+    lists = (*(denied or ()), *((allowed or ()) if class_ != "malware" else ()))
+    listed = "deny" if denied else "allow" if allowed else ""
+    facts = Facts(evidence, context, weighed, action, class_, listed)
+    ruled = terms.rules.run(lambda name: READERS[name](facts))
+    overrides = (
+        *(Override(f"rule:{rule.name}", rule.action, rule.reason) for rule in ruled.live),
+        *lists,
+    )
+    action, withheld = _in_force(overrides[0].action if overrides else action, policy)
+    from_ = evidence.headers.from_
+    return Verdict(
+        id=envelope.id,
+        delivery_key=delivery_key(incoming.raw, envelope.mail_from, envelope.rcpt_to),
+        log=_log_place(incoming),
+        tenant=envelope.tenant,
+        direction=envelope.direction,
+        received_at=_utc(envelope),
+        from_domain=from_.domain.registrable or from_.host,
+        mail_from_domain=mail_from_domain(envelope.mail_from),
+        sender=hash_address(from_.address or (envelope.mail_from or ""), context),
+        client_net=client_network(client_ip(envelope, evidence.headers.hops, context)),
+        rcpt_count=len(envelope.rcpt_to),
+        fingerprint=evidence.fingerprint,
+        action=action,
+        class_=class_,
+        score=probability(weighed.logit),
+        logit=weighed.logit,
+        thresholds=dict(bands.scores),
+        bias=weighed.bias,
+        signals=weighed.signals,
+        overrides=overrides,
+        features=_values(evidence.vector),
+        models=tuple(ModelVersion(p.model, p.version) for p in predictions),
+        policy=terms.policy_digest,
+        engine=terms.engine,
+        facts=dict(sorted(envelope.facts.items())),
+        shadow=(
+            *(f"signal:{name}" for name in weighed.shadow),
+            *(f"rule:{rule.name}" for rule in ruled.shadow),
+            *withheld,
+        ),
+        degraded=tuple(degraded),
+        flags=(*evidence.flags, *(f"rule_error:{name}" for name in ruled.failed)),
+        ask=_NOT_ASKED,
+    )
+
+
+def degraded_verdict(
+    incoming: Incoming, terms: Terms, degraded: Sequence[str] = ("pipeline",)
+) -> Verdict:
+    """Return the verdict on a message that broke the pipeline: no logit, `on_failure` decides.
+
+    Needs nothing of the message but its envelope. Mail of our own users isn't deferred for our
+    own faults.
+    """
+    envelope, policy = incoming.envelope, terms.policy
+    failed = policy.on_failure
+    if envelope.direction == "outbound" and failed == "defer":
+        failed = "accept"
+    action, withheld = _in_force(failed, policy)
+    return Verdict(
+        id=envelope.id,
+        delivery_key=delivery_key(incoming.raw, envelope.mail_from, envelope.rcpt_to),
+        log=_log_place(incoming),
+        tenant=envelope.tenant,
+        direction=envelope.direction,
+        received_at=_utc(envelope),
+        from_domain="",
+        mail_from_domain=mail_from_domain(envelope.mail_from),
+        sender=hash_address(envelope.mail_from or "", terms.context),
+        client_net=client_network(client_ip(envelope, (), terms.context)),
+        rcpt_count=len(envelope.rcpt_to),
+        fingerprint="",
+        action=action,
+        class_="ham",
+        score=None,
+        logit=None,
+        thresholds=dict(terms.bands[envelope.direction, "ham"].scores),
+        bias=terms.stack.bias,
+        signals=(),
+        overrides=(),
+        features=FeatureValues(SCHEMA.digest, ""),
+        models=(),
+        policy=terms.policy_digest,
+        engine=terms.engine,
+        facts=dict(sorted(envelope.facts.items())),
+        shadow=withheld,
+        degraded=tuple(degraded),
+        flags=incoming.flags,
+        ask=_NOT_ASKED,
+    )
+
+
+def _class(weighed: Weighed, policy: Policy) -> AbuseClass:
+    """Return the class with the highest sum if that is above the policy's threshold."""
+    best, total = max(
+        ((class_, weighed.by_class.get(class_, 0)) for class_ in _BY_HARM),
+        key=itemgetter(1),
+    )
+    if total > policy.class_threshold * MICRO:
+        return best
+    return "spam" if weighed.logit > 0 else "ham"
+
+
+def _in_force(wanted: Action, policy: Policy) -> tuple[Action, tuple[str, ...]]:
+    """Return the action in force and, in shadow mode, the one that was withheld."""
+    if not policy.shadow or wanted in {"accept", "add_header"}:
+        return wanted, ()
+    return "add_header", (f"action:{wanted}",)
+
+
+def _values(vector: NDArray[np.float32]) -> FeatureValues:
+    # One bit pattern for missing: which NaN an operation gives depends on the processor.
+    values = np.where(np.isnan(vector), np.float32("nan"), vector).astype("<f4")
+    return FeatureValues(SCHEMA.digest, b64encode(values.tobytes()).decode("ascii"))
+
+
+def _log_place(incoming: Incoming) -> LogPlace | None:
+    return None if incoming.position is None else LogPlace(*incoming.position)
+
+
+def _utc(envelope: Envelope) -> datetime:
+    at = envelope.received_at
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -16,7 +16,7 @@ from features.links import Links, read_links
 from features.message import Message, parse
 from features.vector import vectorize
 
-__all__ = ["Evidence", "extract"]
+__all__ = ["Evidence", "examine", "extract"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,11 @@ class Evidence:
 
 def extract(incoming: Incoming, context: Context) -> Evidence:
     """Read a message once; whatever its bytes are, the result is complete and nothing raises."""
-    message = parse(incoming.raw, context.limits)
+    return examine(incoming, parse(incoming.raw, context.limits), context)
+
+
+def examine(incoming: Incoming, message: Message, context: Context) -> Evidence:
+    """Read each subject of a parsed message; nothing raises."""
     headers = read_headers(message, incoming.envelope, context)
     authentication = read_authentication(headers, message, incoming.envelope, context)
     content = read_content(message, headers, context.limits)

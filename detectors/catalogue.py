@@ -1,0 +1,40 @@
+"""Every detector by name, and every signal's entry; a name that is used twice stops the import."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from detectors import (
+    attachments,
+    authentication,
+    combinations,
+    content,
+    headers,
+    impersonation,
+    links,
+)
+from detectors.signals import Detector, Spec
+
+__all__ = ["DETECTORS", "SPECS", "catalogue"]
+
+
+def catalogue(detectors: Iterable[Detector]) -> Mapping[str, Spec]:
+    """Return all signals of the detectors by name; ValueError for a name that is used twice."""
+    specs: dict[str, Spec] = {}
+    for detector in detectors:
+        for spec in detector.specs:
+            if spec.name in specs:
+                raise ValueError(f"signal {spec.name}: two detectors claim this name")
+            specs[spec.name] = spec
+    return MappingProxyType(specs)
+
+
+DETECTORS: tuple[Detector, ...] = (
+    authentication.DETECTOR,
+    headers.DETECTOR,
+    impersonation.DETECTOR,
+    links.DETECTOR,
+    content.DETECTOR,
+    attachments.DETECTOR,
+    combinations.DETECTOR,
+)
+SPECS: Mapping[str, Spec] = catalogue(DETECTORS)

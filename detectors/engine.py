@@ -1,0 +1,39 @@
+"""One digest of the program that judges: equal engines give equal bytes for equal input."""
+
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from features.vector import SCHEMA
+
+__all__ = ["engine_digest"]
+
+_LIBRARIES = ("weir", "publicsuffixlist", "onnxruntime", "fast-mail-parser", "selectolax")
+_ONNX_THREADS = 1  # models/classifier.py; with more, last bits depend on the batch
+# The policy has its own digest in each verdict.
+_NOT_THE_ENGINE = frozenset({"policy.toml"})
+
+
+@cache
+def engine_digest() -> str:
+    """Return 16 hexadecimal digits of SHA-256 over versions, shipped data and feature schema."""
+    digest = hashlib.sha256()
+    for library in _LIBRARIES:
+        digest.update(f"{library} {version(library)}\n".encode())
+    digest.update(f"threads {_ONNX_THREADS}\nschema {SCHEMA.digest}\n".encode())
+    for package in ("features", "detectors"):
+        for name, content in _data(files(package) / "data", package):
+            digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _data(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+        path = f"{name}/{entry.name}"
+        if entry.is_dir():
+            yield from _data(entry, path)
+        elif entry.name not in _NOT_THE_ENGINE:
+            yield path, entry.read_bytes()

@@ -1,0 +1,117 @@
+"""Allow and deny lists: what an operator vouches for or bars, with a reason and an expiry."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from ipaddress import ip_network
+from typing import NamedTuple
+
+from detectors.actions import Override
+from detectors.policy import ListEntry, ListKind
+from features.addresses import hash_address
+from features.client import client_ip, parse_ip
+from features.context import Context
+from features.domains import host_suffixes
+from features.evidence import Evidence
+
+__all__ = ["ALLOW_KINDS", "DENY_KINDS", "Entries", "Keys", "allow_keys", "deny_keys"]
+
+# What a sender can't forge: a link or a text says nothing about who sent it.
+ALLOW_KINDS: tuple[ListKind, ...] = ("domain", "address", "network")
+DENY_KINDS: tuple[ListKind, ...] = ("domain", "address", "network", "url_domain", "fingerprint")
+
+
+class Keys(NamedTuple):
+    """What of a message is looked up: hosts, addresses, the client's IP, fingerprints."""
+
+    hosts: frozenset[str]
+    addresses: frozenset[str]
+    client: str
+    url_hosts: frozenset[str] = frozenset()
+    fingerprint: str = ""
+
+
+def allow_keys(evidence: Evidence, context: Context) -> Keys:
+    """Return what of a message can be vouched for: only what is proven, and the client's IP.
+
+    From's address counts where a proven domain is aligned with it: else anyone could write it.
+    """
+    proven = evidence.authentication
+    aligned = proven.proven != "" and proven.aligned is True
+    return Keys(
+        hosts=frozenset({proven.proven} - {""}),
+        addresses=frozenset({evidence.headers.from_.address} - {""} if aligned else ()),
+        client=client_ip(evidence.envelope, evidence.headers.hops, context),
+    )
+
+
+def deny_keys(evidence: Evidence, context: Context) -> Keys:
+    """Return what of a message can be barred: whatever it claims, proven or not."""
+    mail_from = (evidence.envelope.mail_from or "").lower()
+    from_ = evidence.headers.from_
+    hosts = {evidence.authentication.proven, from_.host, mail_from.rpartition("@")[2]}
+    return Keys(
+        hosts=frozenset(hosts - {""}),
+        addresses=frozenset({mail_from, from_.address} - {""}),
+        client=client_ip(evidence.envelope, evidence.headers.hops, context),
+        url_hosts=frozenset(link.host for link in evidence.links.all if link.host),
+        fingerprint=evidence.fingerprint,
+    )
+
+
+class Entries:
+    """One list, indexed: a look-up costs the same however long the list is."""
+
+    def __init__(self, name: str, entries: Sequence[ListEntry], context: Context) -> None:
+        self._entries = [(entry, _override(name, entry, context)) for entry in entries]
+        self._exact: dict[tuple[ListKind, str], list[int]] = defaultdict(list)
+        self._networks: dict[tuple[int, int], dict[int, list[int]]] = {}
+        for place, entry in enumerate(entries):
+            if entry.kind == "network":
+                network = ip_network(entry.value)
+                bits = network.max_prefixlen - network.prefixlen
+                by_prefix = self._networks.setdefault((network.version, bits), defaultdict(list))
+                by_prefix[int(network.network_address) >> bits].append(place)
+            else:
+                self._exact[entry.kind, entry.value.lower()].append(place)
+
+    def __bool__(self) -> bool:
+        """Say whether there is any entry."""
+        return bool(self._entries)
+
+    def match(self, keys: Keys, received_at: datetime) -> tuple[Override, ...]:
+        """Return what the entries that match and haven't expired decide, in the file's order."""
+        places = set(self._addressed(keys.client))
+        for address in keys.addresses:
+            places.update(self._exact.get(("address", address.lower()), ()))
+        by_kind: tuple[tuple[ListKind, frozenset[str]], ...] = (
+            ("domain", keys.hosts),
+            ("url_domain", keys.url_hosts),
+        )
+        for kind, hosts in by_kind:
+            for host in hosts:
+                for suffix in host_suffixes(host):
+                    places.update(self._exact.get((kind, suffix), ()))
+        places.update(self._exact.get(("fingerprint", keys.fingerprint.lower()), ()))
+        found = (self._entries[place] for place in sorted(places))
+        return tuple(
+            override
+            for entry, override in found
+            if entry.expires is None or received_at < entry.expires
+        )
+
+    def _addressed(self, client: str) -> list[int]:
+        address = parse_ip(client)
+        if address is None:
+            return []
+        places: list[int] = []
+        for (version, bits), networks in self._networks.items():
+            if version == address.version:
+                places += networks.get(int(address) >> bits, ())
+        return places
+
+
+def _override(name: str, entry: ListEntry, context: Context) -> Override:
+    # A verdict holds no personal address: a list entry for one is named by its hash.
+    value = hash_address(entry.value, context) if entry.kind == "address" else entry.value
+    return Override(f"{name}:{entry.kind}:{value}", entry.action, entry.reason)

@@ -1,0 +1,130 @@
+"""What an operator decides: thresholds, rules and lists, by tenant, as values with one digest."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal
+
+import msgspec
+import orjson
+
+from detectors.actions import Action
+from detectors.signals import AbuseClass
+from features.envelope import Direction
+
+__all__ = [
+    "ListEntry",
+    "ListKind",
+    "Mode",
+    "Policy",
+    "PolicyError",
+    "PolicySet",
+    "Problem",
+    "Rule",
+    "SignalSetting",
+    "Thresholds",
+]
+
+Mode = Literal["draft", "shadow", "live"]
+ListKind = Literal["domain", "address", "network", "url_domain", "fingerprint"]
+Thresholds = dict[Direction, dict[AbuseClass | Literal[""], dict[Action, float]]]
+
+
+class SignalSetting(msgspec.Struct, frozen=True):
+    """An operator's word on one signal; a weight (logits) of None keeps the shipped one."""
+
+    weight: float | None = None
+    mode: Mode = "live"
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A condition in CEL that decides the action. Draft: only compiled. Shadow: only noted."""
+
+    name: str
+    when: str
+    action: Action
+    reason: str
+    mode: Mode = "live"
+
+
+class ListEntry(msgspec.Struct, frozen=True):
+    """One thing that is allowed or denied, until `expires` (against the message's received_at)."""
+
+    kind: ListKind
+    value: str
+    action: Action
+    reason: str
+    expires: datetime | None = None
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """One tenant's policy, complete: docs/policy.md says what each key means.
+
+    `thresholds` are probabilities by direction, class ("" for any) and action, 0 for never.
+    `class_threshold` is in logits.
+    """
+
+    shadow: bool
+    on_failure: Action
+    reject_needs_groups: int
+    class_threshold: float
+    thresholds: Thresholds
+    signals: dict[str, SignalSetting] = {}
+    rules: tuple[Rule, ...] = ()
+    allow: tuple[ListEntry, ...] = ()
+    deny: tuple[ListEntry, ...] = ()
+
+    def thresholds_for(self, direction: Direction, class_: AbuseClass) -> dict[Action, float]:
+        """Return the thresholds in force for a message: the class's own over those for any."""
+        by_class = self.thresholds.get(direction, {})
+        return {**by_class.get("", {}), **by_class.get(class_, {})}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """A host's policies: the default, and tenants that differ from it.
+
+    `digest` is 16 hexadecimal digits of SHA-256 over the policies in canonical form, so that
+    comments, order of keys and spelled-out defaults don't change it.
+    """
+
+    default: Policy
+    tenants: Mapping[str, Policy] = field(default_factory=lambda: MappingProxyType({}))
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the digest once: it goes into every verdict."""
+        canonical = orjson.dumps(
+            msgspec.to_builtins([self.default, dict(self.tenants)]), option=orjson.OPT_SORT_KEYS
+        )
+        object.__setattr__(self, "digest", hashlib.sha256(canonical).hexdigest()[:16])
+
+    def for_tenant(self, tenant: str) -> Policy:
+        """Return the tenant's policy, the default one for a tenant that has none."""
+        return self.tenants.get(tenant, self.default)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One mistake in a policy file; lines and columns count from 1."""
+
+    line: int
+    column: int
+    key: str
+    what: str
+
+
+class PolicyError(ValueError):
+    """A policy file can't be put in force; one line a problem, `file:line:column: key: what`."""
+
+    def __init__(self, file: str, problems: list[Problem]) -> None:
+        self.file = file
+        self.problems = tuple(sorted(problems))
+        super().__init__(
+            "\n".join(
+                f"{file}:{p.line}:{p.column}: {p.key + ': ' if p.key else ''}{p.what}"
+                for p in self.problems
+            )
+        )

@@ -1,0 +1,156 @@
+"""The keys of a policy file: what each may hold. docs/policy.md says what each means."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from ipaddress import ip_network
+from typing import Any, NamedTuple, get_args
+
+from detectors.actions import ACTIONS
+from detectors.lists import ALLOW_KINDS, DENY_KINDS
+from detectors.policy import Mode
+from detectors.signals import AbuseClass
+from features.envelope import Direction
+
+__all__ = [
+    "CLASSES",
+    "DIRECTIONS",
+    "ENTRY_FIELDS",
+    "KEYS",
+    "POLICY_FIELDS",
+    "RULE_FIELDS",
+    "SIGNAL_FIELDS",
+    "THRESHOLD",
+    "THRESHOLD_ACTIONS",
+    "Field",
+    "instant",
+    "shown",
+]
+
+
+class Field(NamedTuple):
+    """What a key may hold, in words and as a test."""
+
+    allowed: str
+    holds: Callable[[Any], bool]
+
+
+DIRECTIONS: tuple[str, ...] = get_args(Direction)
+CLASSES: tuple[str, ...] = get_args(AbuseClass)
+THRESHOLD_ACTIONS = ACTIONS[1:]  # accept is what remains below every threshold
+_HOST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def _one_of(*words: str) -> Field:
+    return Field("one of " + ", ".join(words), lambda value: value in words)
+
+
+def _number(low: float, high: float, what: str) -> Field:
+    return Field(what, lambda value: type(value) in (int, float) and low <= value <= high)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value.strip() != ""
+
+
+def _is_host(value: Any) -> bool:
+    return _is_text(value) and all(
+        label and set(label) <= _HOST for label in value.lower().split(".")
+    )
+
+
+def _is_address(value: Any) -> bool:
+    if not _is_text(value):
+        return False
+    local, _, host = value.rpartition("@")
+    return local != "" and "." in host and _is_host(host)
+
+
+def _is_network(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and ip_network(value) is not None
+    except ValueError:
+        return False
+
+
+def instant(value: Any) -> datetime | None:
+    """Return the first moment at which an `expires` is past, in UTC; None where it isn't a date.
+
+    A date holds to its end; a time needs its offset from UTC.
+    """
+    if isinstance(value, datetime):
+        return None if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date) and value < date.max:
+        return datetime.combine(value + timedelta(days=1), time(), UTC)
+    return None
+
+
+_ACTION = _one_of(*ACTIONS)
+_MODE = _one_of(*get_args(Mode))
+_TEXT = Field("a text that isn't empty", _is_text)
+_BOOL = Field("true or false", lambda value: isinstance(value, bool))
+THRESHOLD = Field(
+    "a probability above 0 and below 1, or false for never",
+    lambda value: value is False or (type(value) is float and 0.0 < value < 1.0),
+)
+POLICY_FIELDS: Mapping[str, Field] = {
+    "shadow": _BOOL,
+    "on_failure": _one_of("accept", "add_header", "quarantine", "defer"),
+    "allow_discard": _BOOL,
+    "reject_needs_groups": Field(
+        "a whole number from 1 to 9", lambda value: type(value) is int and 1 <= value <= 9
+    ),
+    "class_threshold": _number(0, 100, "a number of logits from 0 to 100"),
+}
+SIGNAL_FIELDS: Mapping[str, Field] = {
+    "weight": _number(-50, 50, "a number of logits from -50 to 50"),
+    "mode": _MODE,
+}
+RULE_FIELDS: Mapping[str, Field] = {
+    "name": Field(
+        "up to 64 lower-case letters, digits, - and _",
+        lambda value: isinstance(value, str) and _NAME.fullmatch(value) is not None,
+    ),
+    "when": _TEXT,
+    "action": _ACTION,
+    "reason": _TEXT,
+    "mode": _MODE,
+}
+ENTRY_FIELDS: Mapping[str, Field] = {
+    "domain": Field("a domain in ASCII (xn-- where it isn't)", _is_host),
+    "address": Field("an address such as name@example.com", _is_address),
+    "network": Field("a network such as 192.0.2.0/24, host bits zero", _is_network),
+    "url_domain": Field("a domain in ASCII (xn-- where it isn't)", _is_host),
+    "fingerprint": _TEXT,
+    "action": _ACTION,
+    "reason": _TEXT,
+    "expires": Field(
+        "a date, or a time with its offset from UTC", lambda value: instant(value) is not None
+    ),
+}
+_TOP = (
+    *POLICY_FIELDS,
+    "thresholds.DIRECTION.ACTION",
+    "thresholds.DIRECTION.CLASS.ACTION",
+    *(f"signals.NAME.{key}" for key in SIGNAL_FIELDS),
+    *(f"rules.{key}" for key in RULE_FIELDS),
+    *(f"allow.{key}" for key in (*ALLOW_KINDS, "reason", "expires")),
+    *(f"deny.{key}" for key in (*DENY_KINDS, "action", "reason", "expires")),
+)
+KEYS: tuple[str, ...] = (*_TOP, "tenant.NAME")
+
+
+def shown(value: Any) -> str:
+    """Return a value as TOML writes it, cut to 60 characters."""
+    if isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, str):
+        text = f'"{value}"'
+    elif isinstance(value, dict):
+        text = "a table"
+    elif isinstance(value, list):
+        text = "an array"
+    else:
+        text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,78 @@
+"""What one table of a policy file says, and how it is laid over what lies below it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from detectors.policy import ListEntry, Policy, Rule, SignalSetting, Thresholds
+from detectors.toml_places import Path
+
+__all__ = ["Part"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one table says, and nothing of what it leaves out.
+
+    `thresholds` are by direction, class ("" for any) and action, False for never. `discards` are
+    the places that ask for the action discard.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    signals: Mapping[str, SignalSetting] = field(default_factory=dict)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    allow: tuple[ListEntry, ...] = ()
+    deny: tuple[ListEntry, ...] = ()
+    discards: tuple[Path, ...] = ()
+
+    def under(self, upper: "Part") -> "Part":
+        """Return this part with another laid over it.
+
+        Tables merge key by key; a rule replaces the one of its name; new rules and list entries
+        stand before the old ones.
+        """
+        thresholds = {
+            direction: {
+                class_: {
+                    **self.thresholds.get(direction, {}).get(class_, {}),
+                    **upper.thresholds.get(direction, {}).get(class_, {}),
+                }
+                for class_ in {
+                    **self.thresholds.get(direction, {}),
+                    **upper.thresholds.get(direction, {}),
+                }
+            }
+            for direction in {**self.thresholds, **upper.thresholds}
+        }
+        return Part(
+            {**self.settings, **upper.settings},
+            thresholds,
+            {**self.signals, **upper.signals},
+            {**upper.rules, **{k: v for k, v in self.rules.items() if k not in upper.rules}},
+            upper.allow + self.allow,
+            upper.deny + self.deny,
+            upper.discards + self.discards,
+        )
+
+    def policy(self) -> Policy:
+        """Return the policy that this part is once it lies over the shipped one."""
+        settings = {k: v for k, v in self.settings.items() if k != "allow_discard"}
+        settings["class_threshold"] = float(settings["class_threshold"])
+        thresholds = {
+            direction: {
+                class_: {action: float(p) for action, p in values.items()}
+                for class_, values in by_class.items()
+            }
+            for direction, by_class in self.thresholds.items()
+        }
+        return Policy(
+            **settings,
+            thresholds=msgspec.convert(thresholds, Thresholds),
+            signals=dict(self.signals),
+            rules=tuple(self.rules.values()),
+            allow=self.allow,
+            deny=self.deny,
+        )

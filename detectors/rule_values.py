@@ -1,0 +1,59 @@
+"""The values that an operator's rules read, each made only when some rule asks for it."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from detectors.actions import MICRO, Action, probability
+from detectors.signals import AbuseClass
+from detectors.stack import Weighed
+from features.client import client_ip
+from features.context import Context
+from features.domains import split_host
+from features.evidence import Evidence
+
+__all__ = ["READERS", "Facts", "mail_from_domain"]
+
+
+class Facts(NamedTuple):
+    """What is known about a message once thresholds and lists have spoken."""
+
+    evidence: Evidence
+    context: Context
+    weighed: Weighed
+    action: Action
+    class_: AbuseClass
+    listed: str
+
+
+def mail_from_domain(mail_from: str | None) -> str:
+    """Return the registrable domain of the envelope sender, its host where it has none."""
+    host = (mail_from or "").rpartition("@")[2].lower().strip("<> .")
+    return split_host(host).registrable or host
+
+
+READERS: Mapping[str, Callable[[Facts], str | int | float | bool | list[str]]] = {
+    "score": lambda f: probability(f.weighed.logit),
+    "logit": lambda f: f.weighed.logit / MICRO,
+    "action": lambda f: f.action,
+    "class": lambda f: f.class_,
+    "signals": lambda f: [signal.name for signal in f.weighed.signals],
+    "listed": lambda f: f.listed,
+    "direction": lambda f: f.evidence.envelope.direction,
+    "tenant": lambda f: f.evidence.envelope.tenant,
+    "user": lambda f: f.evidence.envelope.user or "",
+    "from_domain": lambda f: f.evidence.headers.from_.domain.registrable,
+    "from_host": lambda f: f.evidence.headers.from_.host,
+    "mail_from_domain": lambda f: mail_from_domain(f.evidence.envelope.mail_from),
+    "proven_domain": lambda f: f.evidence.authentication.proven,
+    "proven_by": lambda f: f.evidence.authentication.proven_by,
+    "spf": lambda f: f.evidence.authentication.spf,
+    "dkim": lambda f: f.evidence.authentication.dkim,
+    "dmarc": lambda f: f.evidence.authentication.dmarc,
+    "client_ip": lambda f: client_ip(f.evidence.envelope, f.evidence.headers.hops, f.context),
+    "rcpt_count": lambda f: len(f.evidence.envelope.rcpt_to),
+    "subject": lambda f: f.evidence.headers.subject,
+    "url_domains": lambda f: sorted(f.evidence.links.domains),
+    "attachment_kinds": lambda f: sorted({a.kind for a in f.evidence.attachments.all}),
+    "message_bytes": lambda f: f.evidence.message.size,
+    "flags": lambda f: list(f.evidence.flags),
+}

@@ -1,0 +1,133 @@
+"""What each signal weighs, with its measurement beside it: data/weights.toml, read strictly.
+
+Weights, bias and caps are raw logits; the calibrated logit is `a * (bias + sum) + b`.
+
+    [stack]
+    bias = -4.0
+    calibration = { a = 1.0, b = 0.0 }
+
+    [learned.MODEL]                          # contribution: weight * clip(logit, -15, 15)
+    weight = 0.5                             # at least 0
+    speaks_for = "spam"                      # the class that a positive contribution counts for
+
+    [groups.NAME]
+    cap = 8.0                                # bounds the sum of each sign; none: no bound
+
+    [signals.NAME]
+    weight = 4.5                             # at least 0; at most 0 if it speaks for ham
+    recall = 0.109                           # share of abuse on which it fires
+    fp = { easy = 0.0, modern = 0.0014 }     # share of ham on which it fires, by source
+    measured = 2026-11-21
+    on = "what it was measured on"
+"""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from detectors.signals import AbuseClass, Spec
+
+__all__ = ["LearnedWeight", "SignalWeight", "Weights", "WeightsError", "read_weights"]
+
+
+class WeightsError(ValueError):
+    """The weights don't fit their schema or the catalogue; the message says which key and why."""
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The affine map from raw to calibrated logit, a * x + b (Platt scaling, 1999); a > 0."""
+
+    a: float = 1.0
+    b: float = 0.0
+
+
+class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The stack's prior: the raw logit of a message about which nothing speaks."""
+
+    bias: float
+    calibration: Calibration = Calibration()
+
+
+class LearnedWeight(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model's weight in the stack, at least 0, and the class that its abuse counts for."""
+
+    weight: float
+    speaks_for: AbuseClass = "spam"
+
+
+class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A group's bound on the sum of its signals of each sign, in raw logits; above 0."""
+
+    cap: float
+
+
+class SignalWeight(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A signal's weight in raw logits, and the measurement that it comes from.
+
+    `recall` is the share of abuse on which it fires, `fp` the share of ham by source, in [0, 1].
+    """
+
+    weight: float
+    measured: date
+    on: str
+    recall: float | None = None
+    fp: dict[str, float] = {}
+
+
+class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file; keys of `learned` are models, of `groups` and `signals` the catalogue's."""
+
+    stack: Base
+    learned: dict[str, LearnedWeight] = {}
+    groups: dict[str, Group] = {}
+    signals: dict[str, SignalWeight] = {}
+
+
+def read_weights(text: str, specs: Mapping[str, Spec]) -> Weights:
+    """Read the weights and hold them to the catalogue; raises WeightsError in one line.
+
+    Every weighed signal must be in the catalogue, with the sign of the class it speaks for.
+    """
+    try:
+        weights = msgspec.convert(tomllib.loads(text), Weights, dec_hook=_refuse)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise WeightsError(f"weights: {error}") from error
+    for key, allowed, holds in _conditions(weights, specs):
+        if not holds:
+            raise WeightsError(f"weights: {key}: {allowed}")
+    return weights
+
+
+def _refuse(wanted: type, given: Any) -> Any:
+    raise TypeError(f"{given!r} is no {wanted.__name__}")
+
+
+def _conditions(weights: Weights, specs: Mapping[str, Spec]) -> list[tuple[str, str, bool]]:
+    """Return key, what is allowed there, and whether it holds."""
+    base = weights.stack
+    found = [
+        ("stack.bias", "a finite number", math.isfinite(base.bias)),
+        ("stack.calibration.a", "a finite number above 0", 0 < base.calibration.a < math.inf),
+        ("stack.calibration.b", "a finite number", math.isfinite(base.calibration.b)),
+    ]
+    for name, learned in weights.learned.items():
+        key = f"learned.{name}.weight"
+        found.append((key, "a finite number, at least 0", 0 <= learned.weight < math.inf))
+    groups = {spec.group for spec in specs.values()} | {"learned"}
+    for name, group in weights.groups.items():
+        found.append((f"groups.{name}", "no such group in the catalogue", name in groups))
+        found.append((f"groups.{name}.cap", "a number above 0", group.cap > 0))
+    for name, signal in weights.signals.items():
+        key = f"signals.{name}"
+        spec = specs.get(name)
+        found.append((key, "no such signal in the catalogue", spec is not None))
+        sign = -1 if spec is not None and spec.speaks_for == "ham" else 1
+        allowed = "at most 0: it speaks for ham" if sign < 0 else "at least 0: it speaks for abuse"
+        found.append((f"{key}.weight", allowed, 0 <= sign * signal.weight < math.inf))
+        rates = [*signal.fp.values(), signal.recall or 0.0]
+        found.append((key, "recall and fp are shares in [0, 1]", all(0 <= r <= 1 for r in rates)))
+    return found

@@ -1,0 +1,51 @@
+"""Which host handed the message to us: the first hop outside our own relays."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from features.context import Context
+from features.envelope import Envelope
+from features.headers import Hop
+
+__all__ = ["client_ip", "client_network", "parse_ip"]
+
+
+@lru_cache(maxsize=16_384)
+def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
+    """Read an address literal; an IPv4-mapped one (RFC 4291, 2.5.5.2) as IPv4, garbage as None."""
+    try:
+        address = ip_address(text.strip().strip("[]").removeprefix("IPv6:"))
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped or IPv6Address(int(address))  # without a zone (RFC 4007)
+    return address
+
+
+def client_ip(envelope: Envelope, hops: Sequence[Hop], context: Context) -> str:
+    """Return the client's address; behind `trusted_relays` the first hop outside, '' if unknown.
+
+    Received headers are read from the top and only as long as a relay of ours wrote them:
+    what lies below is the sender's own claim.
+    """
+    address = parse_ip(envelope.client.ip or "")
+    for hop in hops:
+        if address is None or not _trusted(address, context.trusted_relays):
+            break
+        address = parse_ip(hop.ip)
+    return "" if address is None else str(address)
+
+
+def client_network(ip: str) -> str:
+    """Return the address's network in CIDR notation, /24 or /48; '' for no address."""
+    address = parse_ip(ip)
+    if address is None:
+        return ""
+    return str(ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False))
+
+
+def _trusted(
+    address: IPv4Address | IPv6Address, relays: Sequence[IPv4Network | IPv6Network]
+) -> bool:
+    return any(address in network for network in relays)
