@@ -16,11 +16,16 @@ Label = Literal["ham", "spam", "phish"]
 
 
 class Sample(NamedTuple):
-    """One message: the source that figures are reported by, its label, RFC 5322 bytes."""
+    """One message: the source that figures are reported by, its label, RFC 5322 bytes.
+
+    `family` names what it is cut from where that is known; messages of one are never split
+    between training and evaluation.
+    """
 
     source: str
     label: Label
     raw: bytes
+    family: str = ""
 
 
 def read_corpora(folder: Path) -> Iterator[Sample]:
@@ -72,8 +77,9 @@ def _read(path: Path, folder: Path, owner: bytes) -> Iterator[Sample]:
         yield Sample(source, "phish", strip_artefacts(_anonymise(raw, owner)))
     elif top == "transactional_templates" and path.suffix == ".html":
         html = path.read_text("utf-8", "replace")
-        yield Sample("templates-plain", "ham", wrap(html, esp=False))
-        yield Sample("templates-esp", "ham", wrap(html, esp=True))
+        family = path.parent.name
+        yield Sample("templates-plain", "ham", wrap(html, esp=False), family)
+        yield Sample("templates-esp", "ham", wrap(html, esp=True), family)
 
 
 # --- header fields that a receiver, a filter or the corpus's maker added

@@ -1,0 +1,127 @@
+"""Messages as numbers with labels: what the classifier is trained and judged on."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.training.corpora import Sample, strip_artefacts
+from apps.training.splits import cluster
+from features.context import Context
+from features.envelope import Envelope, Incoming
+from features.evidence import Evidence, extract
+from features.vector import SCHEMA
+
+__all__ = ["Dataset", "evidence_of", "near_keys", "origin", "read_dataset"]
+
+_RECEIVED = datetime(2000, 1, 1, tzinfo=UTC)  # no feature reads it; a date must be given
+_SAY_EVERY = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Vectors of shape (n, features) with, per message, its label, source, cluster and digest.
+
+    Messages of one cluster are near-duplicates or of one template family. `sha256` is of the
+    message as read.
+    """
+
+    vectors: NDArray[np.float32]
+    spam: NDArray[np.bool_]
+    sources: NDArray[np.str_]
+    clusters: NDArray[np.intp]
+    sha256: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return the number of messages."""
+        return len(self.sha256)
+
+    def where(self, mask: NDArray[np.bool_]) -> "Dataset":
+        """Return the messages that a mask of shape (n,) selects."""
+        kept = tuple(digest for digest, keep in zip(self.sha256, mask, strict=True) if keep)
+        return Dataset(
+            self.vectors[mask], self.spam[mask], self.sources[mask], self.clusters[mask], kept
+        )
+
+
+class _Row(NamedTuple):
+    vector: NDArray[np.float32]
+    spam: bool
+    source: str
+    keys: tuple[str, ...]
+    sha256: str
+
+
+def origin(source: str) -> str:
+    """Return the corpus that a source belongs to: what stands before its first hyphen."""
+    return source.partition("-")[0]
+
+
+def evidence_of(raw: bytes) -> Evidence:
+    """Return what the core finds in a message that has no envelope."""
+    return extract(Incoming(Envelope(id="training", received_at=_RECEIVED), raw), Context())
+
+
+def near_keys(evidence: Evidence) -> tuple[str, ...]:
+    """Return what a message shares with its near-duplicates: fingerprint, and digest of its text.
+
+    The text is folded and without digits, so that numbered copies of one mailing are one.
+    """
+    letters = "".join(character for character in evidence.content.folded if character.isalpha())
+    if not letters:
+        return ()
+    return ("text:" + hashlib.sha256(letters.encode()).hexdigest(), "near:" + evidence.fingerprint)
+
+
+def read_dataset(
+    samples: Iterable[Sample],
+    held_out: Iterable[bytes] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> Dataset:
+    """Turn samples into numbers; those that are near-duplicates of held-out mail are left out.
+
+    Copies of one message in one source are kept once. `say` is told of progress.
+    """
+    rows = list(_rows(samples, say))
+    kept_out = [near_keys(evidence_of(strip_artefacts(raw))) for raw in held_out]
+    clusters = cluster([*(row.keys for row in rows), *kept_out])
+    forbidden = set(clusters[len(rows) :].tolist())
+    keep = [index for index in range(len(rows)) if int(clusters[index]) not in forbidden]
+    if len(keep) < len(rows):
+        say(f"{len(rows) - len(keep)} messages left out: near-duplicates of held-out mail")
+    return _dataset([rows[index] for index in keep], clusters[keep])
+
+
+def _rows(samples: Iterable[Sample], say: Callable[[str], None]) -> Iterator[_Row]:
+    seen: set[tuple[str, str]] = set()
+    for sample in samples:
+        digest = hashlib.sha256(sample.raw).hexdigest()
+        if (sample.source, digest) in seen:
+            continue
+        seen.add((sample.source, digest))
+        if len(seen) % _SAY_EVERY == 0:
+            say(f"{len(seen):,} messages read")
+        evidence = evidence_of(sample.raw)
+        keys = near_keys(evidence)
+        if sample.family:
+            keys = (*keys, "family:" + sample.family)
+        yield _Row(evidence.vector, sample.label != "ham", sample.source, keys, digest)
+
+
+def _dataset(rows: Sequence[_Row], clusters: NDArray[np.intp]) -> Dataset:
+    vectors = (
+        np.stack([row.vector for row in rows])
+        if rows
+        else np.empty((0, len(SCHEMA.features)), dtype=np.float32)
+    )
+    return Dataset(
+        vectors,
+        np.array([row.spam for row in rows], dtype=np.bool_),
+        np.array([row.source for row in rows], dtype=np.str_),
+        clusters,
+        tuple(row.sha256 for row in rows),
+    )

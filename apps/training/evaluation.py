@@ -1,0 +1,181 @@
+"""Cross-validated figures: what the model says about mail that it wasn't trained on."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.training.calibration import fit_calibration, sigmoid
+from apps.training.dataset import Dataset, origin
+from apps.training.metrics import brier, log_loss, recall_at, roc
+from apps.training.splits import assign_folds
+from apps.training.trees import Parameters, fit, margins, weigh
+from models.manifest import Calibration
+
+__all__ = ["REJECT", "TAG", "Validation", "figures", "leave_sources_out", "validate"]
+
+TAG = 0.5  # the shipped policy's probabilities for tagging and for rejecting
+REJECT = 0.99
+_RATES = {"recall_at_fp_0.1pct": 0.001, "recall_at_fp_1pct": 0.01}
+_TEMPLATES = "templates"
+
+Say = Callable[[str], None]
+Figures = dict[str, dict[str, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Calibrated log-odds of each message by a model that never saw it or its near-duplicates.
+
+    `unseen` holds those of the evaluation-only messages, shape (folds, n): every fold's model may
+    judge them.
+    """
+
+    logits: NDArray[np.float64]
+    unseen: NDArray[np.float64]
+    calibration: Calibration
+    folds: NDArray[np.intp]
+
+
+def validate(
+    dataset: Dataset,
+    unseen: Dataset,
+    columns: NDArray[np.intp],
+    parameters: Parameters,
+    folds: int,
+    say: Say,
+) -> Validation:
+    """Train once for each fold on the others, and calibrate on what the folds' models say.
+
+    Raises ValueError where a class is missing or has fewer clusters than there are folds.
+    """
+    for label, name in ((False, "ham"), (True, "spam")):
+        clusters = len(np.unique(dataset.clusters[dataset.spam == label]))
+        if clusters < folds:
+            raise ValueError(f"{clusters} distinct {name} messages given, at least {folds} wanted")
+    strata = [
+        f"{source}:{spam}" for source, spam in zip(dataset.sources, dataset.spam, strict=True)
+    ]
+    parts = assign_folds(dataset.clusters, strata, folds, parameters.seed)
+    raw = np.empty(len(dataset))
+    others = np.empty((folds, len(unseen)))
+    for fold in range(folds):
+        say(f"fold {fold + 1} of {folds}")
+        booster = fit(dataset.where(parts != fold), columns, parameters)
+        raw[parts == fold] = margins(booster, dataset.vectors[parts == fold][:, columns])
+        others[fold] = margins(booster, unseen.vectors[:, columns])
+    weights = weigh(dataset, parameters.temper)
+    calibration = fit_calibration(raw, dataset.spam, weights)
+    return Validation(
+        calibration.slope * raw + calibration.intercept,
+        calibration.slope * others + calibration.intercept,
+        calibration,
+        parts,
+    )
+
+
+def leave_sources_out(
+    dataset: Dataset,
+    columns: NDArray[np.intp],
+    parameters: Parameters,
+    calibration: Calibration,
+    say: Say,
+) -> Figures:
+    """Return false-positive rates of ham whose whole source was left out of training.
+
+    All sources of ham are taken in turn but the largest, without which little would be left;
+    those that also hold spam are passed over, and templates go together.
+    """
+    ham = dataset.sources[~dataset.spam]
+    names, counts = np.unique(ham, return_counts=True)
+    mixed = set(dataset.sources[dataset.spam].tolist())
+    units: dict[str, NDArray[np.bool_]] = {}
+    for name in names[counts < counts.max()].tolist():
+        if name in mixed:
+            continue
+        unit = _TEMPLATES if origin(name) == _TEMPLATES else name
+        own = np.asarray(dataset.sources == name)
+        units[unit] = units.get(unit, np.zeros(len(dataset), dtype=np.bool_)) | own
+    found: Figures = {}
+    for unit, out in units.items():
+        say(f"without {unit}")
+        booster = fit(dataset.where(~out), columns, parameters)
+        raw = margins(booster, dataset.vectors[out][:, columns])
+        probability = sigmoid(calibration.slope * raw + calibration.intercept)
+        found[f"without:{unit}"] = {"ham": float(out.sum()), **_shares(probability)}
+    return found
+
+
+def figures(dataset: Dataset, unseen: Dataset, validation: Validation) -> Figures:
+    """Return the figures by sub-corpus, rates as ratios, None where a class is missing.
+
+    `all` and `corpus:NAME` hold ranking and calibration, `source:NAME` the shares of one source
+    at fixed probabilities and at the thresholds where 0.1 and 1 % of all ham, or of today's ham
+    (templates and modern), lies above. Evaluation-only sources are averaged over the folds.
+    """
+    found: Figures = {"all": _ranking(validation.logits, dataset.spam)}
+    origins = np.array([origin(source) for source in dataset.sources])
+    for name in np.unique(origins).tolist():
+        own = origins == name
+        if dataset.spam[own].any() and not dataset.spam[own].all():
+            found[f"corpus:{name}"] = _ranking(validation.logits[own], dataset.spam[own])
+    today = np.isin(origins, ["modern", _TEMPLATES]) & ~dataset.spam
+    hams = {"": validation.logits[~dataset.spam], "_today": validation.logits[today]}
+    thresholds = {
+        f"{name}{which}": recall_at(np.empty(0), ham, rate).threshold
+        for which, ham in hams.items()
+        if len(ham)
+        for name, rate in (("above_fp_0.1pct", 0.001), ("above_fp_1pct", 0.01))
+    }
+    for name, logits, spam in _by_source(dataset, unseen, validation):
+        entry: dict[str, float | None] = {("spam" if spam else "ham"): float(logits.shape[1])}
+        entry.update(_shares(sigmoid(logits)))
+        entry.update({key: float(np.mean(logits >= t)) for key, t in thresholds.items()})
+        if spam:
+            areas = [roc(row, hams[""]).area for row in logits]
+            entry["auc"] = float(np.mean(areas))
+        found[f"source:{name}"] = entry
+    return found
+
+
+def _by_source(
+    dataset: Dataset, unseen: Dataset, validation: Validation
+) -> Iterator[tuple[str, NDArray[np.float64], bool]]:
+    for part, logits in ((dataset, validation.logits[None, :]), (unseen, validation.unseen)):
+        for name in np.unique(part.sources).tolist():
+            for spam in (False, True):
+                own = np.asarray((part.sources == name) & (part.spam == spam))
+                if own.any():
+                    label = f"{name}:{'spam' if spam else 'ham'}"
+                    yield label, logits[:, own], spam
+
+
+def _shares(probability: NDArray[np.float64]) -> dict[str, float | None]:
+    return {
+        "above_tag": float(np.mean(probability >= TAG)),
+        "above_reject": float(np.mean(probability >= REJECT)),
+    }
+
+
+def _ranking(logits: NDArray[np.float64], spam: NDArray[np.bool_]) -> dict[str, float | None]:
+    area = roc(logits[spam], logits[~spam])
+    entry: dict[str, float | None] = {
+        "ham": float((~spam).sum()),
+        "spam": float(spam.sum()),
+        "auc": _finite(area.area),
+        "one_minus_roca": _finite(area.complement),
+        "one_minus_roca_low": _finite(area.low),
+        "one_minus_roca_high": _finite(area.high),
+    }
+    for name, rate in _RATES.items():
+        entry[name] = _finite(recall_at(logits[spam], logits[~spam], rate).recall)
+    probability = sigmoid(logits)
+    entry["brier"] = brier(probability, spam)
+    entry["log_loss"] = log_loss(probability, spam)
+    return entry
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
