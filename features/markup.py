@@ -1,0 +1,288 @@
+"""HTML as a mail reader shows it: visible, hidden and faint text, links, images, forms."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, NamedTuple
+
+from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
+
+from features.nesting import bound_nesting
+from features.styles import BLACK, UNKNOWN, WHITE, Color, alike, parse_color, read_style
+
+__all__ = ["Anchor", "Image", "Markup", "read_markup"]
+
+_OPTIONS = LexborDocumentOptions.WO_EVENTS.value  # the source as it is, nothing mirrored
+_JUNK_STYLE = 2_000  # characters of style without a rule in the first 400
+_RULE_WITHIN = 400
+_INLINE: Final = frozenset(
+    """a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd label mark nobr o:p q s samp
+    small span strike strong sub sup tt u var wbr""".split()
+)  # text runs on through them; every other element starts and ends a word
+_SKIPPED: Final = frozenset(("noembed", "noframes", "object", "template"))
+
+
+class Anchor(NamedTuple):
+    """A clickable element: target as written (trimmed), visible text, alt text of images in it."""
+
+    href: str
+    text: str
+    alt: str
+    kind: str  # "a", "area", "form", "refresh"
+
+
+class Image(NamedTuple):
+    """An image of the HTML: source, alternative text, and whether it is inside a link."""
+
+    src: str
+    alt: str
+    linked: bool
+
+
+@dataclass(slots=True)
+class Markup:
+    """What was found in HTML; counts of elements, texts with white space collapsed."""
+
+    text: str = ""
+    hidden: str = ""
+    faint: str = ""
+    title: str = ""
+    base: str = ""
+    style_junk: int = 0
+    comment_chars: int = 0
+    anchors: list[Anchor] = field(default_factory=list)
+    images: list[Image] = field(default_factory=list)
+    forms: int = 0
+    password_inputs: int = 0
+    scripts: int = 0
+    iframes: int = 0
+    meta_refresh: bool = False
+    nodes: int = 0
+    flags: list[str] = field(default_factory=list)
+
+
+class _Click(NamedTuple):
+    href: str
+    kind: str
+    texts: list[str]
+    alts: list[str]
+
+
+class _State(NamedTuple):
+    """What an element hands down to those in it."""
+
+    hidden: bool
+    color: Color
+    background: Color
+    click: _Click | None
+
+
+_START = _State(hidden=False, color=BLACK, background=WHITE, click=None)
+_Attributes = dict[str, str | None]
+
+
+def read_markup(html: str, max_nodes: int) -> Markup:
+    """Walk the tree of the HTML once, at most `max_nodes` nodes of it; never raises."""
+    harmless, bounded = bound_nesting(html)
+    parser = LexborHTMLParser(harmless.encode("utf-8", "replace"), options=_OPTIONS)
+    reader = _Reader()
+    if bounded:
+        reader.found.flags.append("html_nesting")
+    root = parser.root
+    if root is not None:
+        reader.walk(root.parent or root, max_nodes)
+    return reader.finish()
+
+
+class _Reader:
+    """One walk in document order, with a stack of what each open element hands down."""
+
+    def __init__(self) -> None:
+        self.found = Markup()
+        self._visible: list[str] = []
+        self._hidden: list[str] = []
+        self._faint: list[str] = []
+        self._clicks: list[_Click] = []
+
+    def walk(self, start: LexborNode, max_nodes: int) -> None:
+        """Visit the tree below a node, depth first."""
+        stack = [(_START, False)]
+        state = _START
+        node: LexborNode | None = start.first_child
+        nodes = 0
+        while node is not None:
+            nodes += 1
+            if nodes > max_nodes:
+                self.found.flags.append("html_nodes_over_limit")
+                break
+            tag = node.tag
+            if tag == "-text":
+                self._text(node.text_content, state)
+            elif (inner := self._enter(node, tag or "", state)) is not None:
+                child = node.first_child
+                if child is not None:
+                    stack.append((state, tag not in _INLINE))
+                    state, node = inner, child
+                    continue
+            after = node.next
+            while after is None and len(stack) > 1:
+                state, breaks = stack.pop()
+                if breaks:
+                    self._visible.append(" ")
+                node = node.parent
+                if node is None:
+                    return
+                after = node.next
+            node = after
+        self.found.nodes = min(nodes, max_nodes)
+
+    def finish(self) -> Markup:
+        """Join what was gathered."""
+        found = self.found
+        found.text = _collapse(self._visible)
+        found.hidden = _collapse(self._hidden)
+        found.faint = _collapse(self._faint)
+        found.anchors = [
+            Anchor(click.href, _collapse(click.texts), _collapse(click.alts), click.kind)
+            for click in self._clicks
+        ]
+        return found
+
+    def _text(self, text: str | None, state: _State) -> None:
+        if not text:
+            return
+        if state.hidden:
+            self._hidden.append(text)
+            return
+        if state.color != BLACK and alike(state.color, state.background) and not text.isspace():
+            self._faint.append(text + " ")
+        self._visible.append(text)
+        if state.click is not None:
+            state.click.texts.append(text)
+
+    def _enter(self, node: LexborNode, tag: str, state: _State) -> _State | None:
+        """Take an element in; return what it hands down, None where nothing in it is read."""
+        if tag not in _INLINE:
+            (self._hidden if state.hidden else self._visible).append(" ")
+        if tag in _SKIPPED:
+            return None
+        reads = self._elements.get(tag)
+        attributes = node.attributes
+        if reads is not None and not reads(self, node, attributes, state):
+            return None
+        if attributes:
+            state = _restyled(attributes, state)
+        if tag in ("a", "area"):
+            return self._click(tag, attributes, state)
+        return state
+
+    def _click(self, tag: str, attributes: _Attributes, state: _State) -> _State:
+        href = attributes.get("href") or attributes.get("xlink:href")
+        if href is None:
+            return state
+        click = _Click(href.strip(), tag, [], [attributes.get("alt") or ""])
+        self._clicks.append(click)
+        return state._replace(click=click)
+
+    def _image(self, _node: LexborNode, attributes: _Attributes, state: _State) -> bool:
+        alt = attributes.get("alt") or ""
+        self.found.images.append(
+            Image(attributes.get("src") or "", alt, linked=state.click is not None)
+        )
+        if state.click is not None:
+            state.click.alts.append(alt + " ")
+        return False
+
+    def _form(self, _node: LexborNode, attributes: _Attributes, _state: _State) -> bool:
+        self.found.forms += 1
+        self._target(attributes.get("action"), "form")
+        return True
+
+    def _input(self, _node: LexborNode, attributes: _Attributes, _state: _State) -> bool:
+        if (attributes.get("type") or "").strip().lower() == "password":
+            self.found.password_inputs += 1
+        self._target(attributes.get("formaction"), "form")
+        return True
+
+    def _target(self, href: str | None, kind: str) -> None:
+        if href and href.strip():
+            self._clicks.append(_Click(href.strip(), kind, [], []))
+
+    def _script(self, _node: LexborNode, _attributes: _Attributes, _state: _State) -> bool:
+        self.found.scripts += 1
+        return False
+
+    def _iframe(self, _node: LexborNode, _attributes: _Attributes, _state: _State) -> bool:
+        self.found.iframes += 1
+        return False
+
+    def _meta(self, _node: LexborNode, attributes: _Attributes, _state: _State) -> bool:
+        if (attributes.get("http-equiv") or "").strip().lower() == "refresh":
+            content = attributes.get("content") or ""
+            url = content.lower().find("url=")
+            if url >= 0:
+                self.found.meta_refresh = True
+                self._target(content[url + 4 :].strip().strip("'\""), "refresh")
+        return False
+
+    def _base(self, _node: LexborNode, attributes: _Attributes, _state: _State) -> bool:
+        self.found.base = self.found.base or (attributes.get("href") or "").strip()
+        return False
+
+    def _title(self, node: LexborNode, _attributes: _Attributes, _state: _State) -> bool:
+        self.found.title = self.found.title or _collapse([_inner(node)])
+        return False
+
+    def _style(self, node: LexborNode, _attributes: _Attributes, _state: _State) -> bool:
+        css = _inner(node).lstrip()
+        if css.startswith("/*"):
+            css = css.partition("*/")[2]
+        if len(css) >= _JUNK_STYLE and "{" not in css[:_RULE_WITHIN]:
+            self.found.style_junk += len(css)
+        return False
+
+    def _comment(self, node: LexborNode, _attributes: _Attributes, _state: _State) -> bool:
+        text = (node.comment_content or "").strip()
+        if not text.startswith(("[if", "<![", "[endif")):  # conditional comments of Outlook
+            self.found.comment_chars += len(text)
+        return False
+
+    _elements: ClassVar[dict[str, Callable[["_Reader", LexborNode, _Attributes, _State], bool]]] = {
+        "-comment": _comment,
+        "base": _base,
+        "button": _input,
+        "form": _form,
+        "iframe": _iframe,
+        "image": _image,
+        "img": _image,
+        "input": _input,
+        "meta": _meta,
+        "script": _script,
+        "style": _style,
+        "title": _title,
+    }
+
+
+def _inner(node: LexborNode) -> str:
+    child = node.first_child
+    return (child.text_content or "") if child is not None and child.is_text_node else ""
+
+
+def _collapse(pieces: list[str]) -> str:
+    return " ".join("".join(pieces).split())
+
+
+def _restyled(attributes: _Attributes, state: _State) -> _State:
+    """Return the state with what the element's attributes say about sight and colours."""
+    css = read_style(attributes.get("style") or "")
+    hidden = state.hidden or css.hides or "hidden" in attributes
+    color, background = css.color, css.background
+    if color is None and attributes.get("color"):
+        color = parse_color(attributes["color"] or "")
+    if background is None:
+        if attributes.get("background"):
+            background = UNKNOWN
+        elif attributes.get("bgcolor"):
+            background = parse_color(attributes["bgcolor"] or "")
+    if hidden == state.hidden and color is None and background is None:
+        return state
+    return _State(hidden, color or state.color, background or state.background, state.click)
