@@ -1,0 +1,128 @@
+"""What can be known of the container files and the unit without a daemon to run them."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from streams import settings
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "docker"
+COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+SERVICES = COMPOSE["services"]
+DOCKERFILE = (DOCKER / "Dockerfile").read_text()
+UNIT = (DOCKER / "weir-worker.service").read_text()
+
+
+def _local_properties() -> dict[str, str]:
+    lines = (DOCKER / "local" / "server.properties").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def test_every_image_is_pinned_to_a_version():
+    images = [service["image"] for service in SERVICES.values() if service["image"] != "weir"]
+    images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert len(images) >= 5
+    assert [image for image in images if not re.search(r":v?\d", image)] == []
+
+
+@pytest.mark.parametrize("name", ["topics", "worker"])
+def test_services_of_weir_set_only_known_settings(name):
+    loaded = settings.load(None, SERVICES[name]["environment"])
+    assert loaded.kafka.brokers == ("kafka:19092",)
+    assert loaded.redis.host == "redis"
+
+
+def test_the_image_sets_only_known_settings():
+    given = dict(re.findall(r"(WEIR_\w+)=(\S+)", DOCKERFILE))
+    assert settings.load(None, given).http.bind == "0.0.0.0:8790"
+
+
+def test_the_unit_sets_only_known_settings():
+    given = dict(re.findall(r"^Environment=(WEIR_\w+)=(.*)$", UNIT, re.MULTILINE))
+    assert given.pop("WEIR_CONFIG")
+    assert settings.load(None, given).kafka.group_instance_id == "%H"
+
+
+def test_the_port_of_metrics_and_health_is_the_same_everywhere():
+    port = settings.Settings().http.bind.rpartition(":")[2]
+    scrape = yaml.safe_load((DOCKER / "prometheus.yml").read_text())["scrape_configs"]
+    assert [target["port"] for job in scrape for target in job["dns_sd_configs"]] == [int(port)]
+    assert SERVICES["worker"]["expose"] == [port]
+    assert f"127.0.0.1:{port}/livez" in DOCKERFILE
+    assert f"EXPOSE {port}" in DOCKERFILE
+
+
+def test_prometheus_looks_for_a_service_that_exists():
+    scrape = yaml.safe_load((DOCKER / "prometheus.yml").read_text())["scrape_configs"]
+    names = {name for job in scrape for target in job["dns_sd_configs"] for name in target["names"]}
+    assert names <= SERVICES.keys()
+
+
+def test_kafka_in_a_container_is_the_kafka_of_the_local_stack():
+    local = _local_properties()
+    container = {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): value
+        for name, value in SERVICES["kafka"]["environment"].items()
+    }
+    own = {key for key in container if "listener" in key or key.startswith(("log.", "controller."))}
+    assert container.keys() - own
+    assert {key: local.get(key) for key in container.keys() - own} == {
+        key: value for key, value in container.items() if key not in own
+    }
+    pom = (DOCKER / "local" / "pom.xml").read_text()
+    version = SERVICES["kafka"]["image"].partition(":")[2]
+    assert f"<artifactId>kafka_2.13</artifactId>\n      <version>{version}</version>" in pom
+
+
+def test_brokers_take_the_largest_record_that_weir_makes():
+    assert int(_local_properties()["message.max.bytes"]) >= settings.Settings().dead_letter_bytes
+
+
+def test_the_image_has_every_package_of_the_wheel():
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    copied = set(re.findall(r"^COPY (\w+) \1$", DOCKERFILE, re.MULTILINE))
+    assert copied == set(build["targets"]["wheel"]["packages"])
+    sources = " ".join(re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.MULTILINE)).split()
+    allowed = (ROOT / ".dockerignore").read_text()
+    assert [name for name in sources if f"!{name}\n" not in allowed] == []
+    assert [name for name in sources if not (ROOT / name).exists()] == []
+
+
+def test_nothing_of_weir_runs_as_root():
+    stages = DOCKERFILE.split("FROM ")
+    assert "\nUSER weir\n" in stages[-1]
+    assert re.search(r"^User=weir$", UNIT, re.MULTILINE)
+    for name in ("topics", "worker"):
+        assert SERVICES[name]["cap_drop"] == ["ALL"]
+        assert SERVICES[name]["read_only"] is True
+
+
+def test_published_ports_are_on_the_loopback_interface_only():
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len(published) == 3
+    assert [port for port in published if not port.startswith("127.0.0.1:")] == []
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd isn't installed")
+def test_systemd_accepts_the_unit_and_rates_it_as_confined(tmp_path):
+    # verify wants the program and the user to exist on this machine
+    text = UNIT.replace("/opt/weir/bin/weir", "/bin/true").replace("=weir\n", "=root\n")
+    unit = tmp_path / "weir-worker.service"
+    unit.write_text(text.replace("StateDirectory=root", "StateDirectory=weir"))
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
+    )
+    assert (verified.returncode, verified.stderr) == (0, "")
+    rated = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=25", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert rated.returncode == 0, rated.stdout
