@@ -1,47 +1,37 @@
-"""The feature schema: names, units, what missing means, and one digest over all of it."""
+"""The feature vector: the schema of all numbers, and the one place where they are put together."""
 
-from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.attachments import Attachments
 from features.authentication import Authentication
+from features.columns import (
+    attachment_columns,
+    authentication_columns,
+    content_columns,
+    header_columns,
+    link_columns,
+)
 from features.content import Content
 from features.headers import Headers
 from features.links import Links
 from features.message import Message
+from features.schema import Feature, Schema, digest_of
 
-__all__ = ["SCHEMA", "Feature", "Schema", "vectorize"]
+__all__ = ["SCHEMA", "Feature", "Schema", "schema_table", "vectorize"]
 
+_FEATURES: Final = (
+    *header_columns.COLUMNS,
+    *authentication_columns.COLUMNS,
+    *content_columns.COLUMNS,
+    *link_columns.COLUMNS,
+    *attachment_columns.COLUMNS,
+)
 
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """One number: `name` as group.name, `unit` (count, bytes, ratio, flag, s, ...), what it says.
-
-    `routing` marks numbers about route or identity, which the classifier doesn't read.
-    """
-
-    name: str
-    unit: str
-    what: str
-    routing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """An ordered list of features with its digest (12 hex digits of SHA-256 over names, units)."""
-
-    features: tuple[Feature, ...]
-    digest: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The features' names, in the vector's order."""
-        return tuple(feature.name for feature in self.features)
-
-
-SCHEMA = Schema((), "")
+SCHEMA: Final = Schema(_FEATURES, digest_of(_FEATURES))
+"""What the vector holds, in order. A model trained on another schema is refused."""
 
 
 def vectorize(
@@ -53,4 +43,25 @@ def vectorize(
     attachments: Attachments,
 ) -> NDArray[np.float32]:
     """Return the message's numbers, float32 of shape (len(SCHEMA.features),), NaN where missing."""
-    raise NotImplementedError
+    return np.array(
+        [
+            *header_columns.values(message, headers),
+            *authentication_columns.values(authentication),
+            *content_columns.values(message, content),
+            *link_columns.values(content, links),
+            *attachment_columns.values(attachments),
+        ],
+        dtype=np.float32,
+    )
+
+
+def schema_table() -> str:
+    """Return the schema as docs/features.md shows it."""
+    rows = "\n".join(
+        f"| `{it.name}` | {it.unit} | {it.what} | {'yes' if it.routing else ''} |"
+        for it in SCHEMA.features
+    )
+    return (
+        f"Digest `{SCHEMA.digest}`, {len(SCHEMA.features)} features.\n\n"
+        "| feature | unit | what | routing or identity |\n| --- | --- | --- | --- |\n" + rows + "\n"
+    )

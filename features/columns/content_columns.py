@@ -1,0 +1,147 @@
+"""Numbers about what a reader sees, and about what is hidden from them."""
+
+import math
+
+from features.columns.header_columns import ratio
+from features.content import Content
+from features.lexicon import GROUPS
+from features.message import Message
+from features.schema import Feature
+
+__all__ = ["COLUMNS", "values"]
+
+_SUBJECT_GROUPS = (
+    "credentials", "suspension", "urgency", "prize", "parcel", "wallet", "mailbox", "invoice",
+    "spam_goods",
+)  # fmt: skip
+_FLAGS = (
+    "base64_malformed",
+    "boundary_missing",
+    "charset_missing",
+    "charset_unknown",
+    "charset_wrong",
+)
+
+COLUMNS = (
+    Feature("message.bytes", "bytes, log", "size of the message"),
+    Feature("message.parts", "count", "MIME entities"),
+    Feature("message.depth", "count", "depth of the MIME tree"),
+    Feature("message.nested", "count", "enclosed messages"),
+    Feature("message.multipart", "flag", "the message has several parts", routing=True),
+    Feature("message.odd", "count", "what was odd about the MIME structure"),
+    *[Feature(f"message.{flag}", "flag", f"parsing found {flag}") for flag in _FLAGS],
+    Feature("message.base64_ascii", "flag", "plain ASCII text is needlessly in base64"),
+    Feature("content.html", "flag", "the body is HTML", routing=True),
+    Feature("content.html_only", "flag", "HTML without a plain alternative", routing=True),
+    Feature("content.chars", "count, log", "characters of visible text"),
+    Feature("content.words", "count, log", "words of visible text"),
+    Feature("content.distinct", "ratio", "distinct words of all words"),
+    Feature("content.word_chars", "count", "mean length of a word"),
+    Feature("content.long_words", "ratio", "words of more than 20 characters"),
+    Feature("content.upper", "ratio", "letters that are capitals"),
+    Feature("content.digits", "ratio", "characters that are digits"),
+    Feature("content.non_ascii", "ratio", "characters beyond ASCII"),
+    Feature("content.exclamations", "ratio", "exclamation marks a word"),
+    Feature("content.currency", "count", "currency signs"),
+    Feature("content.lines", "count, log", "line breaks in the visible text"),
+    *[Feature(f"phrases.{group}", "count", f"phrases: {what}") for group, what in GROUPS.items()],
+    *[
+        Feature(f"subject_phrases.{group}", "count", f"phrases in the subject: {GROUPS[group]}")
+        for group in _SUBJECT_GROUPS
+    ],
+    Feature("content.hidden_chars", "count, log", "characters that a style hides"),
+    Feature("content.hidden", "ratio", "hidden text of all text"),
+    Feature("content.faint_chars", "count, log", "characters in their background's colour"),
+    Feature("content.style_junk", "count, log", "characters of style blocks that are no CSS"),
+    Feature("content.comment_chars", "count, log", "characters in HTML comments"),
+    Feature("content.anchors", "count, log", "clickable elements"),
+    Feature("content.images", "count, log", "images"),
+    Feature("content.linked_images", "ratio", "images inside links"),
+    Feature("content.image_mostly", "flag", "a linked image and less than 300 characters of text"),
+    Feature("content.forms", "count", "forms"),
+    Feature("content.password_inputs", "count", "password fields"),
+    Feature("content.scripts", "count", "scripts"),
+    Feature("content.iframes", "count", "embedded pages"),
+    Feature("content.meta_refresh", "flag", "the page moves on by itself"),
+    Feature("content.nodes", "count, log", "nodes of the HTML tree"),
+    Feature("content.markup", "ratio, log", "bytes of HTML a character of visible text"),
+    Feature("content.title_chars", "count", "characters of the HTML title"),
+    Feature("content.zero_width", "count, log", "characters that print nothing"),
+    Feature("content.zero_width_in_word", "count, log", "the same, inside words"),
+    Feature("content.mixed_script_words", "count", "words that mix scripts"),
+    Feature("content.invisible_selectors", "count", "variation selectors or tags inside words"),
+)
+
+
+def values(message: Message, content: Content) -> list[float]:
+    """Return the numbers of COLUMNS."""
+    return [*_structure(message), *_text(message, content), *_shape(message, content)]
+
+
+def _structure(message: Message) -> list[float]:
+    needless = any(
+        part.transfer_encoding == "base64" and part.content.isascii() for part in message.text_parts
+    )
+    return [
+        math.log1p(message.size),
+        float(message.parts),
+        float(message.depth),
+        float(message.nested_messages),
+        float(message.multipart),
+        float(len(message.flags)),
+        *[float(flag in message.flags) for flag in _FLAGS],
+        float(needless),
+    ]
+
+
+def _text(message: Message, content: Content) -> list[float]:
+    text = content.text
+    words = content.words
+    chars = len(text)
+    letters = sum(map(len, words))
+    return [
+        float(content.is_html),
+        float(content.is_html and not message.text.strip()),
+        math.log1p(chars),
+        math.log1p(len(words)),
+        ratio(len(set(words)), len(words)),
+        ratio(letters, len(words)),
+        ratio(sum(len(word) > 20 for word in words), len(words)),
+        ratio(sum(map(str.isupper, text[:4_096])), min(chars, 4_096)),
+        ratio(sum(map(str.isdigit, text[:4_096])), min(chars, 4_096)),
+        0.0 if text.isascii() else 1.0 - ratio(len(text.encode("ascii", "ignore")), chars),
+        ratio(text.count("!"), len(words)),
+        float(sum(map(text.count, "$€£"))),
+        math.log1p(text.count("\n")),
+        *[float(content.phrases[group]) for group in GROUPS],
+        *[float(content.subject_phrases[group]) for group in _SUBJECT_GROUPS],
+    ]
+
+
+def _shape(message: Message, content: Content) -> list[float]:
+    chars = len(content.text)
+    hidden = len(content.hidden)
+    linked = sum(image.linked for image in content.images)
+    return [
+        math.log1p(hidden),
+        ratio(hidden, hidden + chars),
+        math.log1p(len(content.faint)),
+        math.log1p(content.style_junk),
+        math.log1p(content.comment_chars),
+        math.log1p(len(content.anchors)),
+        math.log1p(len(content.images)),
+        ratio(linked, len(content.images)),
+        float(linked > 0 and chars < 300),
+        float(content.forms),
+        float(content.password_inputs),
+        float(content.scripts),
+        float(content.iframes),
+        float(content.meta_refresh),
+        math.log1p(content.nodes),
+        math.log1p(len(message.html) / (chars + 1)),
+        float(len(content.title)),
+        math.log1p(content.zero_width),
+        math.log1p(content.zero_width_in_word),
+        float(content.mixed_script_words),
+        float(content.invisible_selectors),
+    ]
