@@ -1,6 +1,7 @@
-"""Bytes to text under a declared charset that may be missing, wrong or hostile (RFC 2046, 4.1.2)."""
+"""Bytes to text under a declared charset: missing, wrong or hostile (RFC 2046, 4.1.2)."""
 
 from encodings.aliases import aliases
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -17,7 +18,7 @@ _CODECS: Final = (
     "latin_1 iso8859_2 iso8859_3 iso8859_4 iso8859_5 iso8859_6 iso8859_7 iso8859_8 iso8859_9 "
     "iso8859_10 iso8859_11 iso8859_13 iso8859_14 iso8859_15 iso8859_16 johab koi8_r koi8_t koi8_u "
     "mac_cyrillic mac_greek mac_latin2 mac_roman mac_turkish ptcp154 kz1048 shift_jis tis_620 ascii"
-).split()
+).split()  # noqa: SIM905 - a list of ninety lines shows less
 # Mail readers follow the WHATWG Encoding Standard: a label means the superset that is in use.
 _SUPERSETS: Final = {
     "ascii": "cp1252",
@@ -52,10 +53,12 @@ _EXTRA_LABELS: Final = {
 _STATEFUL: Final = frozenset(
     name for name in _CODECS if name.startswith(("iso2022", "hz", "utf_16", "utf_32", "cp037"))
 )
+_WIDE: Final = frozenset(name for name in _CODECS if name.startswith(("utf_16", "utf_32")))
 _TAIL = 8  # bytes: a character that a cut at the end split is dropped, not taken for a lie
 _REFUSED: Final = frozenset({"utf7", "unicode11utf7", "csunicode11utf7", "xunicode20utf7"})
 
 
+@lru_cache(maxsize=1024)
 def _squeeze(label: str) -> str:
     return "".join([char for char in label.lower() if char.isalnum()])
 
@@ -85,26 +88,19 @@ def decode(data: bytes, charset: str) -> tuple[str, str]:
     charset), `charset_unknown`, `charset_refused` (utf-7), `charset_wrong` (the bytes are not
     what the label says). Without a usable label: UTF-8 if valid, else windows-1252.
     """
-    label = charset if len(charset) <= _LONGEST_LABEL else ""
-    codec = _LABELS.get(label) or _LABELS.get(_squeeze(label), "")
-    if codec not in _STATEFUL and data.isascii():
-        refused = not codec and _squeeze(label) in _REFUSED
-        return data.decode("ascii"), "charset_refused" if refused else ""
-    if not codec:
-        if not charset:
-            return decode_undeclared(data), "charset_missing"
-        refused = _squeeze(label) in _REFUSED
-        return decode_undeclared(data), "charset_refused" if refused else "charset_unknown"
+    label = _squeeze(charset) if len(charset) <= _LONGEST_LABEL else ""
+    codec = _LABELS.get(label, "")
+    if data.isascii() and (codec not in _STATEFUL or (codec in _WIDE and b"\0" not in data)):
+        odd = "charset_refused" if label in _REFUSED else "charset_wrong" if codec in _WIDE else ""
+        return data.decode("ascii"), odd
     if codec == "utf_8":
         return _utf8(data)
     if codec == "cp1252":
-        try:  # bytes that happen to be valid UTF-8 beyond ASCII are UTF-8 under a wrong label
-            return data.decode("utf-8"), "charset_wrong"
-        except UnicodeDecodeError:
-            return _cp1252(data), ""
-    if codec.startswith(("utf_16", "utf_32")) and b"\0" not in data and data.isascii():
-        return data.decode("ascii"), "charset_wrong"
-    return _declared(data, codec)
+        return _western(data)
+    if codec:
+        return _declared(data, codec)
+    odd = "charset_missing" if not charset else "charset_unknown"
+    return decode_undeclared(data), "charset_refused" if label in _REFUSED else odd
 
 
 def decode_undeclared(data: bytes) -> str:
@@ -147,6 +143,14 @@ def _utf8(data: bytes) -> tuple[str, str]:
     if replaced * 2 > beyond_ascii:  # more broken than sound: not UTF-8 at all
         return _cp1252(data), "charset_wrong"
     return text, "charset_wrong"
+
+
+def _western(data: bytes) -> tuple[str, str]:
+    """Bytes beyond ASCII that happen to be valid UTF-8 are UTF-8 under a wrong label."""
+    try:
+        return data.decode("utf-8"), "charset_wrong"
+    except UnicodeDecodeError:
+        return _cp1252(data), ""
 
 
 def _cp1252(data: bytes) -> str:

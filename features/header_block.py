@@ -7,11 +7,21 @@ from typing import NamedTuple
 from features.charsets import decode_undeclared
 from features.encoded_words import decode_words
 
-__all__ = ["Header", "HeaderBlock", "Section", "decode_value", "find_section", "split_fields"]
+__all__ = [
+    "Header",
+    "HeaderBlock",
+    "Section",
+    "decode_value",
+    "find_section",
+    "read_header",
+    "split_fields",
+    "unfold",
+]
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
-_FIELD_END = re.compile(rb"\r?\n(?![ \t])")
-_FOLD = re.compile(r"\r?\n[ \t]?")
+_FIELD_END = re.compile(rb"\n(?![ \t])")
+_LONGEST_NAME = 1_000  # characters; RFC 5322, 2.1.1 allows a line of 998
+_BLANK = " \t\r\0\ud800"
 _NAME = re.compile(r"[!-9;-~]+[ \t]*")
 
 
@@ -54,6 +64,40 @@ def _field_name(name: str) -> str:
     return name.rstrip(" \t").lower() if _NAME.fullmatch(name) else ""
 
 
+def read_header(raw: bytes, fields: int, size: int) -> tuple[bytes, HeaderBlock, set[str]]:
+    """Read the header of a whole message: its bytes, its fields, and what was odd.
+
+    An mbox separator line is skipped. Where carriage returns end lines by themselves, some
+    readers see other fields and another body than the rest; the bytes returned are those with
+    every line end an LF, as `block.section` counts.
+    """
+    flags: set[str] = set()
+    start = 0
+    if raw.startswith((b"From ", b">From ")):
+        start = raw.find(b"\n") + 1 or len(raw)
+    section = find_section(raw, start, len(raw))
+    if _has_bare_cr(raw, section.start, section.end):
+        flags.add("bare_cr")
+        raw = raw[start:].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        section = find_section(raw, 0, len(raw))
+    if raw.find(b"\0", section.start, section.end) >= 0:
+        flags.add("nul")
+    block = split_fields(raw, section, fields, size)
+    if block.dropped:
+        flags.add("headers_over_limit")
+    if block.broken:
+        flags.add("header_broken")
+    if not block.fields:
+        flags.add("headers_missing")
+    return raw, block, flags
+
+
+def _has_bare_cr(raw: bytes, start: int, end: int) -> bool:
+    returns = raw.count(b"\r", start, end)
+    # The section's end cuts the last line's own CRLF in two.
+    return returns > 0 and returns > raw.count(b"\r\n", start, end + 1)
+
+
 def find_section(raw: bytes, start: int, end: int) -> Section:
     """Find the header section of the entity in raw[start:end]: up to the first empty line."""
     if raw.startswith(b"\n", start, end):
@@ -70,17 +114,21 @@ def split_fields(raw: bytes, section: Section, fields: int, size: int) -> Header
     """Split a header section into at most `fields` fields of at most `size` bytes in all."""
     start, end, _ = section
     dropped = end - start > size
-    lines = _FIELD_END.split(raw[start : min(end, start + size)])
+    text = raw[start : min(end, start + size)].decode("utf-8", "surrogateescape")
+    # Folded lines are joined by one pass each over the whole section, and told apart again where
+    # there are any. The mark is what the section doesn't hold.
+    mark = "\ud800" if "\0" in text else "\0"
+    lines = text.replace("\n ", mark + " ").replace("\n\t", mark + "\t").split("\n")
     if len(lines) > fields:
         dropped = True
         del lines[fields:]
     found: list[tuple[str, str]] = []
     for at, line in enumerate(lines):
-        head, colon, value = line.decode("utf-8", "surrogateescape").partition(":")
-        name = _field_name(head) if colon and len(head) < 1000 else ""
+        head, colon, value = line.partition(":")
+        name = _field_name(head) if colon and len(head) < _LONGEST_NAME else ""
         if name:
-            found.append((name, value.strip()))
-        elif line.strip():
+            found.append((name, value.strip().replace(mark, "\n")))
+        elif line.strip(_BLANK):
             body = _offset(raw, section, at)
             return HeaderBlock(found, Section(start, body, body), dropped, broken=True)
     return HeaderBlock(found, section, dropped, broken=False)
@@ -97,11 +145,17 @@ def _offset(raw: bytes, section: Section, line: int) -> int:
 
 def decode_value(raw: str) -> str:
     """Unfold a raw value and decode it: raw 8-bit text, then RFC 2047 words; never raises."""
-    value = raw
-    if "\n" in value:
-        value = _FOLD.sub(" ", value)
+    value = unfold(raw)
     if not value.isascii():
         value = decode_undeclared(value.encode("utf-8", "surrogateescape"))
     if "=?" in value:
         value = decode_words(value)
     return value
+
+
+def unfold(raw: str) -> str:
+    """Put a folded value on one line: each fold with its first white space becomes a blank."""
+    if "\n" not in raw:
+        return raw
+    one_break = raw.replace("\r\n", "\n")
+    return one_break.replace("\n ", " ").replace("\n\t", " ").replace("\n", " ")

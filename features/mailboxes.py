@@ -1,4 +1,4 @@
-"""Mailboxes of address fields as real mail writes them, and the faults of a From (RFC 5322, 3.4)."""
+"""Mailboxes of address fields as real mail writes them; the faults of a From (RFC 5322)."""
 
 import re
 from collections.abc import Iterator
@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 from features.domains import Domain, split_host
 from features.encoded_words import ENCODED_WORD
-from features.header_block import decode_value
+from features.header_block import decode_value, unfold
 
 __all__ = ["Mailbox", "from_faults", "parse_mailbox", "parse_mailboxes"]
 
 _LONGEST_FIELD = 65_536  # characters of a list of addresses that are read
 _LONGEST_FROM = 8_192
-_FOLD = re.compile(r"\r?\n[ \t]?")
 _COMMENT = re.compile(r"\([^()<>@]*\)")
 _IN_ANGLES = re.compile(r"<([^<>]*)>")
 _AFTER = re.compile(r">\s*[^\s,>;]")
@@ -39,7 +38,9 @@ def parse_mailbox(raw: str) -> Mailbox:
 
     A mail reader shows what stands before the last angle bracket, commas or not; so does this.
     """
-    text = _unfold(raw[:_LONGEST_FROM])
+    if not raw:
+        return _EMPTY
+    text = unfold(raw[:_LONGEST_FROM])
     mailbox = _mailbox(text)
     if not mailbox.address and "=?" in text:  # the address itself sits in an encoded word
         decoded = _mailbox(decode_value(text))
@@ -56,7 +57,7 @@ def parse_mailboxes(raw: str, limit: int) -> tuple[Mailbox, ...]:
     if not raw:
         return ()
     found: list[Mailbox] = []
-    for piece in _pieces(_unfold(raw[:_LONGEST_FIELD])):
+    for piece in _pieces(unfold(raw[:_LONGEST_FIELD])):
         mailbox = parse_mailbox(piece)
         if mailbox.address or mailbox.display:
             found.append(mailbox)
@@ -74,7 +75,7 @@ def from_faults(raw: str, host: str, domain: Domain, count: int) -> frozenset[st
     address ends in a blank or dot. noaddr: no address. badchar: a character no host name has.
     badtld: the host lies under no public suffix. duplicate: more than one From field.
     """
-    text = ENCODED_WORD.sub("EW", _unfold(raw[:_LONGEST_FROM]).strip())
+    text = ENCODED_WORD.sub("EW", unfold(raw[:_LONGEST_FROM]).strip())
     text = _COMMENT.sub("", _without_quotes(text))
     faults: set[str] = set()
     opening = text.find("<")
@@ -111,11 +112,9 @@ def _bracket_faults(text: str, opening: int) -> Iterator[str]:
         yield "spaced"
 
 
-def _unfold(raw: str) -> str:
-    return _FOLD.sub(" ", raw) if "\n" in raw else raw
-
-
 def _mailbox(text: str) -> Mailbox:
+    if _ADDRESS.fullmatch(text):
+        return _make("", text)
     close = text.rfind(">")
     opening = text.rfind("<", 0, close) if close >= 0 else text.rfind("<")
     if opening >= 0:
@@ -131,12 +130,10 @@ def _mailbox(text: str) -> Mailbox:
 
 def _last_address(text: str) -> Mailbox | None:
     """Read `addr@host` without brackets, perhaps followed by its owner's name in a comment."""
-    last = None
-    if "@" in text:
-        for last in _ADDRESS.finditer(text):
-            pass
-    if last is None:
+    found = list(_ADDRESS.finditer(text)) if "@" in text else []
+    if not found:
         return None
+    last = found[-1]
     before, after = text[: last.start()], text[last.end() :].strip()
     if not before.strip(_EDGES) and after.startswith("("):
         before = after.strip("() ")

@@ -6,7 +6,7 @@ from typing import Final
 
 from features.charsets import decode
 from features.context import Limits
-from features.header_block import Header, decode_value, find_section, split_fields
+from features.header_block import Header, decode_value, read_header
 from features.mime import Part, walk
 
 __all__ = ["FLAGS", "Header", "Message", "Part", "parse"]
@@ -65,9 +65,14 @@ class Message:
     )
 
     def __post_init__(self) -> None:
+        """Index the headers by name; a field is asked for far more often than it is written."""
         by_name = self._by_name
         for header in self.headers:
-            by_name.setdefault(header.name, []).append(header)
+            name = header[0]
+            if name in by_name:
+                by_name[name].append(header)
+            else:
+                by_name[name] = [header]
 
     def first(self, name: str) -> str:
         """Return the decoded value of the first header of that (lower-case) name, else ''."""
@@ -96,29 +101,12 @@ def parse(raw: bytes, limits: Limits) -> Message:
         flags.add("truncated")
     if not raw or raw.isspace():
         flags.add("empty")
-    start = 0
-    if raw.startswith((b"From ", b">From ")):
-        start = raw.find(b"\n") + 1 or len(raw)
-    section = find_section(raw, start, len(raw))
-    if _has_bare_cr(raw, section.start, section.end):
-        # Some readers end lines there, and may see other fields and another body than the rest.
-        flags.add("bare_cr")
-        raw = raw[start:].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        section = find_section(raw, 0, len(raw))
-    if raw.find(b"\0", section.start, section.end) >= 0:
-        flags.add("nul")
-    block = split_fields(raw, section, limits.headers, limits.header_bytes)
-    if block.dropped:
-        flags.add("headers_over_limit")
-    if block.broken:
-        flags.add("header_broken")
-    if not block.fields:
-        flags.add("headers_missing")
+    raw, block, odd = read_header(raw, limits.headers, limits.header_bytes)
     leaves, root = walk(raw, block.section.body, block.fields, limits)
-    flags |= leaves.flags
+    flags |= odd | leaves.flags
     return Message(
         size=size,
-        headers=tuple([Header(name, value, decode_value(value)) for name, value in block.fields]),
+        headers=_headers(block.fields),
         content_type=root.content_type,
         text=_join(leaves.texts, "text/plain", limits.text_bytes, flags),
         html=_join(leaves.texts, "text/html", limits.text_bytes, flags),
@@ -132,10 +120,15 @@ def parse(raw: bytes, limits: Limits) -> Message:
     )
 
 
-def _has_bare_cr(raw: bytes, start: int, end: int) -> bool:
-    returns = raw.count(b"\r", start, end)
-    # The last line's own CRLF is cut in two by the section's end.
-    return returns > 0 and returns > raw.count(b"\r\n", start, end + 1)
+def _headers(fields: list[tuple[str, str]]) -> tuple[Header, ...]:
+    return tuple(
+        [
+            Header(name, raw, raw)
+            if raw.isascii() and "\n" not in raw and "=?" not in raw
+            else Header(name, raw, decode_value(raw))
+            for name, raw in fields
+        ]
+    )
 
 
 def _join(parts: list[Part], content_type: str, limit: int, flags: set[str]) -> str:

@@ -68,8 +68,7 @@ class _Walk:
         """Read the entity whose body is raw[start:end]."""
         leaves = self.leaves
         leaves.parts += 1
-        if depth > leaves.depth:
-            leaves.depth = depth
+        leaves.depth = max(leaves.depth, depth)
         if mime.repeated:
             leaves.flags.add("content_type_repeated")
         if mime.content_type.startswith("multipart/"):

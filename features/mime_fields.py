@@ -1,4 +1,4 @@
-"""Content-Type, Content-Disposition and transfer encoding of a MIME entity (RFC 2045, 2183, 2231)."""
+"""Content type, disposition and transfer encoding of a MIME entity (RFC 2045, 2183, 2231)."""
 
 import binascii
 import re
@@ -37,7 +37,7 @@ def read_mime_fields(fields: Sequence[tuple[str, str]], default_type: str) -> Mi
     typed = disposed = encoded = ""
     types = 0
     for name, value in fields:
-        if not name.startswith("content-"):
+        if name[:8] != "content-":
             continue
         if name == "content-type":
             types += 1

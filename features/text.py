@@ -27,7 +27,7 @@ INVISIBLE = frozenset(
 """Characters that print nothing: they split words for machines and not for readers."""
 
 # Letters that look like Latin ones, or that a phisher writes for them, beyond UTS 39.
-_LOOKALIKES = dict(
+_LOOKALIKES: dict[str, str] = dict(
     zip(
         "вкмнтгпиԍɡɑαεητυνικχωρο" "ßøłđıæœðþ",
         (*"bkmhtrnugga" "aehtuvikxwpo", "ss", "o", "l", "d", "i", "ae", "oe", "d", "th"),

@@ -1,4 +1,4 @@
-"""Received fields and dates, read without regard to which mail server wrote them (RFC 5321, 4.4)."""
+"""Received fields and dates, whichever mail server wrote them (RFC 5321, 4.4)."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -25,8 +25,9 @@ _ZONES: Final = {  # hours, RFC 5322, 4.3; other letters say nothing, so UTC
     "edt": -4, "est": -5, "cdt": -5, "cst": -6, "mdt": -6, "mst": -7, "pdt": -7, "pst": -8,
     "cet": 1, "cest": 2, "met": 1, "mest": 2, "bst": 1, "eet": 2, "eest": 3, "msk": 3, "jst": 9,
 }  # fmt: skip
-_ADDRESS_LIKE = re.compile(r"\[?(?:IPv6:)?([0-9A-Fa-f:.]{3,45})\]?", re.IGNORECASE)
-_NO_NAME: Final = frozenset({"unknown", "unverified", "may", "helo", "ehlo", "authenticated"})
+_IN_BRACKETS = re.compile(r"\[(?:ipv6:)?([0-9a-f:.]{3,45})\]")
+_IN_COMMENT = re.compile(r"[(@ ](?:ipv6:)?([0-9a-f:.]{3,45})\)")
+_GREETING = re.compile(r"\b[he][eh]lo[= ]([^\s()]{1,255})")
 
 
 class Hop(NamedTuple):
@@ -70,7 +71,7 @@ def parse_date(text: str) -> datetime | None:
         offset = _ZONES.get(zone.lower(), 0) * 60
     leap = min(int(second or 0), 59)  # a leap second is the second before
     try:
-        return datetime(  # noqa: DTZ001 - the zone is given, as a cached object
+        return datetime(
             full_year, number, int(day), int(hour), int(minute), leap, tzinfo=_zone(offset)
         )
     except ValueError:
@@ -91,11 +92,12 @@ def _odd_date(text: str) -> datetime | None:
 
 @lru_cache(maxsize=16_384)
 def _ip(text: str) -> str:
-    """Return the canonical form of an IP address, else ''."""
+    """Return the canonical form of an IP address (IPv4 where mapped into IPv6), else ''."""
     try:
-        return str(ip_address(text))
+        address = ip_address(text)
     except ValueError:
         return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def parse_hop(value: str) -> Hop:
@@ -103,80 +105,50 @@ def parse_hop(value: str) -> Hop:
 
     Knows the shapes of Postfix, Sendmail, Exim, qmail, Exchange and the large providers:
     `from HELO (PTR [IP]) by ...`, `from PTR ([IP] helo=HELO) by ...`,
-    `from PTR (HELO name) (IP) by ...`, `from [IP] (...) by ...`.
+    `from PTR (HELO name) (IP) by ...`, `from [IP] (...) by ...`. An address in brackets is what
+    the server saw; one that stands as the greeting counts only where there is no other.
     """
-    text = value[:_LONGEST_FIELD]
-    clause, semicolon, date = text.rpartition(";")
-    if not semicolon:
-        clause = text
+    clause, semicolon, date = value[:_LONGEST_FIELD].rpartition(";")
     at = parse_date(date) if semicolon else None
-    tokens = clause.replace("(", " ( ").replace(")", " ) ").split()
-    if not tokens:
+    text = (clause if semicolon else date).lower().replace("\t", " ").strip()
+    if text.startswith("by "):
+        return Hop("", "", "", _token(text, 3), at)
+    if not text.startswith("from "):
         return Hop("", "", "", "", at)
-    start = 1 if tokens[0].lower() == "from" else 0
-    end = _by(tokens, start)
-    by = tokens[end + 1].strip("();,").lower() if end + 1 < len(tokens) else ""
-    helo, ip, ptr = _from_clause(tokens[start:end]) if start else ("", "", "")
-    return Hop(helo, ip, ptr, by, at)
+    end = text.find(" by ", 4)
+    by = _token(text, end + 4) if end >= 0 else ""
+    return Hop(*_from_clause(text[5 : end if end >= 0 else None].lstrip()), by, at)
 
 
-def _by(tokens: list[str], start: int) -> int:
-    """Return the index of the `by` that ends the from clause: not inside brackets, if closed."""
-    depth = 0
-    inside = len(tokens)
-    for index in range(start, len(tokens)):
-        token = tokens[index]
-        if token == "(":
-            depth += 1
-        elif token == ")":
-            depth -= 1
-        elif token.lower() == "by":
-            if depth <= 0:
-                return index
-            inside = min(inside, index)
-    return inside
+def _token(text: str, start: int) -> str:
+    found = text[start : start + 300].split(None, 1)
+    return found[0].strip("()[],;") if found else ""
 
 
-def _from_clause(tokens: list[str]) -> tuple[str, str, str]:
-    """Return HELO, IP and PTR of the tokens between `from` and `by`."""
-    first = ""
-    greeting = ""
+def _from_clause(clause: str) -> tuple[str, str, str]:
+    """Return HELO, IP and PTR of the lower-case text between `from` and `by`."""
+    first, _, rest = clause.partition(" ")
+    if "(" in first:  # no blank before the comment
+        first, _, inner = clause.partition("(")
+        rest = "(" + inner
+    literal = first.strip("[]")
+    seen = _IN_BRACKETS.search(rest) or _IN_COMMENT.search(rest)
+    ip = _ip(seen[1]) if seen else ""
     reverse = ""
-    ip = ""
-    expect_greeting = False
-    depth = 0
-    for token in tokens:
-        if token in {"(", ")"}:
-            depth += 1 if token == "(" else -1
-            continue
-        lower = token.lower()
-        if expect_greeting:
-            greeting, expect_greeting = lower.strip("[]"), False
-            continue
-        if lower in {"helo", "ehlo"} and depth > 0:
-            expect_greeting = True
-            continue
-        if lower.startswith(("helo=", "ehlo=")):
-            greeting = lower[5:].strip("[]")
-            continue
-        name, _, bracketed = lower.partition("[")
-        address = _ADDRESS_LIKE.match("[" + bracketed if bracketed else lower)
-        found = _ip(address[1]) if address else ""
-        if found and not ip:
-            ip = found
-        if depth == 0 and not first:
-            first = lower
-        elif depth > 0 and not reverse and not found and _is_name(lower):
-            reverse = lower
-        elif depth > 0 and not reverse and name and _is_name(name):
-            reverse = name
-    if greeting:
-        reverse = reverse or (first if _is_name(first) else "")
+    if seen and ip:
+        before = rest[: seen.start()].rpartition("(")[2].split()
+        if before and _is_name(before[-1]):
+            reverse = before[-1].rpartition("@")[2].strip(".,;:")
     else:
-        greeting = first
-    return greeting.strip("[]"), ip, reverse.rpartition("@")[2].strip(".,;")
+        ip = _ip(literal.removeprefix("ipv6:"))
+    greeting = _GREETING.search(rest)
+    if greeting is None:
+        return literal, ip, reverse
+    if not reverse and _is_name(first) and not _ip(literal):
+        reverse = first
+    return greeting[1].strip("[]"), ip, reverse
 
 
 def _is_name(token: str) -> bool:
     """Whether the token can be a host name (perhaps after an ident's `user@`)."""
-    return "." in token and token not in _NO_NAME and "=" not in token and "[" not in token
+    return "." in token and "=" not in token and "[" not in token
