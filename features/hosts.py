@@ -22,7 +22,8 @@ _TRAITS_BY_HOST: Final = MappingProxyType(
     {
         "shortener": frozenset(read_data("shorteners")["hosts"]),
         "free_host": frozenset(_FREE["hosts"]) | frozenset(_FREE["forms"]),
-        "raw_storage": frozenset(_STORAGE["hosts"]),
+        "raw_storage": frozenset(_STORAGE["hosts"]) | frozenset(_STORAGE["networks"]),
+        "content_network": frozenset(_STORAGE["networks"]),
         "mail_service": MAIL_SERVICES,
     }
 )
@@ -44,7 +45,7 @@ def is_freemail(host: str) -> bool:
 def host_traits(host: str) -> frozenset[str]:
     """Return what the lists say of a (lower-case) host, a listed parent domain counting too.
 
-    Traits: shortener, free_host, raw_storage, mail_service, cheap_tld, new_tld.
+    Traits: shortener, free_host, raw_storage, content_network, mail_service, cheap_tld, new_tld.
     """
     suffixes = host_suffixes(host)
     found = {trait for trait, hosts in _TRAITS_BY_HOST.items() if not hosts.isdisjoint(suffixes)}

@@ -1,23 +1,40 @@
 """Where a message leads: every link's text and target, judged without touching the network."""
 
+import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+from urllib.parse import unquote
 
-from features.content import Content
+from features.content import Anchor, Content
 from features.context import Limits
-from features.domains import Domain
+from features.data_files import read_data
+from features.domains import Domain, split_host
 from features.envelope import Envelope
 from features.headers import Headers
+from features.hosts import host_traits, is_open_redirector
+from features.recipient_marks import RecipientMarks, recipient_marks
+from features.urls import Url, find_urls, read_host, read_url
 
 __all__ = ["Link", "Links", "read_links"]
+
+_DOWNLOADS: Final = frozenset(read_data("file_extensions")["download"])
+_FILE_LIKE: Final = frozenset({"ai", "app", "cc", "md", "mov", "pl", "ps", "py", "rs", "sh", "zip"})
+_ODD_SCHEMES: Final = ("data:", "javascript:", "vbscript:", "blob:", "file:", "hxxp", "htp", "ttp")
+_BARE_CHARS = 20_000  # of HTML's visible text: below it stands what few people read
+_SHOWN_CHARS = 300
+_BLOB = re.compile(r"[A-Za-z0-9+_=-]{40,}")
+_BLOB_SLASHES = 4
+_NESTED = re.compile(r"https?:[/\\]+([a-z0-9.-]+)")
 
 
 class Link(NamedTuple):
     """One web link (WHATWG-lenient http, https or scheme-relative); `url` as a browser reads it.
 
-    `traits` name what is notable: ip, ip_obfuscated, userinfo, port, punycode, shortener,
-    free_host, raw_storage, open_redirector, mail_service, storage_page, cheap_tld, new_tld,
-    recipient_clear, recipient_encoded, root_blob, nested_url, executable, no_suffix.
+    `traits` name what is notable: ip, ip_obfuscated, userinfo, slashes, port, punycode,
+    shortener, free_host, raw_storage, content_network, open_redirector, mail_service,
+    storage_page (a page in raw storage), cheap_tld, new_tld, recipient_clear (unless it is a link
+    to unsubscribe), recipient_encoded, root_blob (the path is one random token), nested_url
+    (another domain's address inside), executable, no_suffix.
     `text_host` is the host that the visible text shows, '' if it shows none.
     """
 
@@ -27,7 +44,7 @@ class Link(NamedTuple):
     path: str
     text: str
     text_host: str
-    source: str  # "a", "area", "form", "bare", "plain"
+    source: str  # "a", "area", "form", "refresh", "bare" (visible text of HTML), "plain"
     traits: frozenset[str]
 
 
@@ -37,7 +54,7 @@ class Links:
 
     `own` holds those of From, Return-Path, Sender and Reply-To; `domains` those of all links;
     `foreign` is domains minus own minus known mail services' click hosts. `odd_schemes` counts
-    targets such as data:, javascript: or hxxp.
+    targets such as data:, javascript: or hxxp, and web addresses with wrong slashes.
     """
 
     all: tuple[Link, ...]
@@ -50,6 +67,132 @@ class Links:
     dropped: int  # beyond the limit
 
 
-def read_links(content: Content, headers: Headers, envelope: Envelope, limits: Limits) -> Links:
-    """Read the links of HTML and text, look their hosts up in the shipped lists."""
-    raise NotImplementedError
+def read_links(content: Content, headers: Headers, envelope: Envelope, limits: Limits) -> Links:  # noqa: ARG001 - one signature for all readers
+    """Read the links of HTML and text, look their hosts up in the shipped lists; never raises."""
+    anchors = [*content.anchors, *_bare_anchors(content)]
+    kept = anchors[: limits.links]
+    targets = [anchor.href[:12].lower() for anchor in kept]
+    known = recipient_marks(headers.recipients)
+    marks = known if known.occur_in("\n".join([anchor.href for anchor in kept])) else None
+    pairs = [(anchor, read_url(anchor.href, content.base)) for anchor in kept]
+    found = [_read(anchor, url, marks) for anchor, url in pairs if url is not None]
+    domains = frozenset([link.domain.registrable for link in found]) - {""}
+    services = {link.domain.registrable for link in found if "mail_service" in link.traits}
+    own = _own(headers)
+    return Links(
+        all=tuple(found),
+        domains=domains,
+        own=own,
+        foreign=domains - own - services,
+        image_hosts=_image_hosts(content, limits.links),
+        odd_schemes=sum(target.startswith(_ODD_SCHEMES) for target in targets)
+        + sum("slashes" in link.traits for link in found),
+        mailto=sum(target.startswith("mailto:") for target in targets),
+        dropped=len(anchors) - len(kept),
+    )
+
+
+def _bare_anchors(content: Content) -> list[Anchor]:
+    if not content.is_html:
+        return [Anchor(url, "", "", "plain") for url in find_urls(content.text)]
+    urls = find_urls(content.text[:_BARE_CHARS])
+    if not urls:
+        return []
+    inside = "\n".join([anchor.text for anchor in content.anchors])
+    return [Anchor(url, "", "", "bare") for url in urls if url not in inside]
+
+
+def _own(headers: Headers) -> frozenset[str]:
+    senders = (headers.from_, headers.return_path, headers.sender, *headers.reply_to)
+    return frozenset([sender.domain.registrable for sender in senders]) - {""}
+
+
+def _image_hosts(content: Content, limit: int) -> frozenset[str]:
+    sources = {image.src[:_SHOWN_CHARS] for image in content.images[:limit]}
+    urls = [read_url(source, content.base) for source in sources]
+    return frozenset([url.host for url in urls if url is not None])
+
+
+def _read(anchor: Anchor, url: Url, marks: RecipientMarks | None) -> Link:
+    domain = split_host(url.host)
+    traits = set(url.faults | host_traits(url.host))
+    if url.port:
+        traits.add("port")
+    if not domain.registrable and "ip" not in traits:
+        traits.add("no_suffix")
+    path = url.path
+    if len(path) > 1:
+        traits |= _path_traits(url.host, path.lower(), path)
+    tail = url.text[len(url.scheme) + 3 + len(url.host) :]
+    if "raw_storage" in traits and "content_network" not in traits and _is_page(path, tail):
+        traits.add("storage_page")
+    if "http" in tail and _nests_url(tail, domain.registrable):
+        traits.add("nested_url")
+    if marks is not None:
+        traits |= marks.traits(url.text, f"{anchor.text} {anchor.alt}")
+    return Link(
+        url=url.text,
+        host=url.host,
+        domain=domain,
+        path=path,
+        text=anchor.text[:_SHOWN_CHARS],
+        text_host=_shown_host(anchor.text),
+        source=anchor.kind,
+        traits=frozenset(traits),
+    )
+
+
+def _path_traits(host: str, lowered: str, path: str) -> set[str]:
+    traits = set()
+    if is_open_redirector(host, lowered):
+        traits.add("open_redirector")
+    if lowered.startswith(("/ipfs/", "/ipns/")):
+        traits.add("free_host")
+    if lowered.rpartition("/")[2].rpartition(".")[2] in _DOWNLOADS:
+        traits.add("executable")
+    if _is_root_blob(path):
+        traits.add("root_blob")
+    return traits
+
+
+def _is_page(path: str, tail: str) -> bool:
+    return path.lower().endswith((".html", ".htm", ".shtml", ".xhtml")) or "#" in tail
+
+
+def _is_root_blob(path: str) -> bool:
+    """Tell whether a path starts with 40 or more characters of upper, lower case and digits."""
+    body = path[1:]
+    if body.count("/") <= _BLOB_SLASHES:
+        body = body.replace("/", "")
+    match = _BLOB.match(body)
+    if match is None:
+        return False
+    token = match[0]
+    return (
+        token != token.lower()
+        and token != token.upper()
+        and any(digit in token for digit in "0123456789")
+    )
+
+
+def _nests_url(tail: str, registrable: str) -> bool:
+    match = _NESTED.search(unquote(tail).lower())
+    if match is None:
+        return False
+    inner = split_host(match[1]).registrable
+    return bool(inner) and inner != registrable
+
+
+def _shown_host(text: str) -> str:
+    """Return the host that a link's text shows as its target: the text is one word, an address."""
+    shown = text.strip(" <>()[]\"'.,;:!").lower()
+    if not shown or len(shown) > _SHOWN_CHARS or "." not in shown or "@" in shown or " " in shown:
+        return ""
+    if shown.startswith(("http:", "https:", "www.")):
+        url = read_url(shown)
+        return url.host if url is not None and split_host(url.host).registrable else ""
+    authority = shown.partition("/")[0].partition("?")[0].partition(":")[0]
+    host = read_host(authority)[0]
+    domain = split_host(host)
+    looks_like_file = not domain.subdomain and domain.suffix in _FILE_LIKE and shown == authority
+    return host if domain.registrable and not looks_like_file else ""
