@@ -100,7 +100,7 @@ class RedisServer:
             StackError: it ended, or did not answer within `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
-        with redis.Redis(port=self._port, socket_timeout=1.0) as client:
+        with redis.Redis("127.0.0.1", self._port, socket_timeout=1.0) as client:
             while time.monotonic() < deadline:
                 if not self.process.running:
                     raise StackError(f"Redis ended while starting:\n{self.process.tail()}")
