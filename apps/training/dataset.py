@@ -16,7 +16,7 @@ from features.envelope import Envelope, Incoming
 from features.evidence import Evidence, extract
 from features.vector import SCHEMA
 
-__all__ = ["Dataset", "evidence_of", "near_keys", "origin", "read_dataset"]
+__all__ = ["Dataset", "evidence_of", "near_keys", "origin", "read_dataset", "sources_of"]
 
 _RECEIVED = datetime(2000, 1, 1, tzinfo=UTC)  # no feature reads it; a date must be given
 _SAY_EVERY = 1_000
@@ -40,6 +40,11 @@ class Dataset:
         """Return the number of messages."""
         return len(self.sha256)
 
+    @property
+    def origins(self) -> NDArray[np.str_]:
+        """The corpus that each message belongs to, shape (n,)."""
+        return np.array([origin(source) for source in self.sources], dtype=np.str_)
+
     def where(self, mask: NDArray[np.bool_]) -> "Dataset":
         """Return the messages that a mask of shape (n,) selects."""
         kept = tuple(digest for digest, keep in zip(self.sha256, mask, strict=True) if keep)
@@ -59,6 +64,12 @@ class _Row(NamedTuple):
 def origin(source: str) -> str:
     """Return the corpus that a source belongs to: what stands before its first hyphen."""
     return source.partition("-")[0]
+
+
+def sources_of(dataset: Dataset) -> Iterator[tuple[str, str, Dataset]]:
+    """Yield each source's name, the corpus it belongs to, and its messages, by name."""
+    for name in np.unique(dataset.sources).tolist():
+        yield name, origin(name), dataset.where(np.asarray(dataset.sources == name))
 
 
 def evidence_of(raw: bytes) -> Evidence:

@@ -9,12 +9,20 @@ from numpy.typing import NDArray
 
 from apps.training.calibration import fit_calibration, sigmoid
 from apps.training.dataset import Dataset, origin
-from apps.training.metrics import brier, log_loss, recall_at, roc
+from apps.training.metrics import Bin, brier, log_loss, recall_at, reliability, roc
 from apps.training.splits import assign_folds
 from apps.training.trees import Parameters, fit, margins, weigh
 from models.manifest import Calibration
 
-__all__ = ["REJECT", "TAG", "Validation", "figures", "leave_sources_out", "validate"]
+__all__ = [
+    "REJECT",
+    "TAG",
+    "Validation",
+    "figures",
+    "leave_sources_out",
+    "reliability_of",
+    "validate",
+]
 
 TAG = 0.5  # the shipped policy's probabilities for tagging and for rejecting
 REJECT = 0.99
@@ -116,7 +124,7 @@ def figures(dataset: Dataset, unseen: Dataset, validation: Validation) -> Figure
     (templates and modern), lies above. Evaluation-only sources are averaged over the folds.
     """
     found: Figures = {"all": _ranking(validation.logits, dataset.spam)}
-    origins = np.array([origin(source) for source in dataset.sources])
+    origins = dataset.origins
     for name in np.unique(origins).tolist():
         own = origins == name
         if dataset.spam[own].any() and not dataset.spam[own].all():
@@ -138,6 +146,11 @@ def figures(dataset: Dataset, unseen: Dataset, validation: Validation) -> Figure
             entry["auc"] = float(np.mean(areas))
         found[f"source:{name}"] = entry
     return found
+
+
+def reliability_of(dataset: Dataset, validation: Validation) -> list[Bin]:
+    """Return predicted and observed rates of all training mail by its fold models."""
+    return reliability(sigmoid(validation.logits), dataset.spam)
 
 
 def _by_source(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.training.calibration import sigmoid
-from apps.training.dataset import Dataset, origin
+from apps.training.dataset import Dataset
 from apps.training.evaluation import REJECT
 
 __all__ = ["PARITY", "Gate", "parity", "templates"]
@@ -24,7 +24,7 @@ class Gate(NamedTuple):
 
 def templates(dataset: Dataset, logits: NDArray[np.float64]) -> Gate:
     """No legitimate HTML template may reach the reject threshold when held out of training."""
-    own = np.array([origin(source) == "templates" for source in dataset.sources], dtype=np.bool_)
+    own = np.asarray(dataset.origins == "templates")
     if not own.any():
         return Gate("templates", holds=True, found="no templates in the data: not measured")
     over = int((sigmoid(logits[own]) >= REJECT).sum())

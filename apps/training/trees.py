@@ -6,9 +6,9 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.training.dataset import Dataset, origin
+from apps.training.dataset import Dataset
 
-__all__ = ["Parameters", "fit", "margins", "weigh"]
+__all__ = ["Parameters", "fit", "gains", "margins", "weigh"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def weigh(dataset: Dataset, temper: float) -> NDArray[np.float64]:
     Within a class, a corpus of n messages weighs n ** temper: at 1 each message counts the same
     and a large old corpus drowns a small new one, at 0 each corpus counts the same.
     """
-    origins = np.array([origin(source) for source in dataset.sources])
+    origins = dataset.origins
     weights = np.ones(len(dataset))
     for label in (False, True):
         for name in np.unique(origins[dataset.spam == label]):
@@ -70,3 +70,9 @@ def margins(booster: lightgbm.Booster, vectors: NDArray[np.float32]) -> NDArray[
     if not len(vectors):
         return np.empty(0)
     return np.asarray(booster.predict(vectors, raw_score=True, num_threads=1), dtype=np.float64)
+
+
+def gains(booster: lightgbm.Booster) -> list[float]:
+    """Return each column's share of the trees' total gain, in [0, 1]."""
+    gain = np.asarray(booster.feature_importance("gain"), dtype=np.float64)
+    return [float(share) for share in gain / (gain.sum() or 1.0)]

@@ -1,0 +1,126 @@
+"""From a dataset to a release: cross-validation, calibration, final trees, artifact, gates."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from apps.training import gates
+from apps.training.card import Importance, model_card
+from apps.training.dataset import Dataset, sources_of
+from apps.training.evaluation import (
+    Validation,
+    figures,
+    leave_sources_out,
+    reliability_of,
+    validate,
+)
+from apps.training.export import to_onnx
+from apps.training.trees import Parameters, fit, gains, margins
+from features.vector import SCHEMA, Schema
+from models.classifier import Classifier
+from models.manifest import DataSource, Manifest, digest
+
+__all__ = ["NAME", "Release", "train", "write"]
+
+NAME = "classifier"
+_ARTIFACT = "classifier.onnx"
+_LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxmltools")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A trained model as the bytes of its three files, its gates, and how it was validated."""
+
+    version: str
+    artifact: bytes
+    manifest: bytes
+    card: str
+    gates: tuple[gates.Gate, ...]
+    validation: Validation
+
+    @property
+    def passes(self) -> bool:
+        """Whether every gate holds."""
+        return all(gate.holds for gate in self.gates)
+
+
+def train(
+    dataset: Dataset,
+    unseen: Dataset,
+    inputs: Sequence[str],
+    parameters: Parameters,
+    *,
+    folds: int = 5,
+    schema: Schema = SCHEMA,
+    licenses: dict[str, str] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Release:
+    """Train and evaluate; the same dataset and parameters give the same bytes on one machine.
+
+    `inputs` are the features to read, `unseen` is mail for evaluation only, `licenses` maps a
+    corpus to what its mail may be used under. Raises ValueError where the data can't be split.
+    """
+    columns = np.array([schema.names.index(name) for name in inputs], dtype=np.intp)
+    validation = validate(dataset, unseen, columns, parameters, folds, say)
+    metrics = figures(dataset, unseen, validation)
+    metrics |= leave_sources_out(dataset, columns, parameters, validation.calibration, say)
+    say("final model")
+    booster = fit(dataset, columns, parameters)
+    artifact = to_onnx(booster)
+    manifest = Manifest(
+        name=NAME,
+        sha256=digest(artifact),
+        schema=schema.digest,
+        inputs=tuple(inputs),
+        calibration=validation.calibration,
+        data=_sources(dataset, licenses or {}),
+        metrics=metrics,
+        trainer={
+            **{library: version(library) for library in _LIBRARIES},
+            **asdict(parameters),
+            "folds": folds,
+        },
+    )
+    encoded = manifest.encode()
+    loaded = Classifier.load(encoded, artifact, schema.digest, schema.names)
+    every = np.concatenate([dataset.vectors, unseen.vectors])
+    checked = (
+        gates.templates(dataset, validation.logits),
+        gates.parity(margins(booster, every[:, columns]), loaded.margins(every)),
+    )
+    importances = [
+        Importance(name, gain) for name, gain in zip(inputs, gains(booster), strict=True)
+    ]
+    card = model_card(
+        manifest,
+        loaded.version,
+        checked,
+        sorted(importances, key=lambda entry: (-entry.gain, entry.name)),
+        reliability_of(dataset, validation),
+        len(artifact),
+    )
+    return Release(loaded.version, artifact, encoded, card, checked, validation)
+
+
+def write(release: Release, folder: Path) -> None:
+    """Write artifact, manifest and model card into a folder, which is made if it isn't there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _ARTIFACT).write_bytes(release.artifact)
+    (folder / "manifest.json").write_bytes(release.manifest)
+    (folder / "MODEL_CARD.md").write_text(release.card, encoding="utf-8")
+
+
+def _sources(dataset: Dataset, licenses: dict[str, str]) -> tuple[DataSource, ...]:
+    return tuple(
+        DataSource(
+            name=name,
+            ham=int((~part.spam).sum()),
+            spam=int(part.spam.sum()),
+            license=licenses.get(corpus, "the operator's own mail"),
+            sha256=digest("\n".join(sorted(part.sha256)).encode()),
+        )
+        for name, corpus, part in sources_of(dataset)
+    )
