@@ -19,10 +19,10 @@ class Code(IntEnum):
 
 
 class Failure(click.ClickException):
-    """A failure that was expected: one line on standard error, and an exit code."""
+    """A failure that was expected: a line (one for each mistake of a policy), and an exit code."""
 
     def __init__(self, message: str, code: Code) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__("\n".join(" ".join(line.split()) for line in message.splitlines()))
         self.exit_code = int(code)
 
 

@@ -58,7 +58,7 @@ def weir(ctx: click.Context) -> None:
     First steps:
       weir check message.eml            judge one message, here and now
       weir up                           Kafka, Redis and a worker on this machine
-      weir send examples/ --rate 5      publish mail to that stack
+      weir send examples/inbound        publish mail to that stack
       weir verdicts --follow            watch verdicts come out
       weir doctor                       what is wrong with this installation
 

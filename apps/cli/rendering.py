@@ -22,12 +22,16 @@ _ELLIPSIS = "…"
 
 
 class Shown(NamedTuple):
-    """A verdict with what of the message a person recognises it by; `name` is where it lies."""
+    """A verdict with what of the message a person recognises it by.
+
+    `name` is where the message lies, `size` its bytes; both may be unknown.
+    """
 
     verdict: Verdict
     name: str
     sender: str
     subject: str
+    size: int = 0
 
 
 def clean(text: str, width: int = 0) -> str:

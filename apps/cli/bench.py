@@ -1,0 +1,136 @@
+"""`weir bench`: the figures of docs/benchmarks.md, measured here."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from apps.cli.failures import Code, Failure
+from apps.cli.options import as_json, config, read_settings
+
+__all__ = ["bench"]
+
+_CORPORA = click.option(
+    "--corpora",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="The unpacked corpora: sa/, modern/, phishing_pot*/, transactional_templates/.",
+)
+
+
+@click.group()
+def bench() -> None:
+    """Measure this installation; print a table, or with --json one object.
+
+    docs/benchmarks.md documents every key. A figure is to be read beside the peer that was
+    measured in the same run on the same machine: times of different runs don't compare.
+
+    \b
+    Examples:
+      weir bench core --corpora corpora
+      weir bench worker --json > worker.json
+      weir bench detection --corpora corpora --json | jq .recall
+
+    \b
+    Exit codes: 0 measured, 1 the local stack could not be started, 2 usage or settings.
+    """
+
+
+@bench.command()
+@_CORPORA
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Repetitions.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Messages a mix, spread evenly.")
+@as_json
+@config
+def core(config: Path | None, corpora: Path, rounds: int, limit: int | None, as_json: bool) -> None:
+    """CPU time from raw bytes to an encoded verdict, by stage, in batches of 32."""
+    from apps.bench.verdict_cost import measure_core
+
+    settings = read_settings(config)
+    _print(measure_core(settings, corpora, rounds=rounds, limit=limit, say=_say), as_json)
+
+
+@bench.command()
+@click.option(
+    "--messages",
+    type=click.IntRange(1000),
+    default=6000,
+    show_default=True,
+    help="Messages published in bulk, to each worker.",
+)
+@click.option(
+    "--seconds",
+    type=click.IntRange(3),
+    default=20,
+    show_default=True,
+    help="How long half of saturation is held.",
+)
+@click.option(
+    "--mail",
+    type=click.Path(exists=True),
+    metavar="PATH",
+    help="Mail to publish, over and over.  [default: examples/inbound of the checkout]",
+)
+@as_json
+@config
+def worker(
+    config: Path | None, messages: int, seconds: int, mail: str | None, as_json: bool
+) -> None:
+    """Kafka to Kafka on a local stack: Weir's worker beside a bare Faust pass-through."""
+    from apps.bench.worker_cost import measure_worker
+
+    settings = read_settings(config)
+    _print(measure_worker(settings, mail, messages=messages, seconds=seconds, say=_say), as_json)
+
+
+@bench.command()
+@_CORPORA
+@as_json
+def classifier(corpora: Path, as_json: bool) -> None:
+    """Cross-validated figures of the classifier alone, by sub-corpus (needs the train extra)."""
+    _needs_training()
+    from apps.bench.detection import measure_classifier
+
+    _print(measure_classifier(corpora, say=_say), as_json)
+
+
+@bench.command()
+@_CORPORA
+@as_json
+@config
+def detection(config: Path | None, corpora: Path, as_json: bool) -> None:
+    """What the whole stack does with mail it never saw, by source (needs the train extra)."""
+    _needs_training()
+    from apps.bench.detection import measure_detection
+
+    _print(measure_detection(read_settings(config), corpora, say=_say), as_json)
+
+
+def _needs_training() -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("lightgbm", "onnxmltools") if find_spec(name) is None]
+    if missing:
+        raise Failure(
+            f"{', '.join(missing)} not installed; folds are trained here: pip install 'weir[train]'"
+            " in the checkout, or `make dev`",
+            Code.USAGE,
+        )
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _print(result: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        import orjson
+
+        click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        return
+    from apps.bench.table import lines
+
+    for line in lines(result):
+        click.echo(line)

@@ -1,0 +1,57 @@
+"""`weir doctor`: what is wrong with this installation, and what to do about it."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from apps.cli.options import as_json, config, read_settings, run
+from apps.cli.rendering import clean
+
+__all__ = ["doctor"]
+
+_COLOURS = {"fine": "green", "warning": "yellow", "fault": "red"}
+
+
+@click.command()
+@as_json
+@config
+def doctor(config: Path | None, as_json: bool) -> None:
+    """Look at settings, keys, policy, classifier, Kafka, Redis, clocks and lag; change nothing.
+
+    Each finding is fine, a warning (mail flows, at a price) or a fault, and says what to do.
+
+    \b
+    Example:
+      weir doctor --json | jq '.[] | select(.level != "fine")'
+
+    \b
+    Exit codes: 0 no fault, 1 at least one fault, 2 wrong settings.
+    """
+    from apps.doctor.broker import look_at_kafka
+    from apps.doctor.files import look_at_files
+    from apps.doctor.finding import Finding
+    from apps.doctor.redis_server import look_at_redis
+
+    settings = read_settings(config)
+
+    async def look() -> list[Finding]:
+        return [
+            *look_at_files(settings),
+            *await look_at_kafka(settings),
+            *await look_at_redis(settings),
+        ]
+
+    findings = run(look())
+    if as_json:
+        import orjson
+
+        shown = [finding._asdict() for finding in findings]
+        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+    else:
+        for finding in findings:
+            click.secho(f"{finding.level:8}", fg=_COLOURS[finding.level], nl=False)
+            click.echo(f" {finding.subject:18} {clean(finding.said)}")
+            if finding.todo:
+                click.echo(f"{'':28}{clean(finding.todo)}")
+    sys.exit(any(finding.level == "fault" for finding in findings))

@@ -1,0 +1,59 @@
+"""Dead letters read from their topic, and put back on the mail log."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from streams.settings import Settings
+from streams.topics import name
+from streams.wire import Record
+
+__all__ = ["DeadLetter", "read_letter", "requeued"]
+
+_OWN = frozenset({"weir-error", "weir-topic", "weir-partition", "weir-offset"})
+_MARK = "weir-requeued"
+
+
+class DeadLetter(NamedTuple):
+    """A record that broke the pipeline: where it lay, what broke, and its original content.
+
+    `offset` is its place in the dead-letter topic, `origin` the log position it had. `headers`
+    are the original ones.
+    """
+
+    offset: int
+    at: datetime
+    origin: str
+    error: str
+    key: bytes | None
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+
+
+def read_letter(record: Any) -> DeadLetter:
+    """Read a record of the dead-letter topic; headers that are missing are empty."""
+    found: Mapping[str, bytes] = {key: value or b"" for key, value in record.headers}
+
+    def text(header: str) -> str:
+        return found.get(header, b"").decode("utf-8", "backslashreplace")
+
+    return DeadLetter(
+        record.offset,
+        datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        f"{text('weir-topic')}:{text('weir-partition')}:{text('weir-offset')}",
+        text("weir-error"),
+        record.key,
+        record.value or b"",
+        tuple((key, value or b"") for key, value in record.headers if key not in _OWN),
+    )
+
+
+def requeued(letter: DeadLetter, settings: Settings) -> Record:
+    """Return the letter as a record for the mail log, marked, so that its verdict is a revision."""
+    headers = [(key, value) for key, value in letter.headers if key != _MARK]
+    return Record(
+        name(settings, "messages"),
+        letter.key,
+        letter.value,
+        [*headers, (_MARK, letter.origin.encode())],
+    )

@@ -1,0 +1,90 @@
+"""What lies on disk: the keys, the policy, the classifier's artifact."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from apps.doctor.finding import Finding, fault, fine, warning
+from apps.installation import load_classifier, read_policy_in_force
+from detectors.policy import PolicyError, PolicySet
+from features.vector import SCHEMA
+from models.classifier import ArtifactError
+from streams.settings import KeysError, Settings, read_keys
+
+__all__ = ["look_at_files"]
+
+
+def look_at_files(settings: Settings) -> Iterator[Finding]:
+    """Yield findings about keys, policy and artifact."""
+    yield _keys(settings)
+    yield from _policy(settings)
+    yield _artifact(settings)
+
+
+def _keys(settings: Settings) -> Finding:
+    path = Path(settings.privacy.keys_file)
+    try:
+        keys = read_keys(path)
+    except KeysError as error:
+        what, _, todo = str(error).partition("; ")
+        return fault("keys", what, todo or "make them with `weir up`, or restore the file")
+    return fine("keys", f"{path}, key {keys.hash_key_id}")
+
+
+def _policy(settings: Settings) -> Iterator[Finding]:
+    try:
+        policies = read_policy_in_force(None, settings)
+    except PolicyError as error:
+        for line in str(error).splitlines():
+            yield fault("policy", line, "mend it; `weir policy check` says when it is right")
+        return
+    except OSError as error:
+        yield fault(
+            "policy",
+            f"policy.file = {settings.policy.file!r}: {error.strerror}",
+            "restore the file, or leave policy.file empty for the shipped policy",
+        )
+        return
+    origin = settings.policy.file or "as shipped"
+    yield fine("policy", f"{origin}, digest {policies.digest}")
+    yield from _expired(policies)
+    if policies.default.shadow:
+        yield warning(
+            "policy",
+            "shadow = true: verdicts are made and nothing is acted on",
+            "set shadow = false when the verdicts look right",
+        )
+
+
+def _expired(policies: PolicySet) -> Iterator[Finding]:
+    now = datetime.now(UTC)
+    entries = [
+        entry
+        for policy in (policies.default, *policies.tenants.values())
+        for entry in (*policy.allow, *policy.deny)
+        if entry.expires is not None and entry.expires <= now
+    ]
+    if entries:
+        yield warning(
+            "policy",
+            f"{len(entries)} list entries have expired, the first is {entries[0].value}",
+            "take them out, or give them a later date",
+        )
+
+
+def _artifact(settings: Settings) -> Finding:
+    try:
+        classifier = load_classifier(settings)
+    except ArtifactError as error:
+        what, _, todo = str(error).rpartition("; ")
+        return fault("classifier", what or str(error), todo)
+    except OSError as error:
+        return fault(
+            "classifier",
+            f"{error.filename}: {error.strerror}",
+            "set models.classifier to a folder made by `weir train`, or leave it empty",
+        )
+    return fine(
+        "classifier",
+        f"{classifier.name}@{classifier.version}, feature schema {SCHEMA.digest}",
+    )
