@@ -41,17 +41,22 @@ def run(grace: float, command: list[str]) -> int:
     standard error.
 
     Returns:
-        The command's exit code, or 128 + the number of the signal that ended it.
+        The command's exit code, 128 + the number of the signal that ended it, or 127 if it
+        can't be run.
     """
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    child = subprocess.Popen(  # noqa: S603 - the command comes from our own launcher
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=2,
-        start_new_session=True,
-        preexec_fn=_in_the_child,  # noqa: PLW1509 - this process has one thread here
-    )
+    try:
+        child = subprocess.Popen(  # noqa: S603 - the command comes from our own launcher
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            start_new_session=True,
+            preexec_fn=_in_the_child,  # noqa: PLW1509 - this process has one thread here
+        )
+    except OSError as problem:
+        print(f"can't run {command[0]}: {problem.strerror}", file=sys.stderr)
+        return 127
     print(child.pid, flush=True)
     ended, announce = os.pipe()
 

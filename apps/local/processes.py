@@ -51,7 +51,7 @@ class GuardedProcess:
         assert self._guard.stdout is not None
         first = self._guard.stdout.readline()
         if not first:
-            self._close()
+            self.stop()
             raise StackError(f"{name} did not start: {self.tail()}")
         self.pid = int(first)
 
