@@ -82,7 +82,8 @@ def _by_label(label: str) -> tuple[str, str] | None:
     name = _inside(bare) or _inside(plain)
     if name:
         return name, _ADDED
-    name = _one_off(bare)
+    long_words = (word for word in words if len(word) >= _INSIDE_LENGTHS.start)
+    name = next((hit for word in (bare, *long_words) if (hit := _one_off(word))), "")
     return (name, _TYPO) if name else None
 
 

@@ -1,0 +1,166 @@
+"""What benchmarks/signals.py writes: the table, data/weights.toml and docs/detectors.md."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from detectors.catalogue import DETECTORS, SPECS
+from detectors.weights import SignalWeight, Weights
+from features.context import Context
+from features.envelope import Envelope, Incoming
+from features.evidence import extract
+
+__all__ = ["page", "table", "weights_toml"]
+
+SAMPLES = Path(__file__).resolve().parents[1] / "tests" / "corpus" / "signals"
+CONTEXTS = (
+    Context(authserv_ids=frozenset({"mx.brookvale.org"}), upstream_verifies=True),
+    Context(authserv_ids=frozenset({"mx.brookvale.org"})),
+)
+ENVELOPE = Envelope(id="sample", received_at=datetime(2025, 11, 11, tzinfo=UTC))
+
+WEIGHTS_HEAD = """\
+# What each signal weighs, with its measurement beside it (detectors/weights.py has the format).
+# Written by benchmarks/signals.py --write; [stack], [learned] and [groups] are kept as they are,
+# and so are weights that nothing measured ("set by judgement") and fp of a survey elsewhere.
+"""
+
+PAGE_HEAD = """\
+# Detectors
+
+Every signal that a verdict can name: what it looks for, the class it speaks for, what it weighs
+(in logits), how often it fires on phishing and on legitimate mail, and a reason as it is shown.
+`detectors/` has one module a group; `detectors/data/weights.toml` has the numbers.
+
+**Where a weight comes from.** `ln(0.15 / fp)`, at most 6, never below 0: fp is the highest rate
+over the pools of legitimate mail, zero counted as three in all of it (rule of three), and 0.15
+stands for every signal's recall, so that no weight is fitted to one collection of phishing. In a
+group the strongest finding counts in full, the second half, each further one a quarter. Where
+hardly any message could fire a signal, its weight is set by judgement (marked *). What never
+speaks alone can still speak in a combination.
+
+**What was measured on.** {messages} messages: easy and hard are SpamAssassin's public corpus
+(2002), templates are transactional HTML wrapped as sent by their owner (plain) and through an
+unknown mail service (esp), modern is legitimate mail of 2019 to 2026, survey an earlier count of
+the same definitions over 1,434 legitimate messages of 2012 to 2026. Recall is over {phish}
+messages of Phishing Pot (2022 to 2024), which is used for evaluation only.
+Measured {day} by `python benchmarks/signals.py FOLDER --write`.
+"""
+
+COMBINED_HEAD = """
+## All together
+
+Share of messages above the threshold that lets the given share of legitimate mail through,
+signals alone, without any learned model. Legitimate mail is scored by weights that never saw its
+own source.
+"""
+
+POOLS = ("easy", "hard", "templates-plain", "templates-esp", "modern", "survey-modern")
+
+
+def table(weights: Weights) -> str:
+    """Return one line a signal, in percent, for a terminal."""
+    lines = [f"{'signal':34}{'w':>5}{'recall':>8}" + "".join(f"{p[:10]:>11}" for p in POOLS)]
+    for name in SPECS:
+        signal = weights.signals[name]
+        cells = "".join(
+            f"{100 * signal.fp[p]:11.2f}" if p in signal.fp else f"{'':11}" for p in POOLS
+        )
+        lines.append(f"{name:34}{signal.weight:5.1f}{100 * (signal.recall or 0):8.2f}{cells}")
+    return "\n".join(lines)
+
+
+def weights_toml(weights: Weights) -> str:
+    """Return the weights as the TOML text that detectors.weights reads."""
+    calibration = weights.stack.calibration
+    lines = [
+        WEIGHTS_HEAD,
+        "[stack]",
+        f"bias = {weights.stack.bias}",
+        f"calibration = {{ a = {calibration.a}, b = {calibration.b} }}",
+    ]
+    for model, learned in weights.learned.items():
+        lines += ["", f"[learned.{model}]", f"weight = {learned.weight}"]
+        lines += [f'speaks_for = "{learned.speaks_for}"']
+    for name, group in weights.groups.items():
+        lines += ["", f"[groups.{name}]", f"cap = {group.cap}"]
+    for name in SPECS:
+        lines += ["", f"[signals.{name}]", *_signal(weights.signals[name])]
+    return "\n".join(lines) + "\n"
+
+
+def _signal(signal: SignalWeight) -> list[str]:
+    fp = ", ".join(f"{source} = {_plain(share)}" for source, share in signal.fp.items())
+    return [
+        f"weight = {signal.weight}",
+        f"recall = {_plain(signal.recall or 0.0)}",
+        f"fp = {{ {fp} }}",
+        f"measured = {signal.measured.isoformat()}",
+        f'on = "{signal.on}"',
+    ]
+
+
+def _plain(share: float) -> str:
+    return f"{share:.5f}".rstrip("0").removesuffix(".") or "0"
+
+
+def page(weights: Weights, report: Mapping[str, Any]) -> str:
+    """Return docs/detectors.md."""
+    messages = report["messages"]
+    lines = [
+        PAGE_HEAD.format(
+            messages=f"{sum(messages.values()):,}",
+            phish=f"{messages.get('phishing-pot', 0):,}",
+            day=max(signal.measured for signal in weights.signals.values()).isoformat(),
+        )
+    ]
+    reasons = _reasons()
+    for group in dict.fromkeys(spec.group for spec in SPECS.values()):
+        lines += [f"## {group.capitalize()}", ""]
+        lines += ["| signal | what | class | weight | recall % | fp % by pool | reason |"]
+        lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
+        lines += [_row(name, weights, reasons) for name in SPECS if SPECS[name].group == group]
+        lines.append("")
+    lines.append(COMBINED_HEAD.strip())
+    lines += [
+        "",
+        "| legitimate mail | share | phishing | SpamAssassin spam | modern spam | by source |",
+    ]
+    lines += ["| --- | --- | --- | --- | --- | --- |"]
+    for name, row in report["combined"].items():
+        pool, _, rate = name.partition(" at ")
+        recall = [f"{100 * r:.1f} %" for r in row["recall"].values()]
+        over = ", ".join(f"{s} {100 * r:.2f} %" for s, r in row["fp"].items() if r)
+        lines.append(f"| {pool} ({row['ham']:,}) | {rate} | {' | '.join(recall)} | {over} |")
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, weights: Weights, reasons: Mapping[str, str]) -> str:
+    spec, signal = SPECS[name], weights.signals[name]
+    mark = "\\*" if signal.on.startswith("set by judgement") else ""
+    fp = ", ".join(f"{source} {100 * share:.2g}" for source, share in signal.fp.items() if share)
+    cells = (
+        f"`{name}`",
+        spec.what + (" Reads the raw header." if spec.raw else ""),
+        spec.speaks_for,
+        f"{signal.weight:.1f}",
+        f"{100 * (signal.recall or 0):.1f}",
+        (fp or "none") + mark,
+        reasons.get(name, "").replace("|", "/"),
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def _reasons() -> dict[str, str]:
+    """Return each signal's reason on its own sample."""
+    found: dict[str, str] = {}
+    for sample in sorted(SAMPLES.glob("*/fires.eml")):
+        name = sample.parent.name
+        for context in CONTEXTS:
+            evidence = extract(Incoming(ENVELOPE, sample.read_bytes()), context)
+            for detector in DETECTORS:
+                for finding in detector.detect(evidence, context):
+                    if finding.name == name:
+                        found.setdefault(name, finding.reason)
+    return found

@@ -1,0 +1,108 @@
+"""What is attached, and whether it is what it claims to be."""
+
+from detectors.checks import Checks, Hit
+from features.attachments import Attachment
+from features.context import Context
+from features.evidence import Evidence
+
+__all__ = ["DETECTOR"]
+
+
+def _itself(evidence: Evidence, _context: Context) -> Evidence:
+    return evidence
+
+
+DETECTOR = Checks("attachments", _itself)
+
+_PROGRAMS = frozenset({"executable", "script", "archive_executable"})
+
+
+def _with_trait(evidence: Evidence, *traits: str) -> Attachment | None:
+    if evidence.attachments.traits.isdisjoint(traits):
+        return None
+    return next((a for a in evidence.attachments.all if not a.traits.isdisjoint(traits)), None)
+
+
+def _ending(attachment: Attachment) -> str:
+    """Return the name's extension: the part before it may name a person."""
+    _, dot, ending = attachment.name.rpartition(".")
+    return f".{ending[:12]}" if dot else attachment.kind
+
+
+@DETECTOR.signal(
+    "attachment_executable",
+    "malware",
+    "A program, script or shortcut is attached, openly or inside an archive.",
+)
+def _attachment_executable(evidence: Evidence) -> Hit | None:
+    found = _with_trait(evidence, *_PROGRAMS)
+    if found is None:
+        return None
+    where = "inside an archive" if "archive_executable" in found.traits else "attached"
+    return Hit(f"A program is {where} ({_ending(found)})", {"kind": found.kind})
+
+
+@DETECTOR.signal(
+    "attachment_double_extension",
+    "malware",
+    "An attachment hides its type behind a second, harmless extension or reversed letters.",
+)
+def _attachment_double_extension(evidence: Evidence) -> Hit | None:
+    found = _with_trait(evidence, "double_extension", "right_to_left_name")
+    if found is None:
+        return None
+    return Hit(f"An attachment hides that it is {_ending(found)}", {"kind": found.kind})
+
+
+@DETECTOR.signal(
+    "attachment_html_smuggling",
+    "phish",
+    "An attached page or drawing builds its content by script, to be read by nobody on the way.",
+)
+def _attachment_html_smuggling(evidence: Evidence) -> Hit | None:
+    found = _with_trait(evidence, "html_smuggling")
+    if found is None:
+        return None
+    return Hit("An attached page unpacks hidden content when opened", {"kind": found.kind})
+
+
+@DETECTOR.signal(
+    "attachment_html",
+    "phish",
+    "A web page is attached; those that open one usually see a false login.",
+)
+def _attachment_html(evidence: Evidence) -> Hit | None:
+    found = _with_trait(evidence, "html")
+    if found is None:
+        return None
+    return Hit(f"A web page is attached ({_ending(found)})", {"kind": found.kind})
+
+
+@DETECTOR.signal(
+    "attachment_svg", "phish", "A drawing (SVG) is attached, which can carry links and scripts."
+)
+def _attachment_svg(evidence: Evidence) -> Hit | None:
+    found = _with_trait(evidence, "svg")
+    if found is None:
+        return None
+    return Hit("A drawing that can carry scripts is attached", {"kind": found.kind})
+
+
+@DETECTOR.signal(
+    "attachment_encrypted_archive",
+    "malware",
+    "An archive is encrypted, so that no scanner on the way sees what is inside.",
+)
+def _attachment_encrypted_archive(evidence: Evidence) -> Hit | None:
+    found = _with_trait(evidence, "archive_encrypted")
+    if found is None:
+        return None
+    return Hit("An attached archive is locked against scanners", {"kind": found.kind})
+
+
+@DETECTOR.signal("attachment_macro", "malware", "An attached document carries macros.")
+def _attachment_macro(evidence: Evidence) -> Hit | None:
+    found = _with_trait(evidence, "macro")
+    if found is None:
+        return None
+    return Hit(f"A document with macros is attached ({_ending(found)})")

@@ -1,0 +1,69 @@
+"""What our own edge proved about the sender; where nobody looked, nothing is said."""
+
+from detectors.brands import brand_of
+from detectors.checks import Checks, Hit
+from detectors.relations import display_host
+from features.context import Context
+from features.evidence import Evidence
+from features.hosts import FREEMAIL
+
+__all__ = ["DETECTOR"]
+
+
+def _itself(evidence: Evidence, _context: Context) -> Evidence:
+    return evidence
+
+
+DETECTOR = Checks("authentication", _itself)
+
+
+@DETECTOR.signal(
+    "dmarc_fail", "phish", "DMARC failed: the From domain disowns this message (RFC 9989)."
+)
+def _dmarc_fail(evidence: Evidence) -> Hit | None:
+    authentication = evidence.authentication
+    # A trusted forwarder that saw it pass breaks SPF and DKIM for honest reasons (RFC 8617).
+    if authentication.dmarc != "fail" or authentication.arc_sealer:
+        return None
+    host = display_host(evidence)
+    return Hit(f"{host} doesn't vouch for this message (DMARC)", {"from_domain": host})
+
+
+@DETECTOR.signal(
+    "spf_fail", "spam", "SPF failed: the envelope sender's domain forbids this server (RFC 7208)."
+)
+def _spf_fail(evidence: Evidence) -> Hit | None:
+    authentication = evidence.authentication
+    if authentication.spf != "fail" or authentication.aligned or authentication.arc_sealer:
+        return None
+    host = evidence.headers.return_path.domain.registrable or display_host(evidence)
+    return Hit(f"{host} forbids the server that sent this (SPF)", {"domain": host})
+
+
+@DETECTOR.signal(
+    "authentication_results_forged",
+    "phish",
+    "An Authentication-Results header bears our own name though we didn't write it (RFC 8601).",
+)
+def _authentication_results_forged(evidence: Evidence) -> Hit | None:
+    count = evidence.authentication.forged
+    if not count:
+        return None
+    return Hit("It carries a forged proof of authentication in our name", {"headers": count})
+
+
+@DETECTOR.signal(
+    "brand_authenticated",
+    "ham",
+    "The From domain is a known brand's and a signature or SPF of that domain proves it.",
+)
+def _brand_authenticated(evidence: Evidence) -> Hit | None:
+    authentication = evidence.authentication
+    brand = brand_of(evidence.headers.from_.domain)
+    if brand is None or evidence.headers.from_.host in FREEMAIL:
+        return None
+    if not authentication.aligned or authentication.dmarc == "fail":
+        return None
+    host = display_host(evidence)
+    reason = f"{host} is {brand.name}'s domain, and the message is proven to come from it"
+    return Hit(reason, {"brand": brand.name, "proven_by": authentication.proven_by})

@@ -1,0 +1,149 @@
+"""What the text asks for, and what is done to it so that filters don't read it."""
+
+from detectors.checks import Checks, Hit
+from features.context import Context
+from features.evidence import Evidence
+
+__all__ = ["DETECTOR"]
+
+
+def _itself(evidence: Evidence, _context: Context) -> Evidence:
+    return evidence
+
+
+DETECTOR = Checks("content", _itself)
+
+_STYLE_JUNK = 2_000  # characters of style block that are no CSS
+_IMAGE_MOSTLY = range(60, 300)  # characters of visible text
+_MIXED_WORDS = 2
+_ZERO_WIDTH = 2
+_SELECTORS = 3
+
+
+def _phrases(evidence: Evidence, group: str) -> int:
+    return evidence.content.phrases.get(group, 0)
+
+
+@DETECTOR.signal(
+    "suspension_and_credentials",
+    "phish",
+    "The text speaks of a blocked account and asks to confirm or enter account data.",
+)
+def _suspension_and_credentials(evidence: Evidence) -> Hit | None:
+    if not (_phrases(evidence, "suspension") and _phrases(evidence, "credentials")):
+        return None
+    return Hit("It speaks of a blocked account and asks you to confirm your data")
+
+
+@DETECTOR.signal("prize_phrases", "spam", "Several phrases promise a prize, gift or reward.")
+def _prize_phrases(evidence: Evidence) -> Hit | None:
+    count = _phrases(evidence, "prize")
+    return Hit("It promises a prize or gift", {"phrases": count}) if count >= 2 else None
+
+
+@DETECTOR.signal(
+    "wallet_phrases", "phish", "Three or more phrases of crypto wallets, tokens and seed phrases."
+)
+def _wallet_phrases(evidence: Evidence) -> Hit | None:
+    count = _phrases(evidence, "wallet")
+    return Hit("It is about crypto wallets or tokens", {"phrases": count}) if count >= 3 else None
+
+
+@DETECTOR.signal(
+    "advance_fee_phrases",
+    "spam",
+    "Three or more phrases of inheritance, donation and secret partnership stories.",
+)
+def _advance_fee_phrases(evidence: Evidence) -> Hit | None:
+    count = _phrases(evidence, "advance_fee")
+    reason = "It tells the story of advance-fee fraud: money that waits for you"
+    return Hit(reason, {"phrases": count}) if count >= 3 else None
+
+
+@DETECTOR.signal("extortion_phrases", "phish", "Two or more phrases of hacked-webcam blackmail.")
+def _extortion_phrases(evidence: Evidence) -> Hit | None:
+    count = _phrases(evidence, "extortion")
+    reason = "It threatens with recordings or hacked devices"
+    return Hit(reason, {"phrases": count}) if count >= 2 else None
+
+
+@DETECTOR.signal(
+    "parcel_phrases", "phish", "Two or more phrases of a parcel that waits for a fee or an address."
+)
+def _parcel_phrases(evidence: Evidence) -> Hit | None:
+    count = _phrases(evidence, "parcel")
+    return Hit("It is about a parcel on its way", {"phrases": count}) if count >= 2 else None
+
+
+@DETECTOR.signal(
+    "lure_subject",
+    "phish",
+    "The subject has two or more phrases of threat, prize, parcel, wallet or haste.",
+)
+def _lure_subject(evidence: Evidence) -> Hit | None:
+    count = lure(evidence)
+    return Hit("The subject is made to lure or alarm", {"phrases": count}) if count >= 2 else None
+
+
+def lure(evidence: Evidence) -> int:
+    """Return how many lure phrases the subject holds."""
+    subject = evidence.content.subject_phrases
+    return sum(subject.get(group, 0) for group in _LURES)
+
+
+_LURES = ("suspension", "prize", "parcel", "wallet", "mailbox", "urgency", "spam_goods")
+
+
+@DETECTOR.signal(
+    "style_block_junk", "spam", "A style block holds thousands of characters that are no style."
+)
+def _style_block_junk(evidence: Evidence) -> Hit | None:
+    junk = evidence.content.style_junk
+    reason = "A style block is stuffed with text that is no style, to mislead filters"
+    return Hit(reason, {"characters": junk}) if junk >= _STYLE_JUNK else None
+
+
+@DETECTOR.signal(
+    "image_mostly", "spam", "A linked image with hardly any text around it carries the message."
+)
+def _image_mostly(evidence: Evidence) -> Hit | None:
+    content = evidence.content
+    if not content.is_html or len(content.text.strip()) not in _IMAGE_MOSTLY:
+        return None
+    if not any(image.linked for image in content.images):
+        return None
+    return Hit("The message is a clickable picture with hardly any text")
+
+
+@DETECTOR.signal(
+    "mixed_script_words", "phish", "Words of the body mix alphabets so that filters misread them."
+)
+def _mixed_script_words(evidence: Evidence) -> Hit | None:
+    count = evidence.content.mixed_script_words
+    reason = "Words of the text are put together from different alphabets"
+    return Hit(reason, {"words": count}) if count >= _MIXED_WORDS else None
+
+
+@DETECTOR.signal("zero_width_in_words", "spam", "Invisible characters split words of the body.")
+def _zero_width_in_words(evidence: Evidence) -> Hit | None:
+    count = evidence.content.zero_width_in_word
+    reason = "Words of the text are split by invisible characters"
+    return Hit(reason, {"characters": count}) if count >= _ZERO_WIDTH else None
+
+
+@DETECTOR.signal(
+    "invisible_selectors", "spam", "Variation selectors or tag characters are hidden in the text."
+)
+def _invisible_selectors(evidence: Evidence) -> Hit | None:
+    count = evidence.content.invisible_selectors
+    reason = "The text is stuffed with characters that nobody sees"
+    return Hit(reason, {"characters": count}) if count >= _SELECTORS else None
+
+
+@DETECTOR.signal(
+    "password_field", "phish", "The message itself has a form that asks for a password."
+)
+def _password_field(evidence: Evidence) -> Hit | None:
+    if not evidence.content.password_inputs:
+        return None
+    return Hit("The message itself asks for a password in a form")

@@ -1,0 +1,151 @@
+"""How the header was written: faults that mail programs don't make and bulk tools do."""
+
+from detectors.checks import Checks, Hit
+from detectors.labels import looks_random
+from detectors.relations import display_host
+from features.context import Context
+from features.evidence import Evidence
+from features.hosts import host_traits
+
+__all__ = ["DETECTOR"]
+
+
+def _itself(evidence: Evidence, _context: Context) -> Evidence:
+    return evidence
+
+
+DETECTOR = Checks("headers", _itself)
+
+
+@DETECTOR.signal(
+    "from_comma", "spam", "From has a comma outside quotes in its display name.", raw=True
+)
+def _from_comma(evidence: Evidence) -> Hit | None:
+    if "comma" not in evidence.headers.from_faults:
+        return None
+    return Hit("The sender's name has a comma that no mail program leaves unquoted")
+
+
+@DETECTOR.signal(
+    "from_junk_around_address",
+    "spam",
+    "From has stray characters glued before or after the address.",
+    raw=True,
+)
+def _from_junk_around_address(evidence: Evidence) -> Hit | None:
+    if not evidence.headers.from_faults & {"glue", "after", "angles"}:
+        return None
+    return Hit("The sender field has stray characters around the address")
+
+
+@DETECTOR.signal(
+    "from_space_in_address", "spam", "From has a blank or dot before the closing bracket.", raw=True
+)
+def _from_space_in_address(evidence: Evidence) -> Hit | None:
+    if "spaced" not in evidence.headers.from_faults:
+        return None
+    return Hit("The sender's address ends in a blank or dot")
+
+
+@DETECTOR.signal(
+    "from_bad_tld", "spam", "The From domain ends in no existing top-level domain.", raw=True
+)
+def _from_bad_tld(evidence: Evidence) -> Hit | None:
+    if "badtld" not in evidence.headers.from_faults:
+        return None
+    host = evidence.headers.from_.host[:80]
+    return Hit(f"The sender's domain {host} can't exist", {"from_host": host})
+
+
+@DETECTOR.signal(
+    "from_bad_character", "spam", "The From domain has characters that no domain has.", raw=True
+)
+def _from_bad_character(evidence: Evidence) -> Hit | None:
+    if "badchar" not in evidence.headers.from_faults:
+        return None
+    host = evidence.headers.from_.host[:80]
+    return Hit(f"The sender's domain {host} has impossible characters", {"from_host": host})
+
+
+@DETECTOR.signal(
+    "from_multiple", "spam", "From names several addresses, or there are several From.", raw=True
+)
+def _from_multiple(evidence: Evidence) -> Hit | None:
+    if not evidence.headers.from_faults & {"multi", "duplicate"}:
+        return None
+    return Hit("The message names more than one sender")
+
+
+@DETECTOR.signal("from_no_address", "spam", "From holds no usable address.", raw=True)
+def _from_no_address(evidence: Evidence) -> Hit | None:
+    if "noaddr" not in evidence.headers.from_faults:
+        return None
+    return Hit("The message has no usable sender address")
+
+
+@DETECTOR.signal(
+    "header_raw_8bit", "spam", "From or Subject has raw 8-bit bytes without RFC 2047.", raw=True
+)
+def _header_raw_8bit(evidence: Evidence) -> Hit | None:
+    headers = evidence.headers
+    if headers.from_raw.isascii() and headers.subject_raw.isascii():
+        return None
+    return Hit("Sender or subject is written in bytes that mail programs encode")
+
+
+@DETECTOR.signal(
+    "from_random_label", "spam", "The From domain's name is a random run of letters and digits."
+)
+def _from_random_label(evidence: Evidence) -> Hit | None:
+    if not looks_random(evidence.headers.from_.domain.label):
+        return None
+    host = display_host(evidence)
+    return Hit(f"The sender's domain {host} looks made up by a machine", {"from_domain": host})
+
+
+@DETECTOR.signal(
+    "from_free_host", "phish", "The sender's address is at a free web host or app platform."
+)
+def _from_free_host(evidence: Evidence) -> Hit | None:
+    headers = evidence.headers
+    for mailbox in (headers.from_, headers.return_path):
+        parent = mailbox.host.partition(".")[2]  # the platform itself may write to its users
+        if "free_host" in host_traits(parent):
+            host = mailbox.host[:80]
+            return Hit(f"The sender's address is at the free host {host}", {"from_host": host})
+    return None
+
+
+@DETECTOR.signal(
+    "return_path_shared_tenant",
+    "phish",
+    "Bounces go to a nameless tenant (onmicrosoft.com) while From is another domain.",
+)
+def _return_path_shared_tenant(evidence: Evidence) -> Hit | None:
+    headers = evidence.headers
+    tenant, sender = headers.return_path.host, headers.from_.host
+    if not tenant.endswith(_TENANTS) or sender.endswith(_TENANTS):
+        return None
+    host = display_host(evidence)
+    return Hit(f"It claims {host} but was sent from {tenant[:80]}", {"tenant": tenant[:80]})
+
+
+_TENANTS = ".onmicrosoft.com"
+
+
+@DETECTOR.signal(
+    "undisclosed_recipients", "spam", "The To field names nobody: the mail is a blind mass copy."
+)
+def _undisclosed_recipients(evidence: Evidence) -> Hit | None:
+    if "@" in evidence.message.first("to"):
+        return None
+    return Hit("The message is addressed to nobody by name")
+
+
+@DETECTOR.signal("high_priority", "spam", "The message is marked as urgent by its sender.")
+def _high_priority(evidence: Evidence) -> Hit | None:
+    first = evidence.message.first
+    levels = f"{first('importance')} {first('x-msmail-priority')} {first('priority')}".lower()
+    if first("x-priority").strip()[:1] in {"1", "2"} or "high" in levels or "urgent" in levels:
+        return Hit("The sender marked it as urgent")
+    return None

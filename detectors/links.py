@@ -1,0 +1,213 @@
+"""Where the links lead, and what is done to hide it."""
+
+from detectors.brands import brand_of
+from detectors.checks import Checks, Hit
+from detectors.lookalike import likeness
+from detectors.relations import Relations, relate
+from features.domains import split_host
+from features.links import Link
+
+__all__ = ["DETECTOR"]
+
+DETECTOR = Checks("links", relate)
+
+_CHEAP_PLACES = frozenset({"raw_storage", "free_host"})
+
+
+def _with_trait(parties: Relations, trait: str) -> Link | None:
+    return next((link for link in parties.evidence.links.all if trait in link.traits), None)
+
+
+@DETECTOR.signal(
+    "link_text_mismatch",
+    "phish",
+    "The visible link shows a brand's or the sender's domain, the target is a stranger's.",
+)
+def _link_text_mismatch(parties: Relations) -> Hit | None:
+    sender = parties.evidence.headers.from_.domain.registrable
+    for link in parties.evidence.links.all:
+        if not link.text_host or "mail_service" in link.traits:
+            continue
+        shown, target = split_host(link.text_host), link.domain.registrable
+        if not shown.registrable or target in parties.own or shown.registrable == target:
+            continue
+        brand = brand_of(shown)
+        owned = brand is not None and brand is not brand_of(link.domain)
+        if owned and shown.registrable != sender:
+            reason = f"The link says {shown.registrable} and leads to {target or link.host[:80]}"
+            return Hit(reason, {"shown": shown.registrable, "target": target or link.host[:80]})
+    return None
+
+
+@DETECTOR.signal(
+    "link_shortener_only",
+    "phish",
+    "The only place to click is behind a URL shortener, which hides where it leads.",
+)
+def _link_shortener_only(parties: Relations) -> Hit | None:
+    links = parties.evidence.links
+    short = _with_trait(parties, "shortener")
+    if short is None or links.domains & parties.own:
+        return None
+    others = {link.domain.registrable for link in links.all if "shortener" not in link.traits}
+    if len(others) > 1:
+        return None
+    return Hit(f"All it asks you to click is hidden behind {short.host[:80]}", {"host": short.host})
+
+
+@DETECTOR.signal(
+    "link_cloud_only",
+    "phish",
+    "Every link leads to raw cloud storage or a free host, none to the sender.",
+)
+def _link_cloud_only(parties: Relations) -> Hit | None:
+    links = parties.evidence.links
+    if not links.all or links.domains & parties.own:
+        return None
+    if not all(link.traits & _CHEAP_PLACES for link in links.all):
+        return None
+    host = links.all[0].host[:120]
+    return Hit(f"Every link leads to rented cloud space such as {host}", {"host": host})
+
+
+@DETECTOR.signal(
+    "link_storage_page",
+    "phish",
+    "A link opens a web page kept in raw cloud storage, where no organization keeps its site.",
+)
+def _link_storage_page(parties: Relations) -> Hit | None:
+    link = _with_trait(parties, "storage_page")
+    if link is None:
+        return None
+    host = link.host[:120]
+    return Hit(f"A link opens a page in raw cloud storage at {host}", {"host": host})
+
+
+@DETECTOR.signal(
+    "link_opaque_path",
+    "spam",
+    "A link to a strange domain has one long random token as its path, as throw-away sites do.",
+)
+def _link_opaque_path(parties: Relations) -> Hit | None:
+    for link in parties.evidence.links.all:
+        if (
+            "root_blob" in link.traits
+            and "mail_service" not in link.traits
+            and link.domain.registrable not in parties.own
+        ):
+            reason = f"A link to {link.domain.registrable or link.host[:80]} is one random token"
+            return Hit(reason, {"host": link.host[:120]})
+    return None
+
+
+@DETECTOR.signal("link_ip_address", "phish", "A link leads to an IP address instead of a name.")
+def _link_ip_address(parties: Relations) -> Hit | None:
+    link = _with_trait(parties, "ip")
+    if link is None:
+        return None
+    return Hit(f"A link leads to the bare address {link.host[:60]}", {"host": link.host})
+
+
+@DETECTOR.signal(
+    "link_ip_obfuscated",
+    "phish",
+    "A link's IP address is written in decimal, octal or hexadecimal to hide it.",
+)
+def _link_ip_obfuscated(parties: Relations) -> Hit | None:
+    link = _with_trait(parties, "ip_obfuscated")
+    if link is None:
+        return None
+    return Hit(
+        f"A link hides the bare address {link.host[:60]} in another notation",
+        {"host": link.host[:60]},
+    )
+
+
+@DETECTOR.signal(
+    "link_userinfo",
+    "phish",
+    "A link has text before an @ in its host part, so that it seems to lead elsewhere.",
+)
+def _link_userinfo(parties: Relations) -> Hit | None:
+    link = _with_trait(parties, "userinfo")
+    if link is None:
+        return None
+    target = link.domain.registrable or link.host[:80]
+    return Hit(f"A link is written to look as if it led elsewhere than {target}", {"host": target})
+
+
+@DETECTOR.signal(
+    "link_punycode", "phish", "A link's host has letters beyond ASCII, where lookalikes hide."
+)
+def _link_punycode(parties: Relations) -> Hit | None:
+    sender = parties.evidence.headers.from_.domain.registrable
+    for link in parties.evidence.links.all:
+        if "punycode" in link.traits and link.domain.registrable != sender:
+            return Hit(f"A link's host has unusual letters: {link.host[:80]}", {"host": link.host})
+    return None
+
+
+@DETECTOR.signal(
+    "link_recipient_encoded",
+    "phish",
+    "A link carries the recipient's address in base64 or hexadecimal.",
+)
+def _link_recipient_encoded(parties: Relations) -> Hit | None:
+    link = _with_trait(parties, "recipient_encoded")
+    if link is None:
+        return None
+    target = link.domain.registrable or link.host[:80]
+    return Hit(f"A link to {target} carries your address in disguise", {"host": target})
+
+
+@DETECTOR.signal(
+    "link_free_host",
+    "phish",
+    "A link leads to a free host, site builder or tunnel, where anyone gets a page in minutes.",
+)
+def _link_free_host(parties: Relations) -> Hit | None:
+    for link in parties.evidence.links.all:
+        if "free_host" in link.traits and link.domain.registrable not in parties.own:
+            return Hit(f"A link leads to a free page at {link.host[:80]}", {"host": link.host[:80]})
+    return None
+
+
+@DETECTOR.signal(
+    "link_open_redirector", "phish", "A link passes through a site that forwards to any address."
+)
+def _link_open_redirector(parties: Relations) -> Hit | None:
+    link = _with_trait(parties, "open_redirector")
+    if link is None:
+        return None
+    host = link.host[:80]
+    return Hit(f"A link hides its target behind a redirect at {host}", {"host": host})
+
+
+@DETECTOR.signal(
+    "link_cheap_tld",
+    "spam",
+    "A link leads into a top-level domain that hardly any legitimate mail links to.",
+)
+def _link_cheap_tld(parties: Relations) -> Hit | None:
+    for link in parties.evidence.links.all:
+        if "cheap_tld" in link.traits and link.domain.registrable not in parties.own:
+            target = link.domain.registrable or link.host[:80]
+            return Hit(f"A link leads to {target}, under a throw-away ending", {"host": target})
+    return None
+
+
+@DETECTOR.signal(
+    "link_lookalike_brand",
+    "phish",
+    "A link's domain resembles a brand's: confusable letters, a typing slip, added words.",
+)
+def _link_lookalike_brand(parties: Relations) -> Hit | None:
+    for link in parties.evidence.links.all:
+        if link.domain.registrable in parties.own or "mail_service" in link.traits:
+            continue
+        found = likeness(link.domain)
+        if found is not None:
+            target = link.domain.registrable
+            reason = f"The linked domain {target} is {found.brand}'s name {found.how}"
+            return Hit(reason, {"brand": found.brand, "host": target})
+    return None

@@ -1,0 +1,132 @@
+"""Who is a stranger to whom: sender, recipient, the brand named, and where the links lead."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from detectors.brands import Claim, brand_of, claims, is_own
+from features.context import Context
+from features.domains import split_host
+from features.evidence import Evidence
+from features.hosts import FREEMAIL, is_freemail
+
+__all__ = ["Relations", "display_host", "relate"]
+
+_STEM = 4  # letters; shorter labels are in too many names by chance
+_NAME_STEM = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """What checks of several subjects ask about a message's parties.
+
+    `own` are registrable domains of the sender and of the recipients' organizations. `foreign`:
+    there are links, none to `own`, and not all to mail services. `all_foreign`: the same with
+    mail services counted as foreign. `conversation`: a reply, or a post to a mailing list.
+    `bulk`: that, or any list header. `stranger`: HTML whose links are foreign and share no word
+    with the sender's name or domain, outside conversations, and not a brand's proven own mail.
+    """
+
+    evidence: Evidence
+    context: Context
+    own: frozenset[str]
+    organizations: frozenset[str]
+    claims: tuple[Claim, ...]
+    strange_claims: tuple[Claim, ...]
+    subject_claims: tuple[Claim, ...]
+    foreign: bool
+    all_foreign: bool
+    conversation: bool
+    bulk: bool
+    stranger: bool
+
+    @property
+    def sender(self) -> str:
+        """The From domain as shown in reasons."""
+        return display_host(self.evidence)
+
+    @property
+    def leads_to(self) -> str:
+        """One of the foreign domains linked to, the same each time; "other domains" if none."""
+        links = self.evidence.links
+        foreign = (links.foreign or links.domains) - self.own
+        return min(foreign, default="other domains")
+
+
+def display_host(evidence: Evidence) -> str:
+    """Return the From domain as a reason shows it: registrable, else as written, else words."""
+    mailbox = evidence.headers.from_
+    return mailbox.domain.registrable or mailbox.host[:80] or "no usable address"
+
+
+def relate(evidence: Evidence, context: Context) -> Relations:
+    """Work the relations out, once for all checks that read them."""
+    headers, links = evidence.headers, evidence.links
+    organizations = frozenset(
+        domain
+        for address in headers.recipients
+        if (domain := split_host(address.rpartition("@")[2]).registrable)
+        and not is_freemail(domain)
+    )
+    own = links.own | organizations
+    linked_home = bool(links.domains & own)
+    foreign = bool(links.foreign - own) and not linked_home
+    first = evidence.message.first
+    conversation = headers.in_reply_to or bool(first("list-post") or first("x-mailing-list"))
+    found = tuple(claims(headers.display_words))
+    sender = headers.from_.domain
+    proven_brand = (
+        evidence.authentication.aligned
+        and brand_of(sender) is not None
+        and not is_freemail(sender.registrable)
+    )
+    return Relations(
+        evidence=evidence,
+        context=context,
+        own=own,
+        organizations=organizations,
+        claims=found,
+        strange_claims=_strange(evidence, found),
+        subject_claims=_strange(evidence, claims(headers.subject_words)),
+        foreign=foreign,
+        all_foreign=bool(links.domains) and not linked_home,
+        conversation=conversation,
+        bulk=conversation
+        or headers.list_unsubscribe
+        or bool(headers.list_id or headers.references or first("mailing-list")),
+        stranger=evidence.content.is_html
+        and foreign
+        and not conversation
+        and not proven_brand
+        and not _related(evidence),
+    )
+
+
+def _strange(evidence: Evidence, found: Iterable[Claim]) -> tuple[Claim, ...]:
+    """Return the claims of brands that neither From, Return-Path nor a signature belongs to."""
+    headers, authentication = evidence.headers, evidence.authentication
+    proven = [split_host(domain) for domain in authentication.dkim_domains]
+    if headers.from_.host not in FREEMAIL:  # a mailbox at gmail.com isn't Google
+        proven.append(headers.from_.domain)
+    if authentication.spf not in {"fail", "softfail"}:
+        proven.append(headers.return_path.domain)
+    return tuple(c for c in found if not any(is_own(c.brand, domain) for domain in proven))
+
+
+def _related(evidence: Evidence) -> bool:
+    """Say whether a linked domain shares a word with the From domain or name: a sister domain."""
+    sender = _letters(evidence.headers.from_.domain.label)
+    name = "".join(evidence.headers.display_words)
+    for link in evidence.links.all:
+        label = _letters(link.domain.label)
+        if len(label) >= _STEM and (
+            label in sender
+            or (len(sender) >= _STEM and sender in label)
+            or label in name
+            or (len(name) >= _NAME_STEM and name in label)
+        ):
+            return True
+    return False
+
+
+def _letters(label: str) -> str:
+    return "".join(filter(str.isalnum, label))
