@@ -10,7 +10,7 @@ from detectors.policy_part import Part
 from detectors.policy_reader import Reader
 from detectors.stack import Stack, shipped_stack
 from detectors.thresholds import contradiction
-from detectors.toml_places import Path, Places, locate, syntax_place
+from detectors.toml_places import Path, Places, dotted, locate, syntax_place
 
 __all__ = ["read_policy", "shipped_policy", "shipped_policy_text"]
 
@@ -82,8 +82,12 @@ def _contradictions(parts: Mapping[str, Part], places: Places) -> list[Problem]:
         for direction, by_class in part.thresholds.items():
             if name and parts[""].thresholds.get(direction) == by_class:
                 continue
+            broken = contradiction(by_class.get("", {}))
             for class_, own in by_class.items():
-                found = contradiction({**by_class.get("", {}), **own})
+                # What is wrong for any class isn't said again for each.
+                found = broken if not class_ else ""
+                if class_ and not broken:
+                    found = contradiction({**by_class.get("", {}), **own})
                 path = (*top, "thresholds", direction, *((class_,) if class_ else ()))
                 if found:
                     problems.add(_problem(places, path, found))
@@ -94,4 +98,4 @@ def _contradictions(parts: Mapping[str, Part], places: Places) -> list[Problem]:
 
 
 def _problem(places: Places, path: Path, what: str) -> Problem:
-    return Problem(*places.key(path), ".".join(map(str, path)), what)
+    return Problem(*places.key(path), dotted(path), what)

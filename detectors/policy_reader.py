@@ -22,7 +22,7 @@ from detectors.policy_keys import (
 from detectors.policy_part import Part
 from detectors.rules import ExpressionError, compile_condition
 from detectors.stack import Stack
-from detectors.toml_places import Path, Place, Places
+from detectors.toml_places import Path, Place, Places, dotted
 
 __all__ = ["Reader"]
 
@@ -40,8 +40,8 @@ class Reader:
 
     def problem(self, path: Path, what: str, place: Place | None = None) -> None:
         """Note a mistake at a key, or at a place of its own."""
-        key = ".".join(map(str, path))
-        self.problems.append(Problem(*(place or self._places.key(path)), key, what))
+        found = place or self._places.key(path)
+        self.problems.append(Problem(*found, dotted(path), what))
 
     def part(self, table: Any, path: Path) -> Part:
         """Read the top table or a tenant's; what is wrong is noted and left out."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from numbers import Integral, Real
 from typing import NamedTuple
 
 from detectors.actions import MICRO
@@ -180,9 +181,9 @@ def _plain(inputs: Mapping[str, object]) -> dict[str, str | int | float | bool]:
     for key, value in inputs.items():
         if isinstance(value, (bool, str)):
             plain[key] = value
-        elif isinstance(value, int):
-            plain[key] = value if abs(value) < 1 << 53 else str(value)
-        elif isinstance(value, float) and math.isfinite(value):
+        elif isinstance(value, Integral):
+            plain[key] = int(value) if abs(int(value)) < 1 << 53 else str(value)
+        elif isinstance(value, Real) and math.isfinite(value):  # numpy's too
             plain[key] = round(float(value), 6)
         else:
             plain[key] = str(value)

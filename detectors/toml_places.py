@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-__all__ = ["Path", "Place", "Places", "locate", "syntax_place"]
+__all__ = ["Path", "Place", "Places", "dotted", "locate", "syntax_place"]
 
 Path = tuple[str | int, ...]
 
@@ -65,6 +65,12 @@ def locate(text: str) -> Places:
             places.values[path] = Place(at + 1, column + 1)
             at = _value_end(lines, at, column) + 1
     return places
+
+
+def dotted(path: Path) -> str:
+    """Return a path as people write it: `rules[0].when`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
 
 
 def syntax_place(error: str, text: str) -> Place:

@@ -1,0 +1,209 @@
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.actions import MICRO
+from detectors.policy import SignalSetting
+from detectors.signals import Finding, Spec
+from detectors.stack import Stack
+from detectors.weights import WeightsError, read_weights
+from models.classifier import Prediction
+
+SIGNED = {"a1": 4.0, "a2": 3.0, "a3": 2.0, "a4": 1.0, "b1": 1.5, "b2": 0.25, "h1": -2.0, "h2": -1.0}
+CLASSES = {"a": "phish", "b": "malware", "h": "ham"}
+GROUPS = {"a": "links", "b": "attachments", "h": "links"}
+SPECS = {
+    name: Spec(name, GROUPS[name[0]], CLASSES[name[0]], "What it is.")  # type: ignore[arg-type]
+    for name in SIGNED
+}
+TEXT = """
+[stack]
+bias = -3.0
+calibration = {{ a = {a}, b = {b} }}
+[learned.m1]
+weight = 0.5
+[learned.m2]
+weight = 0.25
+speaks_for = "phish"
+[groups.links]
+cap = 6.0
+[groups.learned]
+cap = 5.0
+"""
+
+
+def stack(a=1.0, b=0.0, **settings_):
+    signals = "".join(
+        f'[signals.{name}]\nweight = {weight}\nmeasured = 2026-11-21\non = "x"\n'
+        for name, weight in SIGNED.items()
+    )
+    return Stack(read_weights(TEXT.format(a=a, b=b) + signals, SPECS), SPECS, settings_)
+
+
+def fired(*names, strength=1.0):
+    return [Finding(name, f"because {name}", strength) for name in names]
+
+
+def margin(logit, model="m1"):
+    return Prediction(model, "v1", logit)
+
+
+def contributions(weighed):
+    return {signal.name: signal.contribution for signal in weighed.signals}
+
+
+findings = st.lists(
+    st.builds(
+        Finding,
+        st.sampled_from(list(SIGNED)),
+        st.just("why"),
+        st.floats(0.0, 1.0, exclude_min=True),
+    ),
+    max_size=12,
+)
+predictions = st.lists(
+    st.builds(Prediction, st.sampled_from(["m1", "m2"]), st.just("v"), st.floats(-1e9, 1e9)),
+    max_size=2,
+    unique_by=lambda prediction: prediction.model,
+)
+
+
+@settings(derandomize=True, max_examples=300)
+@given(findings, predictions, st.floats(0.1, 3.0), st.floats(-5.0, 5.0))
+def test_bias_and_contributions_add_up_to_the_logit_exactly(found, margins, a, b):
+    weighed = stack(a, b).weigh(found, margins)
+    assert weighed.logit == weighed.bias + sum(contributions(weighed).values())
+    assert all(type(value) is int for value in contributions(weighed).values())
+
+
+@settings(derandomize=True, max_examples=200)
+@given(findings, predictions, st.integers(0, 1000))
+def test_the_order_of_findings_does_not_matter(found, margins, seed):
+    once = {finding.name: finding for finding in found}
+    shuffled = list(once.values())
+    random.Random(seed).shuffle(shuffled)
+    ours = stack()
+    assert ours.weigh(once.values(), margins) == ours.weigh(shuffled, list(reversed(margins)))
+
+
+@settings(derandomize=True, max_examples=200)
+@given(findings, predictions)
+def test_no_signal_speaks_against_its_class_and_no_group_beyond_its_cap(found, margins):
+    weighed = stack(a=2.0).weigh(found, margins)
+    for signal in weighed.signals:
+        if signal.name in SIGNED:
+            assert signal.contribution * SIGNED[signal.name] >= 0
+    for group, cap in (("links", 6.0), ("learned", 5.0)):
+        for sign in (1, -1):
+            total = sum(
+                signal.contribution
+                for signal in weighed.signals
+                if signal.group == group and signal.contribution * sign > 0
+            )
+            assert abs(total) <= 2 * cap * MICRO
+
+
+@settings(derandomize=True, max_examples=200)
+@given(findings, st.sampled_from(sorted(SIGNED)))
+def test_one_more_finding_never_moves_the_logit_against_its_sign(found, name):
+    found = [finding for finding in found if finding.name != name]
+    without = stack().weigh(found, []).logit
+    with_it = stack().weigh([*found, Finding(name, "why")], []).logit
+    # Shares of a capped sum are cut to whole millionths, one for each signal at most.
+    assert (with_it - without) * SIGNED[name] >= -abs(SIGNED[name]) * len(SIGNED)
+
+
+def test_within_a_group_the_best_counts_full_the_second_half_the_rest_a_quarter():
+    weighed = stack().weigh(fired("a4", "a2", "a3", "b1"), [])
+    assert contributions(weighed) == {
+        "a2": 3_000_000,
+        "b1": 1_500_000,
+        "a3": 1_000_000,
+        "a4": 250_000,
+    }
+    assert [signal.name for signal in weighed.signals] == ["a2", "b1", "a3", "a4"]
+
+
+def test_a_group_is_held_to_its_cap_in_proportion():
+    weighed = stack().weigh(fired("a1", "a2", "a3"), [])
+    assert contributions(weighed) == {"a1": 4_000_000, "a2": 1_500_000, "a3": 500_000}
+    weighed = stack(a1=SignalSetting(8.0)).weigh(fired("a1", "a2"), [])
+    assert sum(contributions(weighed).values()) in {5_999_999, 6_000_000}
+    assert weighed.signals[0].contribution > 4 * weighed.signals[1].contribution
+
+
+def test_signals_for_and_against_abuse_are_damped_apart():
+    assert contributions(stack().weigh(fired("a1", "h1", "h2"), [])) == {
+        "a1": 4_000_000,
+        "h1": -2_000_000,
+        "h2": -500_000,
+    }
+
+
+def test_a_model_contributes_its_clipped_margin_times_its_weight():
+    ours = stack()
+    assert contributions(ours.weigh([], [margin(2.0)])) == {"learned_m1": 1_000_000}
+    assert contributions(ours.weigh([], [margin(-400.0)])) == {"learned_m1": -5_000_000}
+    assert contributions(ours.weigh([], [margin(4.0), margin(4.0, "m2")])) == {
+        "learned_m1": 2_000_000,
+        "learned_m2": 1_000_000,
+    }
+    assert ours.weigh([], [margin(-400.0)]).signals[0].inputs == {"logit": -400.0}
+
+
+def test_calibration_is_folded_into_bias_and_contributions():
+    weighed = stack(2.0, 0.5).weigh(fired("a4"), [])
+    assert weighed.bias == -5_500_000
+    assert contributions(weighed) == {"a4": 2_000_000}
+
+
+def test_strength_scales_a_signal_and_counts_at_most_fully():
+    assert contributions(stack().weigh(fired("a1", strength=0.5), [])) == {"a1": 2_000_000}
+    assert contributions(stack().weigh(fired("a1", strength=7.0), [])) == {"a1": 4_000_000}
+
+
+def test_positive_contributions_are_summed_by_class_and_groups_counted_from_half_a_logit():
+    weighed = stack().weigh(fired("a4", "b2", "h1"), [margin(4.0), margin(-1.0, "m2")])
+    assert weighed.by_class == {"phish": 1_000_000, "malware": 250_000, "spam": 2_000_000}
+    assert weighed.groups == 2  # links and learned; b2 says too little
+    assert stack().weigh(fired("h1"), []).groups == 0
+
+
+def test_a_policy_may_change_a_weight_hide_a_signal_or_only_note_it():
+    ours = stack().adjusted(
+        {
+            "a1": SignalSetting(1.25),
+            "a2": SignalSetting(mode="shadow"),
+            "a3": SignalSetting(mode="draft"),
+            "learned_m1": SignalSetting(mode="shadow"),
+        }
+    )
+    weighed = ours.weigh(fired("a1", "a2", "a3"), [margin(3.0)])
+    assert contributions(weighed) == {"a1": 1_250_000}
+    assert weighed.shadow == ("a2", "learned_m1")
+    assert ours.weight("a2") == 3.0
+
+
+def test_an_unknown_or_repeated_finding_does_not_count():
+    weighed = stack().weigh([*fired("a1", "nosuch"), Finding("a1", "again", 0.1)], [])
+    assert contributions(weighed) == {"a1": 4_000_000}
+
+
+def test_a_model_without_a_weight_is_refused():
+    with pytest.raises(WeightsError, match=r"learned\.m3: missing"):
+        stack().weigh([], [margin(1.0, "m3")])
+    assert stack().models == ("m1", "m2")
+
+
+def test_inputs_become_json_scalars_and_floats_are_rounded():
+    import numpy as np
+
+    finding = replace(
+        fired("a1")[0],
+        inputs={"f": np.float32(0.1), "nan": float("nan"), "big": 1 << 80, "b": True, "n": 3},
+    )
+    signal = stack().weigh([finding], []).signals[0]
+    assert signal.inputs == {"f": 0.1, "nan": "nan", "big": str(1 << 80), "b": True, "n": 3}
