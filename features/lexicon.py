@@ -16,19 +16,29 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType({row["group"]: row["what"] f
 """The groups of phrases, each with what it is about."""
 
 
-def _index_by_first_word() -> dict[str, list[tuple[Phrase, tuple[str, ...]]]]:
+_Entry = tuple[Phrase, tuple[str, ...]]  # a phrase and its groups
+
+
+def _entries() -> list[_Entry]:
     groups: dict[Phrase, list[str]] = {}
     for row in _FILES:
         for phrases in row["phrases"].values():
             for phrase in phrases:
                 groups.setdefault(tuple(phrase.split()), []).append(row["group"])
-    index: dict[str, list[tuple[Phrase, tuple[str, ...]]]] = {}
-    for phrase in sorted(groups, key=lambda found: (-len(found), found)):  # the longest wins
-        index.setdefault(phrase[0], []).append((phrase, tuple(groups[phrase])))
+    longest_first = sorted(groups, key=lambda phrase: (-len(phrase), phrase))
+    return [(phrase, tuple(groups[phrase])) for phrase in longest_first]
+
+
+def _index() -> dict[str, dict[str, list[_Entry]]]:
+    """Entries by first and second word; by '' where a phrase has no second."""
+    index: dict[str, dict[str, list[_Entry]]] = {}
+    for entry in _entries():
+        first, second = (*entry[0], "")[:2]
+        index.setdefault(first, {}).setdefault(second, []).append(entry)
     return index
 
 
-_BY_FIRST_WORD: Final = _index_by_first_word()
+_INDEX: Final = _index()
 
 
 def find_phrases(words: Sequence[str]) -> dict[str, set[Phrase]]:
@@ -37,10 +47,14 @@ def find_phrases(words: Sequence[str]) -> dict[str, set[Phrase]]:
     Where several phrases start at a word, the longest counts there.
     """
     found: dict[str, set[Phrase]] = {}
-    first_words = _BY_FIRST_WORD
-    for start in [i for i, word in enumerate(words) if word in first_words]:
-        for phrase, groups in first_words[words[start]]:
-            if len(phrase) == 1 or tuple(words[start : start + len(phrase)]) == phrase:
+    index = _INDEX
+    for start, word in enumerate(words):
+        if word not in index:
+            continue
+        follows = index[word]
+        after = words[start + 1] if start + 1 < len(words) else ""
+        for phrase, groups in (*follows.get(after, ()), *follows.get("", ())):
+            if len(phrase) <= 2 or tuple(words[start : start + len(phrase)]) == phrase:
                 for group in groups:
                     found.setdefault(group, set()).add(phrase)
                 break

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple, cast
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
@@ -15,10 +15,14 @@ _OPTIONS = LexborDocumentOptions.WO_EVENTS.value  # the source as it is, nothing
 _JUNK_STYLE = 2_000  # characters of style without a rule in the first 400
 _RULE_WITHIN = 400
 _INLINE: Final = frozenset(
-    """a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd label mark nobr o:p q s samp
-    small span strike strong sub sup tt u var wbr""".split()
-)  # text runs on through them; every other element starts and ends a word
-_SKIPPED: Final = frozenset(("noembed", "noframes", "object", "template"))
+    (
+        "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "del", "dfn", "em",
+        "font", "i", "ins", "kbd", "label", "mark", "nobr", "o:p", "q", "s", "samp", "small",
+        "span", "strike", "strong", "sub", "sup", "tt", "u", "var", "wbr",
+    )
+)  # fmt: skip
+# Text runs on through these; every other element starts and ends a word.
+_SIGHT: Final = frozenset(("background", "bgcolor", "color", "hidden", "style"))
 
 
 class Anchor(NamedTuple):
@@ -68,15 +72,17 @@ class _Click(NamedTuple):
 
 
 class _State(NamedTuple):
-    """What an element hands down to those in it."""
+    """What an element hands down to those in it; `plain` text is seen, and in no link."""
 
+    plain: bool
     hidden: bool
+    faint: bool
     color: Color
     background: Color
     click: _Click | None
 
 
-_START = _State(hidden=False, color=BLACK, background=WHITE, click=None)
+_START = _State(plain=True, hidden=False, faint=False, color=BLACK, background=WHITE, click=None)
 _Attributes = dict[str, str | None]
 
 
@@ -107,6 +113,7 @@ class _Reader:
         """Visit the tree below a node, depth first."""
         stack = [(_START, False)]
         state = _START
+        visible = self._visible
         node: LexborNode | None = start.first_child
         nodes = 0
         while node is not None:
@@ -115,22 +122,22 @@ class _Reader:
                 self.found.flags.append("html_nodes_over_limit")
                 break
             tag = node.tag
-            if tag == "-text":
-                self._text(node.text_content, state)
-            elif (inner := self._enter(node, tag or "", state)) is not None:
-                child = node.first_child
-                if child is not None:
+            if tag != "-text":
+                inner = self._enter(node, tag or "", state)
+                if inner is not None and (child := node.first_child) is not None:
                     stack.append((state, tag not in _INLINE))
                     state, node = inner, child
                     continue
+            elif state.plain:
+                visible.append(node.text_content or "")
+            else:
+                self._text(node.text_content or "", state)
             after = node.next
             while after is None and len(stack) > 1:
                 state, breaks = stack.pop()
                 if breaks:
-                    self._visible.append(" ")
-                node = node.parent
-                if node is None:
-                    return
+                    visible.append(" ")
+                node = cast("LexborNode", node.parent)  # the stack says that there is one
                 after = node.next
             node = after
         self.found.nodes = min(nodes, max_nodes)
@@ -147,15 +154,13 @@ class _Reader:
         ]
         return found
 
-    def _text(self, text: str | None, state: _State) -> None:
-        if not text:
-            return
+    def _text(self, text: str, state: _State) -> None:
         if state.hidden:
             self._hidden.append(text)
             return
-        if state.color != BLACK and alike(state.color, state.background) and not text.isspace():
-            self._faint.append(text + " ")
         self._visible.append(text)
+        if state.faint and not text.isspace():
+            self._faint.append(text + " ")
         if state.click is not None:
             state.click.texts.append(text)
 
@@ -163,13 +168,11 @@ class _Reader:
         """Take an element in; return what it hands down, None where nothing in it is read."""
         if tag not in _INLINE:
             (self._hidden if state.hidden else self._visible).append(" ")
-        if tag in _SKIPPED:
-            return None
-        reads = self._elements.get(tag)
         attributes = node.attributes
+        reads = self._elements.get(tag)
         if reads is not None and not reads(self, node, attributes, state):
             return None
-        if attributes:
+        if not _SIGHT.isdisjoint(attributes):
             state = _restyled(attributes, state)
         if tag in ("a", "area"):
             return self._click(tag, attributes, state)
@@ -181,7 +184,7 @@ class _Reader:
             return state
         click = _Click(href.strip(), tag, [], [attributes.get("alt") or ""])
         self._clicks.append(click)
-        return state._replace(click=click)
+        return state._replace(plain=False, click=click)
 
     def _image(self, _node: LexborNode, attributes: _Attributes, state: _State) -> bool:
         alt = attributes.get("alt") or ""
@@ -206,6 +209,9 @@ class _Reader:
     def _target(self, href: str | None, kind: str) -> None:
         if href and href.strip():
             self._clicks.append(_Click(href.strip(), kind, [], []))
+
+    def _skip(self, _node: LexborNode, _attributes: _Attributes, _state: _State) -> bool:
+        return False
 
     def _script(self, _node: LexborNode, _attributes: _Attributes, _state: _State) -> bool:
         self.found.scripts += 1
@@ -256,8 +262,12 @@ class _Reader:
         "img": _image,
         "input": _input,
         "meta": _meta,
+        "noembed": _skip,
+        "noframes": _skip,
+        "object": _skip,
         "script": _script,
         "style": _style,
+        "template": _skip,
         "title": _title,
     }
 
@@ -285,4 +295,7 @@ def _restyled(attributes: _Attributes, state: _State) -> _State:
             background = parse_color(attributes["bgcolor"] or "")
     if hidden == state.hidden and color is None and background is None:
         return state
-    return _State(hidden, color or state.color, background or state.background, state.click)
+    color, background = color or state.color, background or state.background
+    faint = alike(color, background)
+    plain = not hidden and not faint and state.click is None
+    return _State(plain, hidden, faint, color, background, state.click)

@@ -7,16 +7,19 @@ lexbor: 14 KB of `<b id=N>` and `<p>` make a million nodes, 262 KB of `<div>` ta
 """
 
 import re
+from itertools import islice
 from typing import Final
 
 __all__ = ["bound_nesting"]
 
 MAX_DEPTH: Final = 256  # browsers stop at 512
 MAX_ATTRIBUTES: Final = 256
-_FEW_TAGS = 400
+_FEW_TAGS = 600
 _MANY_TAGS = 4_000
 _LONG_HTML = 32_768
+_VERY_LONG_HTML = 65_536
 _LONG_TAG = 1_024
+_PIECES = 2 * MAX_ATTRIBUTES  # attributes and what separates them
 
 _ATTRIBUTE = r"""[\s/]++|[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"?|'[^']*+'?|[^\s>]*+))?+"""
 _ATTRIBUTES = re.compile(_ATTRIBUTE)
@@ -31,19 +34,23 @@ _FORMATTING = re.compile(
     r"<(/?)(?:[bBiIsSuU]|[bB][iI][gG]|[cC][oO][dD][eE]|[eE][mM]|[fF][oO][nN][tT]|[nN][oO][bB][rR]"
     r"|[sS][mM][aA][lL]{2}|[sS][tT][rR][iI][kK][eE]|[sS][tT][rR][oO][nN][gG]|[tT]{2})(?=[\s/>])"
 )  # written out: IGNORECASE would take the search for "<" from the engine's fast path
-# What a tag with very many attributes must look like: long, or with '>' inside a value. One
-# pattern each: their literal beginnings make them three times as fast as one alternation.
-_ODD_TAG = (
-    re.compile(r"<[a-zA-Z][^>]{1024}"),
+_START_TAG = re.compile(r"<[a-zA-Z][^\s/>]*+")
+_LONG_START_TAG = re.compile(r"<[a-zA-Z][^>]{1024}")
+# How a tag can be longer than the pattern above sees: with '>' inside a value. One pattern each:
+# their literal beginnings make them three times as fast as one alternation.
+_MARK_IN_VALUE = (
     re.compile(r'="[^">]*>'),
     re.compile(r"='[^'>]*>"),
     re.compile(r"""=\s+["']"""),
 )
 # Void elements, and those that end where the next of their kind starts.
 _FLAT = frozenset(
-    """area base br col embed hr image img input link meta param source track wbr
-    dd dt li option p tbody td tfoot th thead tr""".split()
-)
+    (
+        "area", "base", "br", "col", "embed", "hr", "image", "img", "input", "link", "meta",
+        "param", "source", "track", "wbr", "dd", "dt", "li", "option", "p", "tbody", "td",
+        "tfoot", "th", "thead", "tr",
+    )
+)  # fmt: skip
 _RAW_TEXT = frozenset(
     ("iframe", "noembed", "noframes", "plaintext", "script", "style", "textarea", "title", "xmp")
 )
@@ -60,20 +67,30 @@ def bound_nesting(html: str) -> tuple[str, bool]:
         html = _FORMATTING.sub(r"<\1span", html)
     if tags <= _MANY_TAGS and len(html) <= _LONG_HTML:
         return html, False
-    if tags <= _MANY_TAGS and not any(odd.search(html) for odd in _ODD_TAG):
+    if tags <= _MANY_TAGS and not _may_have_many_attributes(html):
         return html, False
-    if not _is_hostile(html):
+    if not _is_hostile(html, count_depth=tags > _MANY_TAGS):
         return html, False
     depth = _Depth(closing="<![CDATA[" not in html)
     return _TOKEN.sub(depth.rewrite, html), True
 
 
-def _is_hostile(html: str) -> bool:
+def _may_have_many_attributes(html: str) -> bool:
+    """Tell in one quick pass whether a tag may have so many attributes that it costs time."""
+    for match in _LONG_START_TAG.finditer(html):
+        name = _START_TAG.match(html, match.start())
+        pieces = _ATTRIBUTES.finditer(html, name.end()) if name else iter(())
+        if sum(1 for _ in islice(pieces, _PIECES)) == _PIECES:
+            return True
+    return len(html) > _VERY_LONG_HTML and any(odd.search(html) for odd in _MARK_IN_VALUE)
+
+
+def _is_hostile(html: str, *, count_depth: bool) -> bool:
     depth = _Depth(closing="<![CDATA[" not in html)
     for slash, name, attributes in _TOKEN.findall(html):
         if len(attributes) > _LONG_TAG and len(_cut(attributes)) < len(attributes):
             return True
-        if name and not depth.keeps(slash, name.lower()):
+        if count_depth and name and not depth.keeps(slash, name.lower()):
             return True
     return False
 
@@ -82,7 +99,7 @@ def _cut(attributes: str) -> str:
     """Return at most the first 256 attributes and separators."""
     end = 0
     for count, match in enumerate(_ATTRIBUTES.finditer(attributes)):
-        if count == 2 * MAX_ATTRIBUTES:
+        if count == _PIECES:
             break
         end = match.end()
     return attributes[:end]

@@ -60,9 +60,18 @@ class _ScriptTable(dict[int, str]):
 _TABLE = _ScriptTable()
 
 
+def _is_latin1(text: str) -> bool:
+    """Tell quickly that a text has nothing to count."""
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def count_mixed_words(text: str) -> int:
     """Count distinct words of three letters or more in several scripts or in symbols' letters."""
-    if text.isascii():
+    if _is_latin1(text):
         return 0
     pieces = {piece for piece in text.split() if not piece.isascii()}
     words = {word for piece in pieces for word in _WORD.findall(piece)}
@@ -80,7 +89,7 @@ def read_obfuscation(body: str, line: str) -> Obfuscation:
     orthography, so `zero_width_in_word` counts runs between Latin letters only.
     """
     body = body[:_READ_CHARS]
-    if body.isascii() and line.isascii():
+    if _is_latin1(body) and _is_latin1(line):
         return _NOTHING
     both = f"{body}\n{line}"
     return Obfuscation(

@@ -1,14 +1,10 @@
 """Text folded for comparison: confusable letters to ASCII, invisible characters dropped."""
 
-import re
 import unicodedata
-from itertools import islice
 
 from confusable_homoglyphs import confusables  # type: ignore[import-untyped]  # ships no types
 
 __all__ = ["INVISIBLE", "fold", "words"]
-
-_WORD = re.compile(r"[^\W_]+")
 
 INVISIBLE = frozenset(
     map(
@@ -108,6 +104,20 @@ def fold(text: str) -> str:
     return text.translate(_TABLE)
 
 
+class _Separating(dict[int, str]):
+    """A table for str.translate: letters and digits stay, all else parts words."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        kept = char if char.isalnum() else " "
+        if len(self) < _CACHED:
+            self[code] = kept
+        return kept
+
+
+_SEPARATED = _Separating()
+
+
 def words(folded: str, limit: int) -> tuple[str, ...]:
     """Split folded text into its first `limit` words of letters and digits."""
-    return tuple([match[0] for match in islice(_WORD.finditer(folded), limit)])
+    return tuple(folded.translate(_SEPARATED).split(maxsplit=limit)[:limit])
