@@ -194,7 +194,7 @@ def _read_zip(data: bytes, kind: str, budget: int) -> tuple[str, set[str]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()[:_MEMBERS]
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, UnicodeError):
+    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, UnicodeError):
         return kind, set()
     names = [member.filename.lower() for member in members]
     if "[content_types].xml" in names:
