@@ -22,7 +22,7 @@ BANDS: Final = 6
 _ROWS = 3  # minhashes a band
 _NEAR = 2  # equal bands that make two contents near-duplicates
 _SHINGLE = 3  # words
-_WORDS = 600
+_WORDS = 400
 _FEWEST = 12  # shingles; below it, minhashes of unrelated texts collide
 _LONGEST = 24  # letters: beyond it a word is a token made for one recipient
 _MIX: Final = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
@@ -39,6 +39,9 @@ _MULTIPLIERS: Final = _constants(BANDS * _ROWS)[:, None]
 
 @lru_cache(maxsize=65_536)
 def _hash_word(word: str) -> int:
+    """Return the word's hash; 0 for what a campaign changes from one recipient to the next."""
+    if len(word) > _LONGEST or not word.isalpha():
+        return 0
     return crc32(word.encode("utf-8", "replace"))
 
 
@@ -49,12 +52,10 @@ def fingerprint(content: Content, links: Links, attachments: Attachments) -> str
     they are what a campaign changes for each recipient. A text too short for that gives `=` and 16
     hex digits over its words, its links' domains and its attachments; no content gives ''.
     """
-    words = [
-        word for word in content.words[:_WORDS] if len(word) <= _LONGEST and not _has_digit(word)
-    ]
-    if len(words) < _FEWEST + _SHINGLE - 1:
-        return _exact(words, links, attachments)
-    hashes = np.array([_hash_word(word) for word in words], np.uint64)
+    kept = [found for found in map(_hash_word, content.words[:_WORDS]) if found]
+    if len(kept) < _FEWEST + _SHINGLE - 1:
+        return _exact(kept, links, attachments)
+    hashes = np.array(kept, np.uint64)
     shingles = hashes[:-2] * _MIX[0] + hashes[1:-1] * _MIX[1] + hashes[2:] * _MIX[2]
     smallest = ((shingles * _MULTIPLIERS) >> np.uint64(16)).min(axis=1)
     bands = smallest.reshape(BANDS, _ROWS)
@@ -72,14 +73,10 @@ def near(one: str, other: str) -> bool:
     return sum(mine == theirs for mine, theirs in bands) >= _NEAR
 
 
-def _has_digit(word: str) -> bool:
-    return not word.isalpha()
-
-
-def _exact(words: list[str], links: Links, attachments: Attachments) -> str:
+def _exact(words: list[int], links: Links, attachments: Attachments) -> str:
     domains = sorted(links.domains)
     digests = [attachment.sha256 for attachment in attachments.all]
     if not (words or domains or digests):
         return ""
-    content = "\0".join((" ".join(words), " ".join(domains), " ".join(digests)))
+    content = "\0".join((" ".join(map(str, words)), " ".join(domains), " ".join(digests)))
     return "=" + hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]

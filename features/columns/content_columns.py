@@ -2,7 +2,7 @@
 
 import math
 
-from features.columns.header_columns import ratio
+from features.columns.header_columns import CAPITALS, DIGITS, beyond_ascii, count_of, ratio
 from features.content import Content
 from features.lexicon import GROUPS
 from features.message import Message
@@ -14,6 +14,8 @@ _SUBJECT_GROUPS = (
     "credentials", "suspension", "urgency", "prize", "parcel", "wallet", "mailbox", "invoice",
     "spam_goods",
 )  # fmt: skip
+_HEAD = 4_096  # characters that are enough for shares
+_LONG = 20
 _FLAGS = (
     "base64_malformed",
     "boundary_missing",
@@ -38,7 +40,7 @@ COLUMNS = (
     Feature("content.distinct", "ratio", "distinct words of all words"),
     Feature("content.word_chars", "count", "mean length of a word"),
     Feature("content.long_words", "ratio", "words of more than 20 characters"),
-    Feature("content.upper", "ratio", "letters that are capitals"),
+    Feature("content.upper", "ratio", "characters that are capitals"),
     Feature("content.digits", "ratio", "characters that are digits"),
     Feature("content.non_ascii", "ratio", "characters beyond ASCII"),
     Feature("content.exclamations", "ratio", "exclamation marks a word"),
@@ -99,6 +101,7 @@ def _text(message: Message, content: Content) -> list[float]:
     words = content.words
     chars = len(text)
     letters = sum(map(len, words))
+    head = text[:_HEAD]
     return [
         float(content.is_html),
         float(content.is_html and not message.text.strip()),
@@ -106,10 +109,10 @@ def _text(message: Message, content: Content) -> list[float]:
         math.log1p(len(words)),
         ratio(len(set(words)), len(words)),
         ratio(letters, len(words)),
-        ratio(sum(len(word) > 20 for word in words), len(words)),
-        ratio(sum(map(str.isupper, text[:4_096])), min(chars, 4_096)),
-        ratio(sum(map(str.isdigit, text[:4_096])), min(chars, 4_096)),
-        0.0 if text.isascii() else 1.0 - ratio(len(text.encode("ascii", "ignore")), chars),
+        ratio(len([word for word in words if len(word) > _LONG]), len(words)),
+        ratio(count_of(head, CAPITALS), len(head)),
+        ratio(count_of(head, DIGITS), len(head)),
+        beyond_ascii(text),
         ratio(text.count("!"), len(words)),
         float(sum(map(text.count, "$€£"))),
         math.log1p(text.count("\n")),

@@ -1,6 +1,7 @@
 """Numbers about the header: who writes, to whom, under which subject."""
 
 import math
+import string
 
 from features.domains import Domain
 from features.headers import Headers
@@ -8,7 +9,16 @@ from features.hosts import host_traits, is_freemail
 from features.message import Message
 from features.schema import Feature
 
-__all__ = ["COLUMNS", "values"]
+__all__ = [
+    "CAPITALS",
+    "COLUMNS",
+    "DIGITS",
+    "beyond_ascii",
+    "count_of",
+    "digits",
+    "ratio",
+    "values",
+]
 
 _FAULTS = (
     "after", "angles", "badchar", "badtld", "comma", "duplicate", "glue", "multi", "noaddr",
@@ -16,6 +26,8 @@ _FAULTS = (
 )  # fmt: skip
 _REPLY = ("re:", "aw:", "sv:", "antw:", "rif:")
 _FORWARD = ("fw:", "fwd:", "wg:", "tr:")
+CAPITALS = string.ascii_uppercase.encode()
+DIGITS = string.digits.encode()
 _HIGH = ("1", "2", "high", "urgent")
 
 COLUMNS = (
@@ -46,7 +58,7 @@ COLUMNS = (
     Feature("to.recipients", "count", "recipients of this delivery", routing=True),
     Feature("subject.chars", "count", "characters of the subject"),
     Feature("subject.words", "count", "words of the subject"),
-    Feature("subject.upper", "ratio", "subject's letters that are capitals"),
+    Feature("subject.upper", "ratio", "subject's characters that are capitals"),
     Feature("subject.digits", "ratio", "subject's characters that are digits"),
     Feature("subject.non_ascii", "ratio", "subject's characters beyond ASCII"),
     Feature("subject.exclamations", "count", "exclamation marks in the subject"),
@@ -89,12 +101,20 @@ def values(message: Message, headers: Headers) -> list[float]:
     return [*_from(headers), *_addressed(headers), *_subject(headers), *_route(message, headers)]
 
 
-def _digits(text: str) -> float:
-    return ratio(sum(map(str.isdigit, text)), len(text))
+def count_of(text: str, characters: bytes) -> int:
+    """Count the ASCII `characters` in a text; one pass in C, whatever the text is."""
+    ascii_only = text.encode("ascii", "ignore")
+    return len(ascii_only) - len(ascii_only.translate(None, characters))
 
 
-def _beyond_ascii(text: str) -> float:
-    return 0.0 if text.isascii() else ratio(sum(char > "\x7f" for char in text), len(text))
+def digits(text: str) -> float:
+    """Return the share of ASCII digits."""
+    return ratio(count_of(text, DIGITS), len(text))
+
+
+def beyond_ascii(text: str) -> float:
+    """Return the share of characters beyond ASCII."""
+    return 0.0 if text.isascii() else 1.0 - ratio(len(text.encode("ascii", "ignore")), len(text))
 
 
 def _from(headers: Headers) -> list[float]:
@@ -109,13 +129,13 @@ def _from(headers: Headers) -> list[float]:
         float(not (headers.from_raw.isascii() and headers.subject_raw.isascii())),
         float(len(display)),
         float(len(headers.display_words)),
-        _beyond_ascii(display),
-        _digits(display),
+        beyond_ascii(display),
+        digits(display),
         float("@" in display),
         float(len(sender.local)),
-        _digits(sender.local),
+        digits(sender.local),
         float(len(domain.label)),
-        _digits(domain.label),
+        digits(domain.label),
         float(domain.label.count("-")),
         float(domain.subdomain.count(".") + bool(domain.subdomain)),
         float(is_freemail(sender.host)),
@@ -143,13 +163,12 @@ def _addressed(headers: Headers) -> list[float]:
 def _subject(headers: Headers) -> list[float]:
     subject = headers.subject
     lowered = subject[:8].lower()
-    letters = sum(map(str.isalpha, subject))
     return [
         float(len(subject)),
         float(len(headers.subject_words)),
-        ratio(sum(map(str.isupper, subject)), letters),
-        _digits(subject),
-        _beyond_ascii(subject),
+        ratio(count_of(subject, CAPITALS), len(subject)),
+        digits(subject),
+        beyond_ascii(subject),
         float(subject.count("!")),
         float(subject.count("?")),
         float(sum(map(subject.count, "$€£"))),

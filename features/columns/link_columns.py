@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 
-from features.columns.header_columns import ratio
+from features.columns.header_columns import digits, ratio
 from features.content import Content
 from features.links import Links
 from features.schema import Feature
@@ -78,7 +78,7 @@ def values(content: Content, links: Links) -> list[float]:
         math.log1p(max([len(link.url) for link in every], default=0)),
         math.log1p(sum([len(link.path) for link in every]) / count) if count else math.nan,
         float(max([_labels(link.domain.subdomain) for link in every], default=0)),
-        max([_digits(link.domain.label) for link in every], default=0.0),
+        max([digits(link.domain.label) for link in every], default=0.0),
         math.log1p(len(links.image_hosts)),
         float(links.odd_schemes),
         float(links.mailto),
@@ -93,10 +93,6 @@ def _share(part: int, whole: int) -> float:
 
 def _labels(subdomain: str) -> int:
     return subdomain.count(".") + 1 if subdomain else 0
-
-
-def _digits(label: str) -> float:
-    return ratio(sum(map(str.isdigit, label)), len(label))
 
 
 def _differs(shown: str, host: str) -> bool:
