@@ -129,15 +129,17 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     or a value that isn't allowed.
     """
     given: dict[str, tuple[Any, str]] = {}
-    if path is None:
-        named = environ.get("WEIR_CONFIG")
-        path = Path(named) if named else Path("weir.toml")
-        if named or path.exists():
-            given.update(_from_file(path))
-    else:
+    if path is None and environ.get("WEIR_CONFIG"):
+        path = Path(environ["WEIR_CONFIG"])
+    if path is None and Path("weir.toml").exists():
+        path = Path("weir.toml")
+    if path is not None:
         given.update(_from_file(path))
     given.update(_from_environment(environ))
     values: dict[str, dict[str, Any]] = {section: {} for section in _SECTIONS}
+    for key in _CATALOGUE.values():
+        if key.path and key.default and path is not None:
+            values[key.section][key.name] = str(path.parent / key.default)
     for dotted, (value, origin) in given.items():
         key = _CATALOGUE[dotted]
         values[key.section][key.name] = _convert(key, value, origin)

@@ -29,6 +29,7 @@ __all__ = [
     "new_id",
     "printable",
     "read_arrival",
+    "read_head",
     "reply_record",
     "verdict_record",
 ]
@@ -64,6 +65,7 @@ class Arrival(NamedTuple):
     reply: Reply | None
     reply_malformed: bool
     requeued: bool
+    headers: Headers
 
 
 class Record(NamedTuple):
@@ -77,17 +79,24 @@ class Record(NamedTuple):
 
 
 class VerdictHead(msgspec.Struct, frozen=True):
-    """What of a stored verdict its headers repeat."""
+    """What of an encoded verdict its headers and the pipeline need."""
 
     id: str
     kind: str
     revision: int
+    action: str = ""
+    degraded: tuple[str, ...] = ()
 
     @property
     def event_id(self) -> str:
         """The CloudEvents id: equal for a repetition, different for a change of mind."""
         suffix = f"revised.{self.revision}" if self.kind == "revised" else self.kind
         return f"{self.id}.{suffix}"
+
+
+def read_head(value: bytes) -> VerdictHead:
+    """Return the head of an encoded verdict of our own; msgspec.MsgspecError for other bytes."""
+    return _HEAD.decode(value)
 
 
 def new_id() -> str:
@@ -140,14 +149,19 @@ def message_record(
 
 
 def verdict_record(
-    topic: str, value: bytes, *, judged_at: datetime, timings: Mapping[str, float], worker: str
+    topic: str,
+    head: VerdictHead,
+    value: bytes,
+    *,
+    judged_at: datetime,
+    timings: Mapping[str, float],
+    worker: str,
 ) -> Record:
     """Return the record of an encoded verdict, keyed by the message's id.
 
     `timings` are milliseconds by stage. They, clock and worker are headers, so that the value
     of a message judged twice is the same.
     """
-    head = _HEAD.decode(value)
     headers = _event(
         head.event_id, f"weir.verdict.{head.kind}", "/weir/worker", judged_at, "application/json"
     )
@@ -210,7 +224,8 @@ def read_arrival(
     `id_malformed`, `tenant_malformed`, `clock_skew`.
     """
     position = LogPosition(epoch, partition, offset)
-    found = _first_of_each(headers)
+    given = _pairs(headers)
+    found = dict(reversed(given))  # the first of each name
     flags: list[str] = []
     if not value:
         flags.append("message_empty")
@@ -224,18 +239,14 @@ def read_arrival(
     reply, malformed = _read_reply(found)
     incoming = Incoming(envelope, value or b"", position, tuple(flags))
     requeued = "weir-requeued" in found
-    return Arrival(incoming, position, timestamp_ms, key, reply, malformed, requeued)
+    return Arrival(incoming, position, timestamp_ms, key, reply, malformed, requeued, given)
 
 
-def _first_of_each(
+def _pairs(
     headers: Sequence[tuple[str, bytes | None]] | Mapping[str, bytes] | None,
-) -> dict[str, bytes]:
+) -> Headers:
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
-    found: dict[str, bytes] = {}
-    for name, value in pairs:
-        if value is not None:
-            found.setdefault(name, value)
-    return found
+    return [(name, value) for name, value in pairs if value is not None]
 
 
 def _read_envelope(

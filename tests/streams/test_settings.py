@@ -35,6 +35,8 @@ def test_a_relative_path_in_the_file_is_taken_from_its_folder(tmp_path):
     file = tmp_path / "weir.toml"
     file.write_text('[privacy]\nkeys_file = "secret/keys.toml"\n')
     assert load(file, {}).privacy.keys_file == str(tmp_path / "secret" / "keys.toml")
+    file.write_text("")
+    assert load(file, {}).privacy.keys_file == str(tmp_path / "keys.toml")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from streams.wire import (
     new_id,
     printable,
     read_arrival,
+    read_head,
     reply_record,
     verdict_record,
 )
@@ -187,7 +188,9 @@ def test_a_record_without_a_time_is_flagged(timestamp_ms):
 )
 def test_a_verdicts_event_id_tells_repetition_from_revision(kind, revision, event):
     value = msgspec.json.encode({"schema": 1, "id": "m", "kind": kind, "revision": revision})
-    record = verdict_record("v", value, judged_at=NOW, timings={"judge": 1.23456}, worker="host")
+    record = verdict_record(
+        "v", read_head(value), value, judged_at=NOW, timings={"judge": 1.23456}, worker="host"
+    )
     headers = dict(record.headers)
     assert record.key == b"m"
     assert record.value == value
@@ -247,3 +250,8 @@ JSON = st.recursive(
 def test_no_envelope_makes_reading_raise(fields):
     incoming = enveloped(**fields).incoming
     assert msgspec.json.decode(msgspec.json.encode(incoming.envelope), type=Envelope)
+
+
+def test_a_requeued_dead_letter_is_known_by_its_header():
+    assert arrive([("weir-requeued", b"1")]).requeued
+    assert not arrive(None).requeued

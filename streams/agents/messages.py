@@ -1,0 +1,126 @@
+"""The agent of the mail log: reads without acking, hands over batches, acks in order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol, cast
+
+import faust
+from faust.types import EventT
+
+from streams.sections import WorkerSection
+from streams.wire import Arrival, read_arrival
+
+__all__ = ["Batches", "install"]
+
+Process = Callable[[Sequence[Arrival]], Awaitable[None]]
+
+
+class Ackable(Protocol):
+    """A delivered record: Faust's event, as far as batches need it."""
+
+    def ack(self) -> bool:
+        """Acknowledge the record: it won't be delivered again."""
+        ...
+
+
+class Batches:
+    """Whatever has arrived, as batches: never waiting for more, bounded by messages and bytes.
+
+    A reader fills a bounded queue, a worker empties it; so a lone message isn't held back by a
+    timer, and one batch is in hand at a time.
+    """
+
+    def __init__(
+        self, section: WorkerSection, process: Process, acked: Callable[[Arrival], None]
+    ) -> None:
+        self._messages = section.batch_messages
+        self._bytes = section.batch_bytes
+        self._process = process
+        self._acked = acked
+        self._queue: asyncio.Queue[tuple[Ackable, Arrival]] = asyncio.Queue(section.buffer_messages)
+        self._next: tuple[Ackable, Arrival] | None = None
+
+    async def put(self, event: Ackable, arrival: Arrival) -> None:
+        """Wait for room in the queue, and put the record there."""
+        await self._queue.put((event, arrival))
+
+    async def work(self) -> None:
+        """Process batch after batch; ends only by an exception, which must end the process."""
+        while True:
+            batch = await self._take()
+            await self._process([arrival for _, arrival in batch])
+            for event, arrival in batch:
+                event.ack()
+                self._acked(arrival)
+
+    async def _take(self) -> list[tuple[Ackable, Arrival]]:
+        first, self._next = self._next, None
+        item = first or await self._queue.get()
+        batch = [item]
+        size = len(item[1].incoming.raw)
+        while len(batch) < self._messages and not self._queue.empty():
+            item = self._queue.get_nowait()
+            size += len(item[1].incoming.raw)
+            if size > self._bytes:
+                self._next = item
+                break
+            batch.append(item)
+        return batch
+
+
+def install(
+    app: faust.App,
+    topic: str,
+    section: WorkerSection,
+    process: Process,
+    *,
+    epoch: str,
+    acked: Callable[[Arrival], None],
+    died: Callable[[BaseException], None],
+) -> None:
+    """Add the agent to an app; `died` is told if its worker ends, and must end the process.
+
+    An exception in an agent acks the message it was at, so none may leave: the worker is a task
+    of its own, and the agent only reads.
+    """
+
+    async def messages(stream: Any) -> None:  # Faust's interface lacks noack()
+        batches = Batches(section, process, acked)
+        worker = asyncio.create_task(batches.work(), name="weir-batches")
+        worker.add_done_callback(lambda task: _report(task, died))
+        try:
+            async for event in cast("AsyncIterator[EventT[Any]]", stream.noack().events()):
+                await batches.put(event, _arrival(event, epoch))
+        finally:
+            worker.cancel()
+
+    app.agent(
+        app.topic(
+            topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        ),
+        concurrency=1,
+        name="messages",
+    )(messages)
+
+
+def _report(task: "asyncio.Task[None]", died: Callable[[BaseException], None]) -> None:
+    if not task.cancelled():
+        error = task.exception()
+        died(error or RuntimeError("the worker of the mail log ended"))
+
+
+def _arrival(event: EventT[Any], epoch: str) -> Arrival:
+    message = event.message
+    return read_arrival(
+        epoch=epoch,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp_ms=_milliseconds(message.timestamp),
+        key=message.key,
+        value=message.value,
+        headers=message.headers,
+    )
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)

@@ -1,0 +1,64 @@
+"""How far the worker is in the mail log: lag by partition, and what is acknowledged."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from faust.types import TP
+
+from streams.metrics import Metrics
+from streams.wire import Arrival
+
+__all__ = ["Progress"]
+
+_ANSWER_SECONDS = 5.0
+
+
+class Progress:
+    """Counts acknowledged messages and asks the broker how many are left."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._next: dict[int, int] = {}
+        self._labels: set[int] = set()
+        self.acked = 0
+
+    def acknowledged(self, arrival: Arrival) -> None:
+        """Note that a message is done."""
+        self.acked += 1
+        self._next[arrival.position.partition] = arrival.position.offset + 1
+
+    def revoked(self, partitions: Iterable[TP]) -> None:
+        """Forget partitions that go to another worker."""
+        for tp in partitions:
+            self._next.pop(tp.partition, None)
+
+    async def waiting(self, consumer: Any) -> int | None:
+        """Return the messages not yet acknowledged, None while the broker doesn't tell.
+
+        `consumer` is Faust's.
+        """
+        assigned = list(consumer.assignment())
+        if not assigned:
+            self._show({})
+            return 0
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                ends = await consumer.highwaters(*assigned)
+                starts = await consumer.earliest_offsets(*assigned)
+        except Exception:  # noqa: BLE001 - any failure to answer means that nothing is known
+            return None
+        lag: defaultdict[int, int] = defaultdict(int)
+        for tp, end in ends.items():
+            start = max(starts.get(tp, 0), consumer._committed_offset[tp] or 0)  # noqa: SLF001
+            lag[tp.partition] += max(0, end - self._next.get(tp.partition, start))
+        self._show(lag)
+        return sum(lag.values())
+
+    def _show(self, lag: Mapping[int, int]) -> None:
+        for partition in self._labels - set(lag):
+            self._metrics.lag.remove(str(partition))
+        for partition, messages in lag.items():
+            self._metrics.lag.labels(str(partition)).set(messages)
+        self._labels = set(lag)

@@ -1,0 +1,133 @@
+"""Faust's Kafka transport with the few changes that delivery and latency need.
+
+Each override says which behaviour of faust-streaming 0.15.3 it changes; tests/streams/
+test_transport.py holds each of them.
+"""
+
+import asyncio
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, AppT, ConsumerMessage, Message
+
+__all__ = ["Consumer", "ConsumerThread", "Transport"]
+
+Committed = Callable[[Mapping[TP, int]], None]
+Revoked = Callable[[Iterable[TP]], None]
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that fetches: waits less for an empty fetch, and bounds a fetch's bytes."""
+
+    abstract = False
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        """Faust fixes fetch_max_wait_ms at 1500: a stalled partition then waits for the others."""
+        consumer = super()._create_worker_consumer(transport)
+        if isinstance(transport, Transport):
+            consumer._fetch_max_wait_ms = transport.fetch_wait_ms  # noqa: SLF001 - no argument for it
+            consumer._fetch_max_bytes = transport.buffer_bytes  # noqa: SLF001 - no argument for it
+        return consumer
+
+
+class Consumer(driver.Consumer):
+    """The consumer: commits no further than the first message without an ack, bounds bytes."""
+
+    transport: "Transport"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._unacked_sizes: defaultdict[TP, dict[int, int]] = defaultdict(dict)
+        self._unacked_bytes = 0
+        self._room = asyncio.Event()
+        self._conduct = self.callback
+        self.callback = self._deliver
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _deliver(self, message: Message) -> None:
+        """Pass a message on when there is room: Faust bounds its buffers by messages alone."""
+        size = len(message.value or b"")
+        while self._unacked_bytes and self._unacked_bytes + size > self.transport.buffer_bytes:
+            self._room.clear()
+            await self._room.wait()
+        self._unacked_sizes[message.tp][message.offset] = size
+        self._unacked_bytes += size
+        try:
+            await self._conduct(message)
+        except BaseException:
+            self._settle(message.tp, message.offset)  # a rebalance cut in: it comes again
+            raise
+
+    def ack(self, message: ConsumerMessage) -> bool:  # type: ignore[override]  # Faust types it wider
+        """Settle a message's bytes along with its ack."""
+        self._settle(message.tp, message.offset)
+        return super().ack(message)
+
+    def _settle(self, tp: TP, offset: int) -> None:
+        size = self._unacked_sizes[tp].pop(offset, None)
+        if size is not None:
+            self._unacked_bytes -= size
+            self._room.set()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Commit first: Faust drops what was acked since the last commit (its issue 502)."""
+        await self.commit()
+        await super().on_partitions_revoked(revoked)
+        for tp in revoked:
+            for offset in list(self._unacked_sizes[tp]):
+                self._settle(tp, offset)
+        self.transport.on_revoke(revoked)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Return what to commit: never past a delivered message without an ack (its issue 606)."""
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        acked.sort()
+        first_unacked = min(self._unacked_sizes[tp], default=None)
+        end = len(acked) if first_unacked is None else bisect_left(acked, first_unacked)
+        if not end:
+            return None
+        done = acked[:end]
+        del acked[:end]
+        self._acked_index[tp].difference_update(done)
+        return done[-1] + 1
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Do nothing: `_new_offset` needs no record of the log's own gaps."""
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        committed = await super()._commit(offsets)
+        if committed:
+            self.transport.on_commit(offsets)
+        return committed
+
+
+class Transport(driver.Transport):
+    """The transport of a worker.
+
+    `on_commit` is told of the offsets of each commit, `on_revoke` of the partitions that go.
+    """
+
+    Consumer = Consumer
+
+    def __init__(
+        self,
+        url: list[Any],
+        app: AppT,
+        *,
+        fetch_wait_ms: int,
+        buffer_bytes: int,
+        on_commit: Committed = lambda _: None,
+        on_revoke: Revoked = lambda _: None,
+    ) -> None:
+        super().__init__(url, app)
+        self.fetch_wait_ms = fetch_wait_ms
+        self.buffer_bytes = buffer_bytes
+        self.on_commit = on_commit
+        self.on_revoke = on_revoke

@@ -1,0 +1,361 @@
+"""The worker: one process that judges the partitions it is given, from settings to exit code."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from enum import IntEnum
+from pathlib import Path
+from typing import NoReturn
+
+import structlog
+import uvloop
+from faust.types import TP
+
+from detectors.judging import Judge, Judged
+from detectors.policy import PolicyError
+from features.envelope import Incoming
+from models.manifest import ArtifactError
+from streams import topics
+from streams.agents import messages
+from streams.app import App, build_app
+from streams.core import open_core
+from streams.delivery import Delivery
+from streams.forgetting import Forgetting
+from streams.health import HealthServer
+from streams.logs import set_up_logs
+from streams.metrics import Metrics, StageClock
+from streams.pipeline import Judging, Pipeline, Places
+from streams.policies import PolicyWatch, keep, read_policy_of
+from streams.progress import Progress
+from streams.settings import KeysError, Settings, SettingsError, load
+from streams.stores.breaker import Breaker, GuardedStore
+from streams.stores.protocol import StoreError
+from streams.stores.redis_store import RedisStore
+from streams.topics import TopicError
+from streams.watchdog import Watchdog
+from streams.wire import Record
+
+__all__ = ["Exit", "Worker", "main", "run"]
+
+Wrap = Callable[[Judging], Judging]
+
+_TICK = 1.0  # seconds between looks at policy, crash and stop
+_LAG_TICKS = 3  # lag is asked of the broker every so many ticks
+_STORE_TRIES = 5
+
+log = structlog.get_logger(__name__)
+
+
+class Exit(IntEnum):
+    """Exit codes of a worker."""
+
+    OK = 0
+    FAILED = 1
+    SETTINGS = 2
+    UNREACHABLE = 4
+    STALLED = 75  # EX_TEMPFAIL: a new start is all it needs
+
+
+class Worker:
+    """Everything a worker is made of, put together once.
+
+    Construction reads keys, policy and classifier, and raises KeysError, PolicyError, OSError,
+    ArtifactError or SettingsError for what it can't use. `wrap` may put something around the
+    core: the tests' fault injection does.
+    """
+
+    def __init__(self, settings: Settings, wrap: Wrap = lambda judge: judge) -> None:
+        self._settings = settings
+        self._wrap = wrap
+        self._metrics = Metrics()
+        self._clock = StageClock(self._metrics)
+        self._policies, self._source = read_policy_of(settings.policy)
+        self._judge: Judge = open_core(settings, self._policies, self._clock)
+        self._judging: Judging = _Clocked(wrap(self._judge), self._clock)
+        self._breaker = Breaker(settings.redis.breaker_failures, settings.redis.breaker_seconds)
+        self._metrics.observe_breaker(lambda: self._breaker.state)
+        self._store = GuardedStore(
+            RedisStore(settings),
+            self._breaker,
+            settings.redis.timeout_seconds,
+            self._metrics.store_failed,
+        )
+        self._progress = Progress(self._metrics)
+        self._forgetting = Forgetting(settings.worker.forget_seconds)
+        self._app: App = build_app(settings, self._committed, self._revoked)
+        self._name = settings.kafka.group_instance_id or f"{socket.gethostname()}-{os.getpid()}"
+        self._store_seen = False
+        self._stop = asyncio.Event()
+
+    async def run(self) -> Exit:
+        """Work until SIGTERM or SIGINT, or until it fails; return the exit code.
+
+        Raises StoreError or TopicError if Redis or Kafka can't be used at the start.
+        """
+        settings = self._settings
+        health = None
+        with ThreadPoolExecutor(1, "judge") as executor, self._signals():
+            try:
+                await self._reach_store()
+                partitions = await topics.check(settings)
+                epoch = await self._epoch()
+                await keep(self._policies, self._source, settings.policy, self._store)
+                self._install(executor, partitions, epoch)
+                if settings.http.bind:
+                    health = HealthServer(settings.http.bind, self._metrics, self._ready)
+                    await health.start()
+                    log.info("http_listens", port=health.port)
+                return await self._serve()
+            finally:
+                if health is not None:
+                    await health.stop()
+                await self._store.close()
+
+    def _install(
+        self, executor: ThreadPoolExecutor, partitions: Mapping[str, int], epoch: str
+    ) -> None:
+        settings = self._settings
+        places = Places(
+            messages=topics.name(settings, "messages"),
+            verdicts=topics.name(settings, "verdicts"),
+            replies=topics.name(settings, "replies"),
+            deadletter=topics.name(settings, "deadletter"),
+            reply_partitions=self._reply_partitions(partitions),
+        )
+        deliver = Delivery(
+            self._send, settings.worker.deliver_seconds, on_resend=self._metrics.resent.inc
+        )
+        pipeline = Pipeline(
+            lambda: self._judging,
+            self._store,
+            deliver,
+            places,
+            self._metrics,
+            executor=executor,
+            worker=self._name,
+            recorded=self._forgetting.recorded,
+        )
+        messages.install(
+            self._app,
+            places.messages,
+            settings.worker,
+            pipeline.process,
+            epoch=epoch,
+            acked=self._progress.acknowledged,
+            died=_died,
+        )
+
+    async def _serve(self) -> Exit:
+        started = asyncio.create_task(self._app.start(), name="weir-app")
+        log.info("worker_starts", worker=self._name, policy=self._policies.digest)
+        try:
+            code = await self._watch(started)
+        finally:
+            with contextlib.suppress(Exception):  # a broker that is away can't be told goodbye
+                await self._app.stop()
+            started.cancel()
+        log.info("worker_stopped", code=int(code), acked=self._progress.acked)
+        return code
+
+    async def _watch(self, started: "asyncio.Task[bool | None]") -> Exit:
+        """Look at everything that changes between batches, until something ends the worker."""
+        watchdog = Watchdog(self._settings.worker.stall_seconds)
+        policies = PolicyWatch(self._settings.policy, self._store, self._metrics, self._policies)
+        looked, ticks = time.monotonic(), 0
+        while not await self._stopped_within(_TICK):
+            ticks += 1
+            failure = self._app.crash_reason or (
+                started.exception() if started.done() and not started.cancelled() else None
+            )
+            if failure is not None:
+                log.error("worker_crashed", error=f"{type(failure).__name__}: {failure}")
+                return Exit.FAILED
+            now = time.monotonic()
+            if now - looked >= self._settings.policy.reload_seconds:
+                looked = now
+                changed = await policies.look()
+                if changed is not None:
+                    self._judge = self._judge.with_policies(changed)
+                    self._judging = _Clocked(self._wrap(self._judge), self._clock)
+            with contextlib.suppress(StoreError):  # what isn't deleted expires
+                await self._store.forget(self._forgetting.due(now))
+            if ticks % _LAG_TICKS == 0 and await self._stalled(watchdog):
+                return Exit.STALLED
+        return Exit.OK
+
+    async def _stalled(self, watchdog: Watchdog) -> bool:
+        waiting = await self._progress.waiting(self._app.consumer)
+        if waiting is None or not watchdog.stalled(
+            waiting=waiting, acked=self._progress.acked, now=time.monotonic()
+        ):
+            return False
+        log.error(
+            "worker_stalled",
+            waiting=waiting,
+            seconds=self._settings.worker.stall_seconds,
+            acked=self._progress.acked,
+        )
+        return True
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        return self._stop.is_set()
+
+    async def _reach_store(self) -> None:
+        for attempt in range(_STORE_TRIES):
+            try:
+                await self._store.ping()
+            except StoreError as error:
+                if attempt == _STORE_TRIES - 1:
+                    raise StoreError(
+                        f"{error}; a worker needs Redis to start: check redis.url, or redis.host "
+                        "and redis.port"
+                    ) from None
+                await asyncio.sleep(self._settings.redis.breaker_seconds / 2)
+            else:
+                self._store_seen = True
+                return
+
+    async def _epoch(self) -> str:
+        proposed = secrets.token_hex(4)
+        topic = topics.name(self._settings, "messages")
+        epoch = await self._store.epoch(topic, proposed)
+        if epoch == proposed:
+            log.warning("epoch_was_missing", topic=topic, epoch=epoch)
+        return epoch
+
+    async def _send(self, record: Record) -> Awaitable[object]:
+        return await self._app.producer.send(
+            record.topic, record.key, record.value, record.partition, None, record.headers
+        )
+
+    def _reply_partitions(self, partitions: Mapping[str, int]) -> Callable[[], int]:
+        topic = topics.name(self._settings, "replies")
+
+        def count() -> int:
+            """Return what the producer's metadata says, which follows a topic that grows."""
+            producer = getattr(self._app.producer, "_producer", None)
+            known = producer.client.cluster.partitions_for_topic(topic) if producer else None
+            return len(known or ()) or partitions[topic]
+
+        return count
+
+    def _committed(self, offsets: Mapping[TP, int]) -> None:
+        now = time.monotonic()
+        for tp, offset in offsets.items():
+            self._forgetting.committed(tp.partition, offset, now)
+
+    def _revoked(self, partitions: Iterable[TP]) -> None:
+        self._progress.revoked(partitions)
+        for tp in partitions:
+            self._forgetting.lost(tp.partition)
+
+    def _ready(self) -> dict[str, bool]:
+        return {
+            "partitions": self._assigned(),
+            "models": self._judge.classifier is not None,
+            "store": self._store_seen,
+        }
+
+    def _assigned(self) -> bool:
+        with contextlib.suppress(Exception):  # Faust raises until its consumer has started
+            return bool(self._app.consumer.assignment()) and not self._app.rebalancing
+        return False
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._asked_to_stop, number)
+        yield
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    def _asked_to_stop(self, number: int) -> None:
+        if self._stop.is_set():
+            return
+        log.info("worker_stops", signal=signal.Signals(number).name)
+        self._stop.set()
+        # With the broker gone Faust may hang in its goodbyes; nothing is lost by leaving then.
+        timer = threading.Timer(self._settings.worker.stop_seconds, _leave, (Exit.FAILED,))
+        timer.daemon = True
+        timer.start()
+
+
+class _Clocked:
+    """The core with its stages timed from the moment a batch reaches its thread."""
+
+    def __init__(self, judging: Judging, clock: StageClock) -> None:
+        self._judging = judging
+        self._clock = clock
+        self.degraded = judging.degraded
+
+    def judge(self, batch: Sequence[Incoming]) -> list[Judged]:
+        self._clock.start()
+        return self._judging.judge(batch)
+
+
+def run(settings: Settings, wrap: Wrap = lambda judge: judge) -> int:
+    """Run a worker until it ends; return its exit code.
+
+    Raises SettingsError, KeysError, PolicyError, ArtifactError, StoreError or TopicError, one
+    line each (a policy: a line a mistake), for what it can't start with.
+    """
+    set_up_logs(settings.log)
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # Faust's threads make loops of it
+    code = asyncio.run(_work(settings, wrap))
+    logging.shutdown()
+    return int(code)
+
+
+async def _work(settings: Settings, wrap: Wrap) -> Exit:
+    return await Worker(settings, wrap).run()
+
+
+def main(arguments: Sequence[str] | None = None, wrap: Wrap = lambda judge: judge) -> NoReturn:
+    """Run `python -m streams.worker --config FILE`, and exit with its code."""
+    parser = argparse.ArgumentParser(prog="streams.worker", description=__doc__)
+    parser.add_argument("--config", type=Path, help="weir.toml; else WEIR_CONFIG, ./weir.toml")
+    given = parser.parse_args(arguments)
+    try:
+        code = run(load(given.config, os.environ), wrap)
+    except (SettingsError, KeysError, ArtifactError, PolicyError) as error:
+        _refuse(str(error), Exit.SETTINGS)
+    except (StoreError, TopicError) as error:
+        _refuse(str(error), Exit.UNREACHABLE)
+    except OSError as error:
+        _refuse(f"{error.filename or ''}: {error.strerror or error}", Exit.SETTINGS)
+    sys.exit(code)
+
+
+def _refuse(line: str, code: Exit) -> NoReturn:
+    sys.stderr.write(f"weir: {line}\n")
+    sys.exit(int(code))
+
+
+def _died(error: BaseException) -> None:
+    """End the process at once: an orderly stop would wait for acks that can't come any more."""
+    log.critical("batches_died", error=f"{type(error).__name__}: {error}")
+    _leave(Exit.FAILED)
+
+
+def _leave(code: Exit) -> None:
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(int(code))
+
+
+if __name__ == "__main__":
+    main()
