@@ -8,6 +8,7 @@ from publicsuffixlist import PublicSuffixList
 __all__ = ["Domain", "host_suffixes", "split_host"]
 
 _SUFFIXES = PublicSuffixList(accept_unknown=False)
+_ICANN_SUFFIXES = PublicSuffixList(accept_unknown=False, only_icann=True)
 _MAX_HOST = 253  # RFC 1035, 2.3.4
 
 
@@ -28,11 +29,17 @@ _NONE = Domain("", "", "", "")
 
 @lru_cache(maxsize=65_536)
 def split_host(host: str) -> Domain:
-    """Split a host name at its public suffix; an address, a bare suffix or garbage gives empty."""
+    """Split a host name at its public suffix; an address, a bare suffix or garbage gives empty.
+
+    A bare suffix of the list's private section (iki.fi, github.io) is a domain that somebody
+    registered and may send mail from, so it is split as one.
+    """
     name = host.strip().strip(".").lower()
     if not name or len(name) > _MAX_HOST or "." not in name:
         return _NONE
     registrable = _SUFFIXES.privatesuffix(name)
+    if not registrable and _SUFFIXES.publicsuffix(name) == name:
+        registrable = _ICANN_SUFFIXES.privatesuffix(name)
     if not registrable:
         return _NONE
     label, _, suffix = registrable.partition(".")

@@ -16,6 +16,9 @@ _COMMENT = re.compile(r"\([^()<>@]*\)")
 _IN_ANGLES = re.compile(r"<([^<>]*)>")
 _AFTER = re.compile(r">\s*[^\s,>;]")
 _ADDRESS = re.compile(r"[^\s<>(),;:\"\[\]\\@]+@[^\s<>(),;:\"\\@]+")
+_SEPARATOR = re.compile(r"[\s<>(),;:\"\[\]\\]")
+_LONGEST_LOCAL = 320  # characters; RFC 5321, 4.5.3.1 allows 64
+_TRIES = 16  # "@" signs that turn out to be none of an address
 _HOST = re.compile(r"[a-z0-9.-]+")
 _EDGES = " \t\r\n\"'"
 
@@ -81,7 +84,7 @@ def from_faults(raw: str, host: str, domain: Domain, count: int) -> frozenset[st
     opening = text.find("<")
     if opening >= 0:
         faults.update(_bracket_faults(text, opening))
-    if "@" not in text:
+    if "@" not in text or not host:
         faults.add("noaddr")
     if host and host.isascii() and not _HOST.fullmatch(host):
         faults.add("badchar")
@@ -130,14 +133,31 @@ def _mailbox(text: str) -> Mailbox:
 
 def _last_address(text: str) -> Mailbox | None:
     """Read `addr@host` without brackets, perhaps followed by its owner's name in a comment."""
-    found = list(_ADDRESS.finditer(text)) if "@" in text else []
-    if not found:
-        return None
-    last = found[-1]
-    before, after = text[: last.start()], text[last.end() :].strip()
-    if not before.strip(_EDGES) and after.startswith("("):
-        before = after.strip("() ")
-    return _make(before, last[0])
+    at = text.rfind("@")
+    for _ in range(_TRIES):
+        if at < 0:
+            break
+        start, end = _around(text, at)
+        if start < at and at + 1 < end:
+            before, after = text[:start], text[end:].strip()
+            if not before.strip(_EDGES) and after.startswith("("):
+                before = after.strip("() ")
+            return _make(before, text[start:end])
+        at = text.rfind("@", 0, at)
+    return None
+
+
+def _around(text: str, at: int) -> tuple[int, int]:
+    """Return [start, end) of the address around the "@": up to white space or a separator."""
+    stop = _SEPARATOR.search(text, at + 1)
+    end = stop.start() if stop else len(text)
+    if text.endswith('"', 0, at):  # a quoted local part
+        return max(text.rfind('"', 0, at - 1), 0), end
+    first = max(0, at - _LONGEST_LOCAL)
+    start = first
+    for stop in _SEPARATOR.finditer(text, first, at):
+        start = stop.end()
+    return start, end
 
 
 def _make(display: str, address: str) -> Mailbox:
@@ -150,7 +170,9 @@ def _make(display: str, address: str) -> Mailbox:
         return Mailbox(name, "", "", "", _EMPTY.domain) if name else _EMPTY
     if not address.isascii():
         address = decode_value(address)
-    address = address.strip().rstrip(".").strip(_EDGES).lower()
+    address = address.strip().rstrip(".").lower()
+    if '"@' not in address:
+        address = address.strip(_EDGES)
     local, _, host = address.rpartition("@")
     return Mailbox(name, address, local, host, split_host(host))
 
@@ -196,11 +218,13 @@ def _pieces(text: str) -> Iterator[str]:
     if "=?" in masked:
         masked = _masked(masked, (match.span() for match in ENCODED_WORD.finditer(masked)))
     start = at = 0
+    addressed = False
     for part in masked.split(","):
         at += len(part) + 1
-        if "@" in masked[start : at - 1] or at > len(masked):
+        addressed = addressed or "@" in part
+        if addressed or at > len(masked):
             yield text[start : at - 1]
-            start = at
+            start, addressed = at, False
 
 
 def _masked(text: str, spans: Iterator[tuple[int, int]]) -> str:

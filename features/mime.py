@@ -84,12 +84,12 @@ class _Walk:
         flags = self.leaves.flags
         if depth >= self.limits.depth:
             flags.add("depth_over_limit")
-            self._leaf(raw[start:end], mime, "text/plain", depth, nested=nested)
+            self._unsplit(raw[start:end], mime, depth, nested=nested)
             return
-        spans, closed = _spans(raw, start, end, mime.boundary)
+        spans, closed = _spans(raw, start, end, mime.boundary, self.limits.parts)
         if not spans:
             flags.add("boundary_missing")
-            self._leaf(raw[start:end], mime, "text/plain", depth, nested=nested)
+            self._unsplit(raw[start:end], mime, depth, nested=nested)
             return
         if not closed:
             flags.add("boundary_unterminated")
@@ -100,6 +100,11 @@ class _Walk:
                 flags.add("parts_over_limit")
                 return
             self._child(raw, first, last, default_type, depth + 1, nested=nested)
+
+    def _unsplit(self, data: bytes, mime: MimeFields, depth: int, *, nested: bool) -> None:
+        """Read a multipart that can't be split as text; it has no encoding (RFC 2045, 6.4)."""
+        shown = mime._replace(transfer_encoding="", disposition="", filename="")
+        self._leaf(data, shown, "text/plain", depth, nested=nested)
 
     def _child(
         self, raw: bytes, start: int, end: int, default_type: str, depth: int, *, nested: bool
@@ -147,8 +152,12 @@ def _is_body(part: Part) -> bool:
     return not (part.filename and part.content_type == "text/html" and part.disposition != "inline")
 
 
-def _spans(raw: bytes, start: int, end: int, boundary: str) -> tuple[list[tuple[int, int]], bool]:
+def _spans(
+    raw: bytes, start: int, end: int, boundary: str, limit: int
+) -> tuple[list[tuple[int, int]], bool]:
     """Return the [first, last) of each part between delimiter lines, and whether the last closed.
+
+    Looks no further than one part beyond `limit`.
 
     The line break before a delimiter belongs to it (RFC 2046, 5.1.1). White space may follow it.
     """
@@ -158,7 +167,7 @@ def _spans(raw: bytes, start: int, end: int, boundary: str) -> tuple[list[tuple[
     delimiter = b"--" + boundary.rstrip().encode("utf-8", "surrogateescape")
     first = -1
     at = raw.find(delimiter, start, end)
-    while at >= 0:
+    while at >= 0 and len(spans) <= limit:
         after = at + len(delimiter)
         line_end = raw.find(b"\n", after, end) if _starts_line(raw, at, start) else -2
         if line_end != -2:
@@ -174,6 +183,8 @@ def _spans(raw: bytes, start: int, end: int, boundary: str) -> tuple[list[tuple[
                 first = line_end + 1
                 after = line_end
         at = raw.find(delimiter, after, end)
+    if len(spans) > limit:
+        return spans, True
     if first >= 0:
         spans.append((first, end))
     return spans, False

@@ -97,12 +97,14 @@ def _parse(field: str) -> tuple[str, dict[str, str]]:
 def _rfc2231(extended: list[tuple[str, str]]) -> dict[str, str]:
     try:
         decoded = decode_params([("", ""), *extended])
-        return {
-            name.lower(): _clean(collapse_rfc2231_value(value, errors="replace").strip('"'))
+        found = {
+            name: _clean(collapse_rfc2231_value(value, errors="replace").strip('"'))
             for name, value in decoded[1:]
         }
     except (ValueError, LookupError, TypeError):  # section numbers and charsets are foreign input
-        return {name.partition("*")[0]: value for name, value in reversed(extended)}
+        found = {}
+    as_written = {name.partition("*")[0]: value for name, value in reversed(extended)}
+    return as_written | found
 
 
 def _clean(text: str) -> str:

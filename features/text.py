@@ -53,7 +53,11 @@ def _fold_char(char: str) -> str:
     for first in _WHITE_ON_BLACK:
         if first <= ord(char) < first + 26:
             return chr(ord("a") + ord(char) - first)
-    return _letter_of(char.lower()) or _letter_of(char) or _plain(char).lower()
+    return (
+        _letter_of(char.lower())
+        or _letter_of(char)
+        or unicodedata.normalize("NFC", _plain(char)).lower()
+    )
 
 
 def _letter_of(char: str) -> str:

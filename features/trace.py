@@ -22,8 +22,8 @@ def envelope_of_file(raw: bytes, identifier: str, fallback: datetime, limits: Li
 
     The sender is Return-Path's, None without one; the recipients are Delivered-To's and
     X-Original-To's. The time is the topmost Received's, in UTC, and `fallback` (aware) where
-    none tells it: the core reads no clock. Times are as written; who reads many files in a row
-    keeps them monotonic. The client is that of the topmost Received which names one outside
+    none tells it: the core reads no clock. Times are as written: who reads many files in a row
+    keeps them in order. The client is that of the topmost Received which names one outside
     private networks, since local delivery and fetchmail write theirs above; else the topmost's.
     `identifier` becomes the envelope's id.
     """

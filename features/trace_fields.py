@@ -136,7 +136,8 @@ def _from_clause(clause: str) -> tuple[str, str, str]:
     ip = _ip(seen[1]) if seen else ""
     reverse = ""
     if seen and ip:
-        before = rest[: seen.start()].rpartition("(")[2].split()
+        comment = rest[: seen.start()].rpartition("(")[2]
+        before = comment.split() if ")" not in comment else []
         if before and _is_name(before[-1]):
             reverse = before[-1].rpartition("@")[2].strip(".,;:")
     else:
