@@ -92,6 +92,8 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     if corpora is None and not (ham and spam):
         raise click.UsageError("give --ham and --spam, or --corpora")
 
+    import numpy as np  # noqa: PLC0415 - `--help` does without
+
     from apps.training.dataset import read_dataset  # noqa: PLC0415 - needs the extra
     from apps.training.inputs import inputs  # noqa: PLC0415 - the same
     from apps.training.train import train as run  # noqa: PLC0415 - the same
@@ -100,10 +102,11 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
 
     dataset = read_dataset(_samples(ham, spam, corpora), _messages(hold_out), _say)
     evaluation_only = dataset.origins == _UNSEEN
+    kin = np.isin(dataset.clusters, dataset.clusters[~evaluation_only])
     try:
         release = run(
             dataset.where(~evaluation_only),
-            dataset.where(evaluation_only),
+            dataset.where(evaluation_only & ~kin),
             inputs(),
             Parameters(trees=trees, leaves=leaves, seed=seed),
             folds=folds,

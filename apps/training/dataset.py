@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 from apps.training.corpora import Sample, strip_artefacts
 from apps.training.splits import cluster
 from features.context import Context
-from features.envelope import Envelope, Incoming
+from features.envelope import Incoming
 from features.evidence import Evidence, extract
+from features.trace import envelope_of_file
 from features.vector import SCHEMA
 
 __all__ = ["Dataset", "evidence_of", "near_keys", "origin", "read_dataset", "sources_of"]
 
-_RECEIVED = datetime(2000, 1, 1, tzinfo=UTC)  # no feature reads it; a date must be given
+_UNDATED = datetime(2000, 1, 1, tzinfo=UTC)  # for mail without a Received that tells it
 _SAY_EVERY = 1_000
 
 
@@ -73,19 +75,21 @@ def sources_of(dataset: Dataset) -> Iterator[tuple[str, str, Dataset]]:
 
 
 def evidence_of(raw: bytes) -> Evidence:
-    """Return what the core finds in a message that has no envelope."""
-    return extract(Incoming(Envelope(id="training", received_at=_RECEIVED), raw), Context())
+    """Return what the core finds in a message that comes as a file."""
+    context = Context()
+    envelope = envelope_of_file(raw, "training", _UNDATED, context.limits)
+    return extract(Incoming(envelope, raw), context)
 
 
-def near_keys(evidence: Evidence) -> tuple[str, ...]:
-    """Return what a message shares with its near-duplicates: fingerprint, and digest of its text.
+def near_keys(fingerprint: str) -> tuple[str, ...]:
+    """Return what a fingerprint shares with every near one: itself, and each pair of its bands.
 
-    The text is folded and without digits, so that numbered copies of one mailing are one.
+    Two fingerprints are `near` (features.fingerprint) exactly if they share one of these keys.
     """
-    letters = "".join(character for character in evidence.content.folded if character.isalpha())
-    if not letters:
+    if not fingerprint:
         return ()
-    return ("text:" + hashlib.sha256(letters.encode()).hexdigest(), "near:" + evidence.fingerprint)
+    bands = [f"{place}:{band}" for place, band in enumerate(fingerprint.split("-"))]
+    return (fingerprint, *("+".join(pair) for pair in combinations(bands, 2)))
 
 
 def read_dataset(
@@ -98,7 +102,7 @@ def read_dataset(
     Copies of one message in one source are kept once. `say` is told of progress.
     """
     rows = list(_rows(samples, say))
-    kept_out = [near_keys(evidence_of(strip_artefacts(raw))) for raw in held_out]
+    kept_out = [near_keys(evidence_of(strip_artefacts(raw)).fingerprint) for raw in held_out]
     clusters = cluster([*(row.keys for row in rows), *kept_out])
     forbidden = set(clusters[len(rows) :].tolist())
     keep = [index for index in range(len(rows)) if int(clusters[index]) not in forbidden]
@@ -117,7 +121,7 @@ def _rows(samples: Iterable[Sample], say: Callable[[str], None]) -> Iterator[_Ro
         if len(seen) % _SAY_EVERY == 0:
             say(f"{len(seen):,} messages read")
         evidence = evidence_of(sample.raw)
-        keys = near_keys(evidence)
+        keys = near_keys(evidence.fingerprint)
         if sample.family:
             keys = (*keys, "family:" + sample.family)
         yield _Row(evidence.vector, sample.label != "ham", sample.source, keys, digest)
