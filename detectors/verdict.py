@@ -191,17 +191,17 @@ def degraded_verdict(
 ) -> Verdict:
     """Return the verdict on a message that broke the pipeline: no logit, `on_failure` decides.
 
-    Needs nothing of the message but its envelope. Mail of our own users isn't deferred for our
-    own faults.
+    Needs nothing of the message but its envelope, not even bytes: a record may have none. Mail
+    of our own users isn't deferred for our own faults.
     """
-    envelope, policy = incoming.envelope, terms.policy
+    envelope, policy, raw = incoming.envelope, terms.policy, incoming.raw
     failed = policy.on_failure
     if envelope.direction == "outbound" and failed == "defer":
         failed = "accept"
     action, withheld = _in_force(failed, policy)
     return Verdict(
         id=envelope.id,
-        delivery_key=delivery_key(incoming.raw, envelope.mail_from, envelope.rcpt_to),
+        delivery_key=delivery_key(raw, envelope.mail_from, envelope.rcpt_to) if raw else None,
         log=_log_place(incoming),
         tenant=envelope.tenant,
         direction=envelope.direction,

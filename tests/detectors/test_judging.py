@@ -1,0 +1,286 @@
+"""The core in one piece: a verdict for every message, the same whatever else is in the batch."""
+
+import hashlib
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+from detectors.catalogue import DETECTORS
+from detectors.engine import engine_digest
+from detectors.judging import STAGES, Judge
+from detectors.policy_file import read_policy, shipped_policy
+from detectors.record import decode, encode
+from detectors.stack import shipped_stack
+from detectors.weights import WeightsError
+from features.context import Context
+from features.envelope import Envelope, Incoming
+from features.vector import SCHEMA
+from models.classifier import Classifier
+from models.manifest import Manifest
+
+ROOT = Path(__file__).parents[2]
+CONTEXT = Context(hash_key=b"k")
+FOLDERS = ("examples/inbound", "tests/corpus/nasty", "tests/corpus/signals/*")
+PATHS = [path for folder in FOLDERS for path in sorted(ROOT.glob(f"{folder}/*.eml"))]
+SAMPLES = [path.read_bytes() for path in PATHS[::7]]
+SAMPLES += [b"", b"\n", b"\x00\xff" * 100, b"From: a@b.example\nX:" + b" y" * 5000]
+INPUTS = tuple(SCHEMA.names[:64])
+
+
+def _artifact():
+    """One stump a feature, with leaves that no float32 sum holds exactly."""
+    rng = np.random.default_rng(3)
+    trees = len(INPUTS)
+    node = helper.make_node(
+        "TreeEnsembleRegressor",
+        ["vectors"],
+        ["margin"],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        nodes_treeids=np.repeat(np.arange(trees), 3).tolist(),
+        nodes_nodeids=[0, 1, 2] * trees,
+        nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"] * trees,
+        nodes_featureids=np.repeat(np.arange(trees), 3).tolist(),
+        nodes_values=np.column_stack([rng.random((trees, 1)), np.zeros((trees, 2))])
+        .ravel()
+        .tolist(),
+        nodes_truenodeids=[1, 0, 0] * trees,
+        nodes_falsenodeids=[2, 0, 0] * trees,
+        nodes_missing_value_tracks_true=[0, 0, 0] * trees,
+        target_treeids=np.repeat(np.arange(trees), 2).tolist(),
+        target_nodeids=[1, 2] * trees,
+        target_ids=[0] * (2 * trees),
+        target_weights=(rng.normal(size=2 * trees) / 3).tolist(),
+    )
+    graph = helper.make_graph(
+        [node],
+        "stumps",
+        [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, [None, trees])],
+        [helper.make_tensor_value_info("margin", TensorProto.FLOAT, [None, 1])],
+    )
+    opsets = [helper.make_opsetid("", 15), helper.make_opsetid("ai.onnx.ml", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
+def _classifier(name="classifier"):
+    artifact = _artifact()
+    manifest = Manifest(
+        name=name,
+        sha256=hashlib.sha256(artifact).hexdigest(),
+        schema=SCHEMA.digest,
+        inputs=INPUTS,
+    )
+    return Classifier.load(manifest.encode(), artifact)
+
+
+CLASSIFIER = _classifier()
+
+
+def _judge(classifier=CLASSIFIER, policies=None, **options):
+    return Judge(
+        CONTEXT, classifier, policies or shipped_policy(), shipped_stack(), "engine", **options
+    )
+
+
+def _incoming(number, raw, **fields):
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Incoming(Envelope(id=f"{number:032x}", received_at=at, **fields), raw)
+
+
+BATCH = [_incoming(number, raw) for number, raw in enumerate(SAMPLES)]
+WHOLE = [encode(judged.verdict) for judged in _judge().judge(BATCH)]
+
+
+class _Breaks:
+    """A detector that breaks on some messages."""
+
+    specs = DETECTORS[0].specs
+
+    def __init__(self, error, size):
+        self._error = error
+        self._size = size
+
+    def detect(self, evidence, context):
+        del context
+        if evidence.message.size == self._size:
+            raise self._error
+        return ()
+
+
+class _Panic(BaseException):
+    """What a panic in a Rust library raises: not an Exception."""
+
+
+_Panic.__module__ = "pyo3_runtime"
+
+
+def test_every_message_has_a_whole_verdict_in_order():
+    judged = _judge().judge(BATCH)
+    assert [each.verdict.id for each in judged] == [message.envelope.id for message in BATCH]
+    assert [each.error for each in judged] == [None] * len(BATCH)
+    for each in judged:
+        verdict = each.verdict
+        assert verdict.logit == verdict.bias + sum(s.contribution for s in verdict.signals)
+        assert verdict.degraded == ()
+        assert verdict.features.schema == SCHEMA.digest
+        assert decode(encode(verdict)) == verdict
+
+
+@settings(max_examples=15, derandomize=True, deadline=None)
+@given(st.sets(st.integers(1, len(SAMPLES) - 1), max_size=6))
+def test_the_same_messages_split_in_any_way_give_the_same_bytes(cuts):
+    judge = _judge()
+    edges = [0, *sorted(cuts), len(BATCH)]
+    parts = [BATCH[low:high] for low, high in pairwise(edges)]
+    assert [encode(each.verdict) for part in parts for each in judge.judge(part)] == WHOLE
+
+
+def test_the_order_of_a_batch_does_not_matter():
+    turned = [encode(each.verdict) for each in _judge().judge(BATCH[::-1])]
+    assert turned[::-1] == WHOLE
+
+
+def test_an_empty_batch_has_no_verdicts():
+    assert _judge().judge([]) == []
+
+
+def test_without_the_model_the_verdict_says_so():
+    verdict = _judge(None).judge(BATCH[:1])[0].verdict
+    assert verdict.degraded == ("model:classifier",)
+    assert verdict.models == ()
+    assert verdict.logit is not None
+
+
+def test_a_model_without_a_weight_is_refused_at_the_start():
+    with pytest.raises(WeightsError, match=r"learned\.stranger: missing"):
+        _judge(_classifier("stranger"))
+
+
+def test_a_model_that_fails_leaves_the_verdict_without_it():
+    class Broken(Classifier):
+        def predict(self, vectors):
+            raise ValueError(f"private text of {len(vectors)}")
+
+    broken = Broken(CLASSIFIER.manifest, "v", CLASSIFIER._session, [0])
+    judged = _judge(broken).judge(BATCH[:2])
+    assert [each.verdict.degraded for each in judged] == [("model:classifier",)] * 2
+    assert judged[0].faults[0].startswith("model:classifier ValueError at test_judging.py:")
+    assert "private" not in repr(judged[0].faults)
+
+
+@pytest.mark.parametrize("error", [ValueError("private text"), _Panic("private text")])
+def test_a_detector_that_fails_costs_its_own_findings_on_that_message_only(error):
+    size = len(BATCH[0].raw)
+    assert sum(len(message.raw) == size for message in BATCH) == 1
+    judged = _judge(detectors=(*DETECTORS, _Breaks(error, size))).judge(BATCH)
+    group = DETECTORS[0].specs[0].group
+    assert judged[0].verdict.degraded == (f"detector:{group}",)
+    assert judged[0].verdict.signals == decode(WHOLE[0]).signals
+    assert judged[0].error is None
+    assert "private" not in repr(judged[0].faults)
+    assert [encode(each.verdict) for each in judged[1:]] == WHOLE[1:]
+
+
+def test_an_interrupt_is_not_swallowed():
+    with pytest.raises(KeyboardInterrupt):
+        _judge(detectors=(_Breaks(KeyboardInterrupt(), len(BATCH[0].raw)),)).judge(BATCH)
+
+
+def test_a_message_that_breaks_the_pipeline_has_a_degraded_verdict_and_an_error():
+    broken = BATCH[0]._replace(raw=None)
+    judged = _judge().judge([broken, *BATCH[1:]])
+    verdict = judged[0].verdict
+    assert judged[0].error.startswith("parse: ")
+    assert judged[0].evidence is None
+    assert (verdict.logit, verdict.score, verdict.signals) == (None, None, ())
+    assert (verdict.degraded, verdict.action) == (("pipeline",), "accept")
+    assert (verdict.delivery_key, verdict.id) == (None, broken.envelope.id)
+    assert decode(encode(verdict)) == verdict
+    assert [encode(each.verdict) for each in judged[1:]] == WHOLE[1:]
+
+
+@pytest.mark.parametrize(
+    ("policy", "direction", "action", "shadow"),
+    [
+        ("on_failure = 'defer'", "inbound", "defer", ()),
+        ("on_failure = 'defer'", "outbound", "accept", ()),
+        ("on_failure = 'quarantine'", "outbound", "quarantine", ()),
+        ("shadow = true\non_failure = 'defer'", "inbound", "add_header", ("action:defer",)),
+        ("[tenant.t]\non_failure = 'add_header'", "inbound", "add_header", ()),
+    ],
+)
+def test_on_failure_decides_what_happens_to_a_broken_message(policy, direction, action, shadow):
+    judge = _judge(policies=read_policy(policy))
+    message = _incoming(1, b"From: a@b.example\n\nx", direction=direction, tenant="t")
+    verdict = judge.degraded(message)
+    assert (verdict.action, verdict.shadow) == (action, shadow)
+    assert verdict.degraded == ("pipeline",)
+    assert judge.degraded(message, "store", "models").degraded == ("store", "models")
+
+
+def test_stages_are_reported_once_a_batch_in_order():
+    seen = []
+    _judge(stage=seen.append).judge(BATCH[:3])
+    assert tuple(seen) == STAGES
+
+
+def test_a_new_policy_or_model_makes_a_new_judge_and_leaves_the_old_alone():
+    old = _judge()
+    strict = read_policy("[tenant.default.thresholds.inbound]\nadd_header = 0.0001\n")
+    new = old.with_policies(strict)
+    assert new.judge(BATCH[:1])[0].verdict.policy == strict.digest
+    assert old.judge(BATCH[:1])[0].verdict.policy == shipped_policy().digest
+    assert new.judge(BATCH[:1])[0].verdict.thresholds["add_header"] == 0.0001
+    assert old.with_classifier(None).judge(BATCH[:1])[0].verdict.models == ()
+    assert old.with_classifier(None).with_classifier(CLASSIFIER).judge(BATCH[:1])[0].verdict.models
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=400),
+        st.lists(
+            st.sampled_from(
+                [
+                    b"From: ",
+                    b'"PayPal" <x@paypal.com>',
+                    b"\n",
+                    b"\r\n",
+                    b"\n\n",
+                    b"Content-Type: ",
+                    b"text/html",
+                    b"multipart/mixed; boundary=b",
+                    b"\n--b\n",
+                    b"--b--",
+                    b"=?utf-8?q?=ff?=",
+                    b"<a href='http://[::1'>x</a>",
+                    b"https://0x7f.1/",
+                    b"Received: from x ([999.1.1.1])",
+                    b"\xff\x00",
+                    b'Content-Disposition: attachment; filename="a.pdf.exe"\n',
+                    b"PK\x03\x04",
+                    b"message/rfc822",
+                ]
+            ),
+            max_size=25,
+        ).map(b"".join),
+    ),
+    st.text(max_size=20),
+)
+def test_whatever_the_bytes_are_a_whole_verdict_comes(raw, sender):
+    judged = _judge().judge([_incoming(1, raw, mail_from=sender, rcpt_to=(sender,))])[0]
+    assert judged.error is None
+    assert judged.faults == ()
+    assert decode(encode(judged.verdict)).logit is not None
+
+
+def test_the_engines_digest_is_that_of_versions_and_data():
+    assert engine_digest() == engine_digest()
+    assert len(engine_digest()) == 16
+    int(engine_digest(), 16)
