@@ -24,6 +24,7 @@ from streams.metrics import Metrics
 from streams.stores.protocol import Found, Query, Store, StoreError
 from streams.wire import (
     Arrival,
+    Headers,
     Record,
     VerdictHead,
     dead_letter,
@@ -262,7 +263,7 @@ class Pipeline:
             origin=(self._places.messages, arrival.position.partition, arrival.position.offset),
             key=arrival.key,
             value=arrival.incoming.raw,
-            headers=arrival.headers,
+            headers=_with_envelope(arrival),
             error=case.error or "broke the pipeline before; answered from its record",
         )
 
@@ -376,6 +377,15 @@ def _revision(case: _Case) -> int:
 
 def _lacks(verdict: Verdict, part: str) -> Verdict:
     return msgspec.structs.replace(verdict, degraded=(*verdict.degraded, part))
+
+
+def _with_envelope(arrival: Arrival) -> Headers:
+    """Return the original headers; an id that was derived goes along, so that it stays."""
+    if not {"envelope_missing", "envelope_malformed", "id_malformed"} & {*arrival.incoming.flags}:
+        return arrival.headers
+    envelope = msgspec.json.encode(arrival.incoming.envelope)
+    kept = [header for header in arrival.headers if header[0] != "weir-envelope"]
+    return [*kept, ("weir-envelope", envelope)]
 
 
 def _place(error: str) -> str:

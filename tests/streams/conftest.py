@@ -1,0 +1,95 @@
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from detectors.engine import engine_digest
+from detectors.judging import Judge
+from detectors.policy_file import shipped_policy
+from detectors.stack import shipped_stack
+from features.context import Context
+from streams.metrics import Metrics
+from streams.pipeline import Pipeline, Places
+from streams.stores.memory import MemoryStore
+from streams.wire import read_arrival
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def judge():
+    """The real core, without a classifier."""
+    context = Context(hash_key=b"k" * 32)
+    return Judge(context, None, shipped_policy(), shipped_stack(), engine_digest())
+
+
+@pytest.fixture
+def arrive():
+    """Make arrivals of the mail log: raw bytes at an offset, with headers."""
+
+    def make(raw=b"From: a@b.example\nSubject: hi\n\nhello\n", offset=0, headers=(), key=b"k"):
+        return read_arrival(
+            epoch="e",
+            partition=0,
+            offset=offset,
+            timestamp_ms=int(NOW.timestamp() * 1000),
+            key=key,
+            value=raw,
+            headers=list(headers),
+        )
+
+    return make
+
+
+class Broker:
+    """Takes records, or refuses those that a test says."""
+
+    def __init__(self):
+        self.records = []
+        self.refuse = lambda _: None
+
+    async def __call__(self, records):
+        await asyncio.sleep(0)
+        refusals = [self.refuse(record) for record in records]
+        self.records += [r for r, no in zip(records, refusals, strict=True) if no is None]
+        return refusals
+
+    def of(self, topic):
+        return [record for record in self.records if record.topic == topic]
+
+
+@pytest.fixture
+def broker():
+    return Broker()
+
+
+@pytest.fixture
+def store():
+    return MemoryStore()
+
+
+@pytest.fixture
+def metrics():
+    return Metrics()
+
+
+@pytest.fixture
+def build(judge, store, broker, metrics):
+    """Build a pipeline over the real core, a store in memory and a broker that keeps records."""
+    executor = ThreadPoolExecutor(1)
+
+    def make(judging=None, store=store, recorded=lambda _: None):
+        return Pipeline(
+            lambda: judging or judge,
+            store,
+            broker,
+            Places("messages", "verdicts", "replies", "deadletter", lambda: 2),
+            metrics,
+            executor=executor,
+            worker="test",
+            recorded=recorded,
+        )
+
+    yield make
+    executor.shutdown()

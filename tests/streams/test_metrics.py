@@ -1,0 +1,33 @@
+from streams.metrics import Metrics, StageClock
+from streams.stores.breaker import Breaker
+
+
+def test_stages_are_timed_from_one_to_the_next():
+    now = [0.0]
+    metrics = Metrics()
+    clock = StageClock(metrics, lambda: now[0])
+    now[0] = 5.0
+    clock.start()
+    for stage, at in (("parse", 5.25), ("verdict", 6.0)):
+        now[0] = at
+        clock(stage)
+
+    def total(stage):
+        return metrics.registry.get_sample_value("weir_stage_seconds_sum", {"stage": stage})
+
+    assert (total("parse"), total("verdict")) == (0.25, 0.75)
+
+
+def test_the_breakers_state_is_read_when_asked():
+    metrics = Metrics()
+    breaker = Breaker(1, 60)
+    metrics.observe_breaker(lambda: breaker.state)
+    assert metrics.registry.get_sample_value("weir_store_breaker") == 0
+    breaker.failed()
+    assert metrics.registry.get_sample_value("weir_store_breaker") == 2
+
+
+def test_two_workers_in_a_process_do_not_share_metrics():
+    first, second = Metrics(), Metrics()
+    first.messages.inc()
+    assert second.registry.get_sample_value("weir_messages_total") == 0
