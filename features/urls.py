@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final, NamedTuple
@@ -17,7 +18,8 @@ _CONTROLS: Final = "".join(map(chr, range(33)))
 _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")  # read as dots (UTS 46)
 _DEFAULT_PORT: Final = {"http": "80", "https": "443"}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:")
-_BARE = re.compile(r"""(?:[hH][tT][tT][pP][sS]?://|[wW]{3}\.)[^\s<>"')\]]{4,}""")
+_BARE_TAIL = re.compile(r"""[^\s<>"')\]]{4,}""")
+_WWW: Final = ("www.", "WWW.", "Www.")
 _TRAILING = ".,;:!?*_|"
 _IPV4_PARTS = 4
 _IPV4_DIGITS = 24
@@ -44,7 +46,33 @@ _NO_FAULTS: Final[frozenset[str]] = frozenset()
 
 def find_urls(text: str) -> list[str]:
     """Find addresses that a mail reader makes clickable in plain text; time is linear."""
-    return [match.rstrip(_TRAILING) for match in _BARE.findall(text)]
+    urls = []
+    reached = 0
+    for start, after in sorted(_bare_starts(text)):
+        if start < reached:
+            continue
+        match = _BARE_TAIL.match(text, after)
+        if match:
+            reached = match.end()
+            urls.append(text[start:reached].rstrip(_TRAILING))
+    return urls
+
+
+def _bare_starts(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where addresses start, and where the part after "://" or "www." does."""
+    mark = text.find("://")
+    while mark >= 0:
+        scheme = text[max(0, mark - 5) : mark].lower()
+        if scheme.endswith("http"):
+            yield mark - 4, mark + 3
+        elif scheme == "https":
+            yield mark - 5, mark + 3
+        mark = text.find("://", mark + 3)
+    for word in _WWW:
+        start = text.find(word)
+        while start >= 0:
+            yield start, start + 4
+            start = text.find(word, start + 4)
 
 
 def read_url(target: str, base: str = "") -> Url | None:
