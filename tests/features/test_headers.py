@@ -63,7 +63,7 @@ def test_faults_are_found_on_the_raw_from():
 
 def test_display_name_and_subject_are_folded_and_split():
     headers = read(
-        "From: =?utf-8?b?UNCweVBhbA==?= Team <x@example.org>\nSubject: Y\u043eur Bill 1\n\n".encode()
+        b"From: =?utf-8?b?UNCweVBhbA==?= Team <x@example.org>\nSubject: Y\xd0\xbeur Bill 1\n\n"
     )
 
     assert headers.display_folded == "paypal team"
