@@ -107,8 +107,8 @@ def claims(words: Sequence[str]) -> list[Claim]:
         return []
     found = _find(words)
     if not found:
-        plain = [word if word.isdigit() else word.translate(LEET) for word in words]
-        found = _find(plain) if plain != list(words) else []
+        mixed = any(not word.isalpha() and not word.isdigit() for word in words)
+        found = _find([w if w.isdigit() else w.translate(LEET) for w in words]) if mixed else []
     if not found and sum(len(word) == 1 for word in words) >= 3:
         joined = "".join(word for word in words if len(word) == 1)
         found = _find([joined, *(word for word in words if len(word) > 1)])

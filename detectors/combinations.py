@@ -29,8 +29,8 @@ _FORM_START = 220  # characters that an abused form fills in
 
 
 def _foreign(parties: Relations) -> bool:
-    """Say whether all links are foreign, in no conversation and on no list."""
-    return parties.all_foreign and not parties.bulk
+    """Say whether the links are foreign, in no conversation and on no list."""
+    return parties.foreign and not parties.bulk
 
 
 def _phrases(parties: Relations, *groups: str) -> int:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from detectors.brands import LEET, NAMES, brand_of, is_own
+from detectors.brands import BRANDS, LEET, NAMES, brand_of, is_own
 from features.domains import Domain
 from features.text import fold
 
@@ -29,6 +29,7 @@ _WORDS = re.compile(r"[-_0-9]+")
 _TYPO_LENGTHS: Final = range(6, 17)  # shorter names are one letter from too many ordinary words
 _WORD_LENGTH: Final = 5
 _SHORTEST_NAME: Final = 4
+_LONG = 8
 _INSIDE_LENGTHS: Final = range(7, 20)
 
 
@@ -38,8 +39,11 @@ def _deletions(name: str) -> set[str]:
 
 def _typo_index() -> dict[str, list[str]]:
     index: dict[str, list[str]] = {}
+    phrases = {phrase for brand in BRANDS for phrase in brand.phrases}
     for name in NAMES:
-        if len(name) >= _TYPO_LENGTHS.start:
+        # Two short words ("nz post") are one letter from too many others ("nypost").
+        shortest = _TYPO_LENGTHS.start if name in phrases else _LONG
+        if len(name) >= shortest:
             for key in {name} | _deletions(name):
                 index.setdefault(key, []).append(name)
     return index

@@ -1,6 +1,6 @@
 """Who is a stranger to whom: sender, recipient, the brand named, and where the links lead."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detectors.brands import Claim, brand_of, claims, is_own
@@ -19,7 +19,7 @@ _NAME_STEM = 5
 class Relations:
     """What checks of several subjects ask about a message's parties.
 
-    `own` are registrable domains of the sender and of the recipients' organizations. `foreign`:
+    `own` are registrable domains of the sender, its brand and the recipients' organizations. `foreign`:
     there are links, none to `own`, and not all to mail services. `all_foreign`: the same with
     mail services counted as foreign. `conversation`: a reply, or a post to a mailing list.
     `bulk`: that, or any list header. `stranger`: HTML whose links are foreign and share no word
@@ -67,17 +67,17 @@ def relate(evidence: Evidence, context: Context) -> Relations:
         if (domain := split_host(address.rpartition("@")[2]).registrable)
         and not is_freemail(domain)
     )
-    own = links.own | organizations
+    sister = brand_of(headers.from_.domain)
+    own = links.own | organizations | (sister.domains if sister else frozenset())
     linked_home = bool(links.domains & own)
     foreign = bool(links.foreign - own) and not linked_home
     first = evidence.message.first
     conversation = headers.in_reply_to or bool(first("list-post") or first("x-mailing-list"))
     found = tuple(claims(headers.display_words))
-    sender = headers.from_.domain
     proven_brand = (
         evidence.authentication.aligned
-        and brand_of(sender) is not None
-        and not is_freemail(sender.registrable)
+        and sister is not None
+        and not is_freemail(headers.from_.domain.registrable)
     )
     return Relations(
         evidence=evidence,
@@ -101,8 +101,10 @@ def relate(evidence: Evidence, context: Context) -> Relations:
     )
 
 
-def _strange(evidence: Evidence, found: Iterable[Claim]) -> tuple[Claim, ...]:
+def _strange(evidence: Evidence, found: Sequence[Claim]) -> tuple[Claim, ...]:
     """Return the claims of brands that neither From, Return-Path nor a signature belongs to."""
+    if not found:
+        return ()
     headers, authentication = evidence.headers, evidence.authentication
     proven = [split_host(domain) for domain in authentication.dkim_domains]
     if headers.from_.host not in FREEMAIL:  # a mailbox at gmail.com isn't Google
