@@ -43,7 +43,7 @@ def write_keys(path: Path) -> Keys:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = (
-        "# Made once by `weir up`. Back it up: without it stored hashes can't be matched.\n"
+        "# Made once by `weir keys create`. Back it up: without it stored hashes can't be matched.\n"
         f'hash_key = "{secrets.token_hex(_KEY_BYTES)}"\n'
         'hash_key_id = "1"\n'
         f'token_key = "{secrets.token_hex(_KEY_BYTES)}"\n'
@@ -62,8 +62,8 @@ def read_keys(path: Path) -> Keys:
         content = path.read_bytes()
     except OSError as error:
         raise KeysError(
-            f"privacy.keys_file = {str(path)!r}: {error.strerror}; make it once with `weir up`, "
-            "then copy it to every worker"
+            f"privacy.keys_file = {str(path)!r}: {error.strerror}; make it once with "
+            "`weir keys create`, then copy it to every worker"
         ) from None
     if mode & stat.S_IRWXO:
         raise KeysError(
