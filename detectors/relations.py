@@ -19,9 +19,9 @@ _NAME_STEM = 5
 class Relations:
     """What checks of several subjects ask about a message's parties.
 
-    `own` are registrable domains of the sender, its brand and the recipients' organizations. `foreign`:
-    there are links, none to `own`, and not all to mail services. `all_foreign`: the same with
-    mail services counted as foreign. `conversation`: a reply, or a post to a mailing list.
+    `own` are registrable domains of the sender, its brand and the recipients' organizations.
+    `foreign`: there are links, none to `own`, and not all to mail services. `all_foreign`: the
+    same with mail services counted as foreign. `conversation`: a reply, or a post to a mailing list.
     `bulk`: that, or any list header. `stranger`: HTML whose links are foreign and share no word
     with the sender's name or domain, outside conversations, and not a brand's proven own mail.
     """
