@@ -1,0 +1,73 @@
+"""The settings file and the keys of the local stack."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from streams.settings import Settings, load, write_keys
+
+_FILE = """\
+# Written by `weir up` at every start; changes are lost. Other commands find the stack with
+#   export WEIR_CONFIG={path}
+
+[kafka]
+brokers = ["{brokers}"]
+# Static membership: a worker that comes back at once keeps its partitions.
+group_instance_id = "local-1"
+
+[redis]
+url = "{redis_url}"
+
+[http]
+bind = "127.0.0.1:{http_port}"
+
+[privacy]
+keys_file = "keys.toml"
+
+# The server that the messages of examples/ came through, and whose results they carry.
+[identity]
+authserv_ids = ["mx.example.org"]
+upstream_verifies = true
+"""
+
+
+class Configuration:
+    """`weir.toml` and `keys.toml` in the folder of a stack.
+
+    Args:
+        directory: The folder; keys that are there are kept.
+        brokers: Kafka's bootstrap address.
+        redis_url: Redis's address.
+        http_port: Where the worker answers about its health.
+    """
+
+    def __init__(self, directory: Path, brokers: str, redis_url: str, http_port: int) -> None:
+        self.path = directory / "weir.toml"
+        self.http_port = http_port
+        # Variables of the caller's environment win over the file: these must not lead elsewhere.
+        self._variables = {
+            "WEIR_CONFIG": str(self.path),
+            "WEIR_KAFKA__BROKERS": brokers,
+            "WEIR_REDIS__URL": redis_url,
+        }
+        directory.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(
+            _FILE.format(path=self.path, brokers=brokers, redis_url=redis_url, http_port=http_port),
+            encoding="utf-8",
+        )
+        keys = directory / "keys.toml"
+        if not keys.exists():
+            write_keys(keys)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables that point a process of ours to this stack."""
+        return self._variables
+
+    def settings(self) -> Settings:
+        """Return the settings in force.
+
+        Raises:
+            SettingsError: a variable of the caller's environment is not a setting.
+        """
+        return load(self.path, {**os.environ, **self._variables})

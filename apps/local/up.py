@@ -1,0 +1,185 @@
+"""`weir up`: Kafka, Redis and a worker on this machine, with example mail to watch."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from apps.cli.options import run
+from apps.cli.rendering import Shown, one_line
+from apps.local import layout, ports
+from apps.local.choice import Choice, choose_stack
+from apps.local.configuration import Configuration
+from apps.local.demonstration import Tally, collect, publish, settled, verdicts_from_now
+from apps.local.errors import StackError
+from apps.local.telling import advise, short, summarise
+from apps.local.worker import WorkerProcess
+from streams import topics
+from streams.settings import Settings
+from streams.stores.redis_store import RedisStore
+
+__all__ = ["up"]
+
+_HTTP_PORT = 8790
+_VERDICT_SECONDS = 60.0
+_RESTARTS = 5
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Stop when every example has its verdict.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="N",
+    help="Examples published a second.",
+)
+@click.option("--no-examples", is_flag=True, help="Publish nothing, just stay up.")
+@click.option(
+    "--stack",
+    type=click.Choice(["auto", "local", "compose"]),
+    default="auto",
+    show_default=True,
+    envvar="STACK",
+    show_envvar=True,
+    help="Kafka and Redis as processes or as containers.",
+)
+def up(*, once: bool, rate: float, no_examples: bool, stack: Choice) -> None:
+    r"""Start Kafka, Redis and a worker here, publish the examples, print each verdict.
+
+    Stays until Ctrl-C; then everything it started is gone, and the data is kept in .weir/run for
+    the next start. Needs Java 17, Maven (once) and redis-server; as root on Debian or Ubuntu it
+    installs them, and says so. Ports 9092, 6379 and 8790 are taken if free, else others.
+
+    \b
+    Examples:
+      weir up
+      weir up --once
+      STACK=compose weir up
+
+    \b
+    Exit codes: 0 stopped after all was judged, 1 something could not be started, or with --once
+    a message had no verdict or two, 130 Ctrl-C before the end of the examples.
+    """
+    # Ctrl-C, a closed terminal and a supervisor's SIGTERM are one: everything is stopped in order.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+    directory = layout.home() / "run"
+    with ExitStack() as cleanup:
+        configuration, worker = _start(stack, directory, cleanup)
+        examples = None if no_examples else layout.CHECKOUT / "examples"
+        code = run(_watch(configuration, worker, examples, rate=rate, once=once))
+        click.echo("Stopping.")
+    sys.exit(code)
+
+
+def _start(
+    choice: Choice, directory: Path, cleanup: ExitStack
+) -> tuple[Configuration, WorkerProcess]:
+    chosen = choose_stack(choice, directory, click.echo)
+    with _step("Kafka and Redis", lambda: f"{chosen.brokers}, {chosen.redis_url}"):
+        cleanup.enter_context(chosen)
+    configuration = Configuration(
+        directory, chosen.brokers, chosen.redis_url, ports.choose(_HTTP_PORT)
+    )
+    settings = configuration.settings()
+    with _step("Topics", lambda: f"{settings.topics.prefix}*"):
+        run(_create_topics(settings))
+    log = directory / "worker.log"
+    log.unlink(missing_ok=True)
+    worker = WorkerProcess(configuration.environment, configuration.http_port, log)
+    cleanup.callback(worker.stop)
+    with _step("Worker", lambda: f"log in {short(log)}"):
+        worker.launch()
+        worker.wait_ready()
+    return configuration, worker
+
+
+@contextlib.contextmanager
+def _step(what: str, where: Callable[[], str]) -> Iterator[None]:
+    click.echo(f"{what:16}", nl=False)
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        click.echo()
+        raise
+    click.echo(f"{where()}  ({time.monotonic() - started:.1f} s)")
+
+
+async def _create_topics(settings: Settings) -> None:
+    store = RedisStore(settings)
+    try:
+        await topics.create(settings, store.set_epoch)
+    finally:
+        await store.close()
+
+
+async def _watch(
+    configuration: Configuration,
+    worker: WorkerProcess,
+    examples: Path | None,
+    *,
+    rate: float,
+    once: bool,
+) -> int:
+    settings = configuration.settings()
+    tally = Tally()
+    code = 0
+    async with verdicts_from_now(settings) as verdicts:
+        background = [
+            asyncio.create_task(collect(verdicts, tally, _show)),
+            asyncio.create_task(_keep_up(worker)),
+        ]
+        try:
+            if examples is not None:
+                click.echo(f"\nPublishing {short(examples)}, {rate:g} messages a second:\n")
+                await _beside(background, publish(settings, examples, rate, tally))
+                await _beside(background, settled(tally, _VERDICT_SECONDS))
+                code = summarise(tally)
+            if not once:
+                advise(configuration)
+                # From here on Ctrl-C is the way to end, not a failure.
+                with contextlib.suppress(asyncio.CancelledError):
+                    await _beside(background, asyncio.Event().wait())
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+    return code
+
+
+async def _beside(background: list[asyncio.Task[None]], work: Coroutine[Any, Any, Any]) -> None:
+    """Do `work`, but raise at once what ends the background."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait([task, *background], return_when=asyncio.FIRST_COMPLETED)
+        for ended in background:
+            if ended.done():
+                ended.result()
+        await task
+    finally:
+        task.cancel()
+
+
+async def _keep_up(worker: WorkerProcess) -> None:
+    """Start the worker again when it ends by itself, as a supervisor does in production."""
+    for _ in range(_RESTARTS):
+        while worker.ended is None:  # noqa: ASYNC110 - a thread that waits would outlive Ctrl-C
+            await asyncio.sleep(0.25)
+        click.echo(f"The worker ended with code {worker.ended}; starting it again", err=True)
+        worker.launch()
+        await asyncio.sleep(1.0)
+    raise StackError(worker.failed(f"ended {_RESTARTS} times"))
+
+
+def _show(shown: Shown) -> None:
+    click.echo(one_line(shown))
