@@ -43,7 +43,7 @@ def write_keys(path: Path) -> Keys:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = (
-        "# Made once by `weir keys create`. Back it up: without it stored hashes can't be matched.\n"
+        "# Made once by `weir keys create`. Back it up: without it, old hashes match nothing.\n"
         f'hash_key = "{secrets.token_hex(_KEY_BYTES)}"\n'
         'hash_key_id = "1"\n'
         f'token_key = "{secrets.token_hex(_KEY_BYTES)}"\n'

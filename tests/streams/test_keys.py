@@ -28,7 +28,7 @@ def test_keys_do_not_show_in_logs(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, ["No such file", "weir up"]),
+        (None, ["No such file", "weir keys create"]),
         ('hash_key = "00"', ["hash_key", "64"]),
         ("hash_key = [", ["wanted"]),
     ],
