@@ -84,12 +84,19 @@ def _read(style: str) -> Style:
         name, _, value = declaration.partition(":")
         declared[name.strip()] = value.replace("!important", "").strip()
     color = declared.get("color")
-    background = declared.get("background-color") or declared.get("background")
     return Style(
         hides=_hides(declared),
         color=parse_color(color) if color else None,
-        background=_parse_background(background) if background else None,
+        background=_background(declared),
     )
+
+
+def _background(declared: dict[str, str]) -> Color | None:
+    picture = declared.get("background-image", "none")
+    if picture not in ("none", "initial"):
+        return UNKNOWN
+    value = declared.get("background-color") or declared.get("background")
+    return _parse_background(value) if value else None
 
 
 def _parse_background(value: str) -> Color | None:

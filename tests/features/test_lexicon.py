@@ -1,0 +1,49 @@
+from features.lexicon import GROUPS, count_phrases, find_phrases
+from features.text import fold, words
+
+
+def found(text):
+    return find_phrases(words(fold(text), 1_000))
+
+
+def test_a_phrase_is_found_whatever_its_accents_and_case():
+    assert found("Bitte BESTÄTIGEN Sie Ihre Angaben")["credentials"] >= {
+        ("bestatigen", "sie", "ihre")
+    }
+
+
+def test_distinct_phrases_count_and_repeated_ones_do_not():
+    counts = count_phrases(found("wallet wallet Wallet airdrop"))
+
+    assert counts["wallet"] == 2
+
+
+def test_the_longest_phrase_counts_where_several_start():
+    assert found("your mailbox is full")["mailbox"] == {("mailbox", "is", "full")}
+
+
+def test_words_out_of_order_are_no_phrase():
+    assert "credentials" not in found("account your verify")
+
+
+def test_a_phrase_at_the_very_end_is_found():
+    assert found("please verify your account")["credentials"] == {("verify", "your", "account")}
+
+
+def test_a_phrase_cut_off_by_the_end_is_not():
+    assert "credentials" not in found("please verify your")
+
+
+def test_a_phrase_of_two_groups_counts_in_both():
+    both = found("dear friend")
+
+    assert ("dear", "friend") in both["greeting"]
+    assert ("dear", "friend") in both["advance_fee"]
+
+
+def test_every_group_has_a_count_and_findings_are_joined():
+    counts = count_phrases(found("airdrop"), found("airdrop and wallet"))
+
+    assert set(counts) == set(GROUPS)
+    assert counts["wallet"] == 2
+    assert counts["prize"] == 0
