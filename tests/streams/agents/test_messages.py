@@ -70,7 +70,7 @@ async def test_a_batch_is_whatever_is_there_up_to_the_bound(arrive, event, event
     assert sizes == [3, 3, 1]
 
 
-async def test_bytes_bound_a_batch_and_the_one_too_many_leads_the_next(arrive, events, done):
+async def test_bytes_bound_a_batch_and_the_one_too_many_leads_the_next(arrive, event, done):
     seen = []
 
     async def process(arrivals):
