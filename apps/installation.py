@@ -6,13 +6,14 @@ from pathlib import Path
 from detectors.engine import engine_digest
 from detectors.judging import Judge
 from detectors.policy import PolicySet
-from detectors.policy_file import read_policy, shipped_policy
+from detectors.policy_file import read_policy
 from detectors.stack import shipped_stack
 from features.context import Context
-from models.classifier import Classifier
+from streams.core import load_classifier
+from streams.policies import read_policy_of
 from streams.settings import Keys, Settings, read_keys
 
-__all__ = ["load_classifier", "open_judge", "read_context", "read_policy_in_force"]
+__all__ = ["open_judge", "read_context", "read_policy_in_force"]
 
 
 def read_policy_in_force(file: Path | None, settings: Settings) -> PolicySet:
@@ -20,24 +21,9 @@ def read_policy_in_force(file: Path | None, settings: Settings) -> PolicySet:
 
     Raises PolicyError for its mistakes and OSError where it can't be read.
     """
-    if file is None and settings.policy.file:
-        file = Path(settings.policy.file)
     if file is None:
-        return shipped_policy()
+        return read_policy_of(settings.policy)[0]
     return read_policy(file.read_text("utf-8", "replace"), str(file))
-
-
-def load_classifier(settings: Settings) -> Classifier:
-    """Open the classifier of `models.classifier`, or the shipped one.
-
-    Raises ArtifactError where it doesn't fit, OSError where a file can't be read.
-    """
-    if not settings.models.classifier:
-        return Classifier.shipped()
-    folder = Path(settings.models.classifier)
-    return Classifier.load(
-        (folder / "manifest.json").read_bytes(), (folder / "classifier.onnx").read_bytes()
-    )
 
 
 def read_context(settings: Settings) -> Context:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from apps.doctor.finding import Finding, fault, fine, warning
-from apps.installation import load_classifier, read_policy_in_force
+from apps.installation import read_policy_in_force
 from detectors.policy import PolicyError, PolicySet
 from features.vector import SCHEMA
 from models.classifier import ArtifactError
+from streams.core import load_classifier
 from streams.settings import KeysError, Settings, read_keys
 
 __all__ = ["look_at_files"]
@@ -78,12 +79,6 @@ def _artifact(settings: Settings) -> Finding:
     except ArtifactError as error:
         what, _, todo = str(error).rpartition("; ")
         return fault("classifier", what or str(error), todo)
-    except OSError as error:
-        return fault(
-            "classifier",
-            f"{error.filename}: {error.strerror}",
-            "set models.classifier to a folder made by `weir train`, or leave it empty",
-        )
     return fine(
         "classifier",
         f"{classifier.name}@{classifier.version}, feature schema {SCHEMA.digest}",
