@@ -29,8 +29,8 @@ class Content:
     of `text` coloured like its background. `base` is the address that relative links start from.
     `style_junk` and `comment_chars` are characters. `zero_width` counts characters of the body,
     `mixed_script_words` its distinct words; `zero_width_in_word` and `invisible_selectors` count
-    in subject and display name too (features.obfuscation). Flags: html_nesting (tags were taken
-    out, too many or too deep to be parsed), html_nodes_over_limit.
+    in subject and display name too (features.obfuscation). `flags` are explained in
+    features.markup.FLAGS.
     """
 
     is_html: bool

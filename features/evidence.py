@@ -60,5 +60,5 @@ def examine(incoming: Incoming, message: Message, context: Context) -> Evidence:
         attachments=attachments,
         fingerprint=fingerprint(content, links, attachments),
         vector=vectorize(message, headers, authentication, content, links, attachments),
-        flags=(*incoming.flags, *message.flags),
+        flags=(*incoming.flags, *message.flags, *content.flags),
     )

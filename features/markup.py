@@ -2,16 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar, Final, NamedTuple, cast
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
 from features.nesting import bound_nesting
 from features.styles import BLACK, UNKNOWN, WHITE, Color, alike, parse_color, read_style
+from features.text import INVISIBLE
 
-__all__ = ["Anchor", "Image", "Markup", "read_markup"]
+__all__ = ["FLAGS", "Anchor", "Image", "Markup", "read_markup"]
+
+FLAGS: Final = MappingProxyType(
+    {
+        "html_nesting": "HTML nests too deep, or has too many attributes, to be parsed as it is",
+        "html_nodes_over_limit": "more elements and texts in the HTML than are read",
+    }
+)
 
 _OPTIONS = LexborDocumentOptions.WO_EVENTS.value  # the source as it is, nothing mirrored
+_UNPRINTED: Final = dict.fromkeys(map(ord, INVISIBLE))
 _JUNK_STYLE = 2_000  # characters of style without a rule in the first 400
 _RULE_WITHIN = 400
 _INLINE: Final = frozenset(
@@ -146,7 +156,8 @@ class _Reader:
         """Join what was gathered."""
         found = self.found
         found.text = _collapse(self._visible)
-        found.hidden = _collapse(self._hidden)
+        # A preheader is padded with characters that print nothing; they hide no text.
+        found.hidden = _collapse(["".join(self._hidden).translate(_UNPRINTED)])
         found.faint = _collapse(self._faint)
         found.anchors = [
             Anchor(click.href, _collapse(click.texts), _collapse(click.alts), click.kind)

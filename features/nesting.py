@@ -47,7 +47,7 @@ _MARK_IN_VALUE = (
 _FLAT = frozenset(
     (
         "area", "base", "br", "col", "embed", "hr", "image", "img", "input", "link", "meta",
-        "param", "source", "track", "wbr", "dd", "dt", "li", "option", "p", "tbody", "td",
+        "param", "source", "track", "wbr", "a", "dd", "dt", "li", "option", "p", "tbody", "td",
         "tfoot", "th", "thead", "tr",
     )
 )  # fmt: skip

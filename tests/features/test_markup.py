@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.markup import Anchor, Image, read_markup
+from features.markup import FLAGS, Anchor, Image, read_markup
 
 PIECES = [
     "<a href='", "<b>", "</b>", "<td ", "style='display:none'", ">", "<!--", "-->", "<script>",
@@ -37,6 +37,12 @@ def test_hidden_text_is_kept_apart(hiding):
 
     assert markup.text == "seen too"
     assert markup.hidden == "secret"
+
+
+def test_padding_of_a_preheader_is_no_hidden_text():
+    assert (
+        read("<div hidden>Your order" + "&zwnj;&nbsp;&shy;" * 90 + "</div>").hidden == "Your order"
+    )
 
 
 def test_what_follows_a_hidden_element_is_seen():
@@ -149,6 +155,7 @@ def test_html_too_deep_to_parse_is_flagged_and_its_text_read():
     markup = read("<div>" * 9_000 + "the end")
 
     assert markup.flags == ["html_nesting"]
+    assert set(markup.flags) <= set(FLAGS)
     assert markup.text == "the end"
 
 
