@@ -133,12 +133,13 @@ def judge(
     that decided first. `degraded` names parts that the evidence had to do without.
     """
     envelope, policy, context = evidence.envelope, terms.policy, terms.context
+    received_at = _utc(envelope)
     weighed = terms.stack.weigh(findings, predictions)
     class_ = _class(weighed, policy)
     bands = terms.bands[envelope.direction, class_]
     action = bands.decide(weighed.logit, weighed.groups)
-    denied = terms.deny and terms.deny.match(deny_keys(evidence, context), _utc(envelope))
-    allowed = terms.allow and terms.allow.match(allow_keys(evidence, context), _utc(envelope))
+    denied = terms.deny and terms.deny.match(deny_keys(evidence, context), received_at)
+    allowed = terms.allow and terms.allow.match(allow_keys(evidence, context), received_at)
     lists = (*(denied or ()), *((allowed or ()) if class_ != "malware" else ()))
     listed = "deny" if denied else "allow" if allowed else ""
     facts = Facts(evidence, context, weighed, action, class_, listed)
@@ -155,7 +156,7 @@ def judge(
         log=_log_place(incoming),
         tenant=envelope.tenant,
         direction=envelope.direction,
-        received_at=_utc(envelope),
+        received_at=received_at,
         from_domain=from_.domain.registrable or from_.host,
         mail_from_domain=mail_from_domain(envelope.mail_from),
         sender=hash_address(from_.address or (envelope.mail_from or ""), context),
@@ -252,7 +253,8 @@ def _in_force(wanted: Action, policy: Policy) -> tuple[Action, tuple[str, ...]]:
 
 def _values(vector: NDArray[np.float32]) -> FeatureValues:
     # One bit pattern for missing: which NaN an operation gives depends on the processor.
-    values = np.where(np.isnan(vector), np.float32("nan"), vector).astype("<f4")
+    values = vector.astype("<f4")
+    values[np.isnan(values)] = np.nan
     return FeatureValues(SCHEMA.digest, b64encode(values.tobytes()).decode("ascii"))
 
 

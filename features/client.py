@@ -37,6 +37,7 @@ def client_ip(envelope: Envelope, hops: Sequence[Hop], context: Context) -> str:
     return "" if address is None else str(address)
 
 
+@lru_cache(maxsize=16_384)
 def client_network(ip: str) -> str:
     """Return the address's network in CIDR notation, /24 or /48; '' for no address."""
     address = parse_ip(ip)

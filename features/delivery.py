@@ -2,27 +2,27 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 __all__ = ["TRACE_HEADERS", "delivery_key", "message_key"]
 
 # Added anew on each attempt by the hosts between the sender's queue and us (RFC 5321, 4.4;
 # RFC 7208, 9.1; RFC 8601; RFC 8617).
-TRACE_HEADERS = frozenset(
-    {
-        b"received",
-        b"return-path",
-        b"delivered-to",
-        b"x-original-to",
-        b"x-received",
-        b"received-spf",
-        b"authentication-results",
-        b"arc-seal",
-        b"arc-message-signature",
-        b"arc-authentication-results",
-    }
+TRACE_HEADERS = (
+    b"received",
+    b"return-path",
+    b"delivered-to",
+    b"x-original-to",
+    b"x-received",
+    b"received-spf",
+    b"authentication-results",
+    b"arc-seal",
+    b"arc-message-signature",
+    b"arc-authentication-results",
 )
-_HEADER_END = re.compile(rb"\n\n|\A\n")
+_FOLD = frozenset({b" ", b"\t"})
+# A line end leads, which a search jumps to; `^` would be tried at each byte.
+_TRACE = re.compile(rb"\n(?:%s)[ \t]*:" % b"|".join(TRACE_HEADERS), re.IGNORECASE)
 
 
 def message_key(raw: bytes) -> bytes:
@@ -31,13 +31,12 @@ def message_key(raw: bytes) -> bytes:
     Line ends don't matter: a milter sees CRLF, a file may hold LF.
     """
     message = raw.replace(b"\r\n", b"\n")
-    end = _HEADER_END.search(message)
-    at = end.end() if end else len(message)
-    digest = hashlib.sha256()
-    for line in _kept(message[:at].split(b"\n")):
-        digest.update(line + b"\n")
+    # The body begins after the first empty line; without one, all is header.
+    body = 0 if message[:1] == b"\n" else message.find(b"\n\n") + 1
+    header = message[:body] if body or message[:1] == b"\n" else message
+    digest = hashlib.sha256(_without_trace(header))
     digest.update(b"\n")
-    digest.update(message[at:])
+    digest.update(message[len(header) :])
     return digest.digest()
 
 
@@ -53,13 +52,20 @@ def delivery_key(raw: bytes, mail_from: str | None, rcpt_to: Sequence[str]) -> s
     return digest.hexdigest()
 
 
-def _kept(lines: Iterable[bytes]) -> Iterator[bytes]:
-    keep = True
-    for line in lines:
-        if line[:1] not in (b" ", b"\t"):
-            keep = line.partition(b":")[0].rstrip().lower() not in TRACE_HEADERS
-        if keep and line:
-            yield line
+def _without_trace(header: bytes) -> bytes:
+    """Return the header without its trace fields and their folded lines."""
+    lines = b"\n" + header
+    kept = []
+    at = 0
+    for field in _TRACE.finditer(lines):
+        kept.append(lines[at : field.start()])
+        at = lines.find(b"\n", field.end())
+        while lines[at + 1 : at + 2] in _FOLD and at >= 0:
+            at = lines.find(b"\n", at + 1)
+        if at < 0:  # the field is the last line, without a line end
+            return b"".join(kept)[1:]
+    kept.append(lines[at:])
+    return b"".join(kept)[1:]
 
 
 def _netstring(text: str) -> bytes:

@@ -1,3 +1,5 @@
+import hashlib
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,3 +53,22 @@ def test_parts_cannot_be_shifted_into_each_other():
 @given(st.binary(max_size=200), st.text(max_size=20), st.lists(st.text(max_size=20), max_size=4))
 def test_any_bytes_have_a_key(raw, sender, recipients):
     assert len(delivery_key(raw, sender, recipients)) == 64
+
+
+@settings(derandomize=True, max_examples=300)
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"Received: x\n", b"return-path: y\n", b"Subject: z\n", b" folded\n", b"To: q\n"]
+        ),
+        max_size=8,
+    ).map(b"".join),
+    st.sampled_from([b"", b"\n", b"\nbody\n", b"\n\nReceived: x\n"]),
+)
+def test_the_key_is_that_of_the_message_with_its_trace_fields_cut_out(header, body):
+    kept, keep = b"", True
+    for line in header.splitlines(keepends=True):
+        keep = keep if line[:1] == b" " else not line.startswith((b"Received", b"return-path"))
+        kept += line if keep else b""
+    wanted = hashlib.sha256(kept + b"\n" + body)
+    assert message_key(header + body) == wanted.digest()
