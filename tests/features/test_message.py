@@ -158,6 +158,15 @@ def test_what_a_reader_shows_is_text_and_what_it_offers_is_an_attachment():
     assert message.parts == 9
 
 
+def test_a_delimiter_stands_at_the_start_of_a_line():
+    message = parse(multipart("\nquoted: --b\nstill the same part", "\nlast"), LIMITS)
+
+    assert [part.content for part in message.text_parts] == [
+        b"quoted: --b\nstill the same part",
+        b"last",
+    ]
+
+
 def test_parts_beyond_the_limit_are_left_out_and_flagged():
     raw = multipart(*[f"\npart {number}" for number in range(1000)])
 
