@@ -74,15 +74,15 @@ def core(config: Path | None, corpora: Path, rounds: int, limit: int | None, as_
     help="Mail to publish, over and over.  [default: examples/inbound of the checkout]",
 )
 @as_json
-@config
-def worker(
-    config: Path | None, messages: int, seconds: int, mail: str | None, as_json: bool
-) -> None:
-    """Kafka to Kafka on a local stack: Weir's worker beside a bare Faust pass-through."""
+def worker(messages: int, seconds: int, mail: str | None, as_json: bool) -> None:
+    """Kafka to Kafka on a local stack: Weir's worker beside a bare Faust pass-through.
+
+    Both run with the default settings, one after the other, on a Kafka and a Redis that are
+    started for it and stopped after it.
+    """
     from apps.bench.worker_cost import measure_worker
 
-    settings = read_settings(config)
-    _print(measure_worker(settings, mail, messages=messages, seconds=seconds, say=_say), as_json)
+    _print(measure_worker(mail, messages=messages, seconds=seconds, say=_say), as_json)
 
 
 @bench.command()

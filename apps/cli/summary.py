@@ -73,7 +73,7 @@ class Summary:
             for action in reversed(ACTIONS)
             if self._actions[action]
         )
-        lines += ["", f"{count:,} messages: {said or 'none'}"]
+        lines += ["", f"{count:,} message{'s' * (count != 1)}: {said or 'none'}"]
         if self._degraded:
             lines.append(f"{self._degraded:,} degraded: judged without a part (--full names it)")
         if self.unreadable:
