@@ -51,10 +51,34 @@ _MAIL = click.Path(exists=True)
     metavar="DIR",
     help="Folder for classifier.onnx, manifest.json and MODEL_CARD.md.",
 )
-@click.option("--trees", type=click.IntRange(1, 5_000), default=300, show_default=True)
-@click.option("--leaves", type=click.IntRange(2, 1_000), default=15, show_default=True)
-@click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True)
-@click.option("--seed", type=int, default=20_261_121, show_default=True)
+@click.option(
+    "--trees",
+    type=click.IntRange(1, 5_000),
+    default=300,
+    show_default=True,
+    help="Trees to grow.",
+)
+@click.option(
+    "--leaves",
+    type=click.IntRange(2, 1_000),
+    default=15,
+    show_default=True,
+    help="Leaves of a tree, at most.",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(2, 20),
+    default=5,
+    show_default=True,
+    help="Parts of the cross-validation.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=20_261_121,
+    show_default=True,
+    help="Seed of folds and trees.",
+)
 @click.option("--force", is_flag=True, help="Write the model even where a release gate fails.")
 def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     ham: tuple[str, ...],

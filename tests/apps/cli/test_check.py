@@ -1,0 +1,147 @@
+"""weir check judges mail without a broker, says what it found, and exits by what it saw."""
+
+import json
+import shutil
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from apps.cli.main import weir
+
+ROOT = Path(__file__).parents[3]
+MAIL = ROOT / "examples" / "inbound"
+PHISH = str(MAIL / "written-phish-brand-1.eml")
+HAM = str(MAIL / "corpus-ham-list-1.eml")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """No weir.toml of the working directory has a say."""
+    monkeypatch.chdir(tmp_path)
+
+
+def check(*arguments, **keywords):
+    return CliRunner().invoke(weir, ["check", *arguments], **keywords)
+
+
+def test_one_phish_is_told_in_full_and_the_exit_code_is_1():
+    result = check(PHISH)
+    assert result.exit_code == 1
+    assert "reject  phish" in result.stdout
+    assert "The link says paypal.com and leads to example-login.top" in result.stdout
+    assert "where every message starts" in result.stdout
+
+
+def test_one_legitimate_message_exits_with_0():
+    result = check(HAM)
+    assert result.exit_code == 0
+    assert "accept  ham" in result.stdout
+
+
+def test_many_are_summed_up_the_worst_first():
+    result = check(HAM, PHISH)
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 1
+    assert "reject" in lines[0]
+    assert "accept" in lines[1]
+    assert "2 messages: 1 reject, 1 accept" in result.stdout
+
+
+def test_the_summary_lists_no_more_than_asked_for():
+    result = check(str(MAIL), "--top", "3")
+    assert len([line for line in result.stdout.splitlines() if ".eml" in line]) == 3
+    assert "less bad" in result.stdout
+
+
+def test_full_prints_every_verdict():
+    result = check(HAM, PHISH, "--full")
+    assert result.stdout.count("where every message starts") == 2
+
+
+def test_json_is_one_verdict_a_line_with_its_source():
+    schema = json.loads((ROOT / "docs" / "topics" / "verdict.schema.json").read_text())
+    result = check(HAM, PHISH, "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line.pop("source") for line in lines] == [HAM, PHISH]
+    for line in lines:
+        jsonschema.validate(line, schema)
+
+
+def test_judging_a_file_twice_says_the_same():
+    assert check(PHISH, "--json").stdout == check(PHISH, "--json").stdout
+
+
+def test_a_message_comes_from_standard_input():
+    result = check("-", input=Path(PHISH).read_bytes())
+    assert result.exit_code == 1
+    assert result.stdout.startswith("stdin\n")
+
+
+def test_an_unreadable_file_is_named_and_the_others_are_judged(tmp_path):
+    result = check(str(tmp_path / "none.eml"), HAM)
+    assert result.exit_code == 3
+    assert "none.eml: No such file or directory" in result.stderr
+    assert "1 message: 1 accept" in result.stdout
+
+
+def test_a_policy_file_decides(tmp_path):
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        '[[rules]]\nname = "all"\nwhen = "true"\naction = "reject"\nreason = "test"\n'
+    )
+    result = check(HAM, "--policy", str(policy))
+    assert result.exit_code == 1, result.output
+    assert "reject because test (rule:all)" in result.stdout
+
+
+def test_a_wrong_policy_is_refused_with_its_place(tmp_path):
+    policy = tmp_path / "policy.toml"
+    policy.write_text("\nshadow = 3\n")
+    result = check(HAM, "--policy", str(policy))
+    assert result.exit_code == 2
+    assert f"{policy}:2:" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_missing_policy_file_is_one_line(tmp_path):
+    result = check(HAM, "--policy", str(tmp_path / "none.toml"))
+    assert result.exit_code == 3
+    assert result.stderr == f"Error: {tmp_path / 'none.toml'}: No such file or directory\n"
+
+
+def test_an_artifact_that_was_changed_is_refused_in_one_line(tmp_path):
+    for file in ("manifest.json", "classifier.onnx"):
+        shutil.copy(ROOT / "models" / "artifacts" / file, tmp_path)
+    with (tmp_path / "classifier.onnx").open("ab") as file:
+        file.write(b"\0")
+    result = check(HAM, env={"WEIR_MODELS__CLASSIFIER": str(tmp_path)})
+    assert result.exit_code == 2
+    assert "SHA-256" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_control_characters_of_mail_never_reach_the_terminal(tmp_path):
+    path = tmp_path / "evil.eml"
+    path.write_bytes(
+        b'From: "\x1b[31mred\x1b[0m" <a@example.org>\n'
+        b"Subject: =?utf-8?b?G1syShtdMDtvd25lZAc=?= \xe2\x80\xae gnp.exe\n\nhello\n"
+    )
+    for arguments in ((str(path),), (str(path), HAM), (str(path), "--json")):
+        said = check(*arguments).stdout
+        assert not {"\x1b", "\x07", "\u202e"} & set(said)
+
+
+def test_colour_is_left_out_where_no_color_is_set():
+    with_colour = check(PHISH, color=True)
+    without = check(PHISH, color=True, env={"NO_COLOR": "1"})
+    assert "\x1b[" in with_colour.stdout
+    assert "\x1b[" not in without.stdout
+
+
+def test_a_message_over_the_limit_is_judged_by_its_first_part(tmp_path):
+    path = tmp_path / "large.eml"
+    path.write_bytes(Path(HAM).read_bytes() + b"x" * 2_000_000)
+    verdict = json.loads(check(str(path), "--json").stdout)
+    assert verdict["action"] == "accept"

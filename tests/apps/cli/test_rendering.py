@@ -1,0 +1,34 @@
+"""Text of mail is shown, never obeyed."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apps.cli.rendering import clean
+
+
+@settings(derandomize=True)
+@given(st.text())
+def test_cleaned_text_is_printable_whatever_it_was(text):
+    assert clean(text).isprintable()
+
+
+@settings(derandomize=True)
+@given(st.text(), st.integers(min_value=1, max_value=60))
+def test_cleaned_text_fits_its_width(text, width):
+    assert len(clean(text, width)) <= width
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Grüße, 世界", "Grüße, 世界"),
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+        ("a\u202eb", "a\\u202eb"),
+        ("a\u200bb", "a\\u200bb"),
+        ("a\r\n b", "a   b"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_what_is_not_printable_is_an_escape(text, shown):
+    assert clean(text) == shown
