@@ -30,11 +30,15 @@ def _entries() -> list[_Entry]:
 
 
 def _index() -> dict[str, dict[str, list[_Entry]]]:
-    """Entries by first and second word; by '' where a phrase has no second."""
+    """Entries by first and second word; those of one word follow every second, and stand by ''."""
     index: dict[str, dict[str, list[_Entry]]] = {}
     for entry in _entries():
         first, second = (*entry[0], "")[:2]
         index.setdefault(first, {}).setdefault(second, []).append(entry)
+    for follows in index.values():
+        alone = follows.setdefault("", [])
+        for second in follows.keys() - {""}:
+            follows[second].extend(alone)
     return index
 
 
@@ -48,12 +52,11 @@ def find_phrases(words: Sequence[str]) -> dict[str, set[Phrase]]:
     """
     found: dict[str, set[Phrase]] = {}
     index = _INDEX
-    for start, word in enumerate(words):
-        if word not in index:
-            continue
-        follows = index[word]
-        after = words[start + 1] if start + 1 < len(words) else ""
-        for phrase, groups in (*follows.get(after, ()), *follows.get("", ())):
+    last = len(words) - 1
+    for start in [place for place, word in enumerate(words) if word in index]:
+        follows = index[words[start]]
+        entries = follows.get(words[start + 1]) if start < last else None
+        for phrase, groups in entries or follows[""]:
             if len(phrase) <= 2 or tuple(words[start : start + len(phrase)]) == phrase:
                 for group in groups:
                     found.setdefault(group, set()).add(phrase)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -22,6 +23,7 @@ _FILE_LIKE: Final = frozenset({"ai", "app", "cc", "md", "mov", "pl", "ps", "py",
 _ODD_SCHEMES: Final = ("data:", "javascript:", "vbscript:", "blob:", "file:", "hxxp", "htp", "ttp")
 _BARE_CHARS = 20_000  # of HTML's visible text: below it stands what few people read
 _SHOWN_CHARS = 300
+_HREF_CHARS = 4_096
 _BLOB = re.compile(r"[A-Za-z0-9+_=-]{40,}")
 _BLOB_SLASHES = 4
 _NESTED = re.compile(r"https?:[/\\]+([a-z0-9.-]+)")
@@ -74,8 +76,8 @@ def read_links(content: Content, headers: Headers, envelope: Envelope, limits: L
     targets = [anchor.href[:12].lower() for anchor in kept]
     known = recipient_marks(headers.recipients)
     marks = known if known.occur_in("\n".join([anchor.href for anchor in kept])) else None
-    pairs = [(anchor, read_url(anchor.href, content.base)) for anchor in kept]
-    found = [_read(anchor, url, marks) for anchor, url in pairs if url is not None]
+    pairs = [(anchor, _judge_target(anchor.href[:_HREF_CHARS], content.base)) for anchor in kept]
+    found = [_read(anchor, target, marks) for anchor, target in pairs if target is not None]
     domains = frozenset([link.domain.registrable for link in found]) - {""}
     services = {link.domain.registrable for link in found if "mail_service" in link.traits}
     own = _own(headers)
@@ -108,12 +110,30 @@ def _own(headers: Headers) -> frozenset[str]:
 
 
 def _image_hosts(content: Content, limit: int) -> frozenset[str]:
-    sources = {image.src[:_SHOWN_CHARS] for image in content.images[:limit]}
-    urls = [read_url(source, content.base) for source in sources]
-    return frozenset([url.host for url in urls if url is not None])
+    starts = {_origin(image.src) for image in content.images[:limit]}
+    targets = [_judge_target(start, content.base) for start in starts]
+    return frozenset([target.url.host for target in targets if target is not None])
 
 
-def _read(anchor: Anchor, url: Url, marks: RecipientMarks | None) -> Link:
+def _origin(address: str) -> str:
+    """Cut an absolute address after its host: pictures of one host are then read once."""
+    end = address.find("/", 8) if address[:8].lower().startswith(("http://", "https://")) else -1
+    return address[:end] if end > 0 else address[:_SHOWN_CHARS]
+
+
+class _Target(NamedTuple):
+    """What can be said of a target alone, whoever sent it to whom."""
+
+    url: Url
+    domain: Domain
+    traits: frozenset[str]
+
+
+@lru_cache(maxsize=4_096)
+def _judge_target(target: str, base: str) -> _Target | None:
+    url = read_url(target, base)
+    if url is None:
+        return None
     domain = split_host(url.host)
     traits = set(url.faults | host_traits(url.host))
     if url.port:
@@ -128,17 +148,22 @@ def _read(anchor: Anchor, url: Url, marks: RecipientMarks | None) -> Link:
         traits.add("storage_page")
     if "http" in tail and _nests_url(tail, domain.registrable):
         traits.add("nested_url")
+    return _Target(url, domain, frozenset(traits))
+
+
+def _read(anchor: Anchor, target: _Target, marks: RecipientMarks | None) -> Link:
+    url, domain, traits = target
     if marks is not None:
         traits |= marks.traits(url.text, f"{anchor.text} {anchor.alt}")
     return Link(
         url=url.text,
         host=url.host,
         domain=domain,
-        path=path,
+        path=url.path,
         text=anchor.text[:_SHOWN_CHARS],
-        text_host=_shown_host(anchor.text),
+        text_host=_shown_host(anchor.text) if anchor.text else "",
         source=anchor.kind,
-        traits=frozenset(traits),
+        traits=traits,
     )
 
 

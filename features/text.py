@@ -1,10 +1,13 @@
 """Text folded for comparison: confusable letters to ASCII, invisible characters dropped."""
 
+import re
 import unicodedata
 
 from confusable_homoglyphs import confusables  # type: ignore[import-untyped]  # ships no types
 
 __all__ = ["INVISIBLE", "fold", "words"]
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 INVISIBLE = frozenset(
     map(
@@ -102,10 +105,14 @@ def fold(text: str) -> str:
     What has no ASCII look-alike stays, in its NFKD form without combining marks. Time is linear
     in the text; each character is worked out once a process.
     """
-    if text.isascii():
-        lowered = text.lower()
-        return lowered.replace("\0", "") if "\0" in lowered else lowered
-    return text.translate(_TABLE)
+    if not text.isascii():
+        text = _NOT_ASCII.sub(_fold_run, text)
+    lowered = text.lower()
+    return lowered.replace("\0", "") if "\0" in lowered else lowered
+
+
+def _fold_run(run: re.Match[str]) -> str:
+    return run[0].translate(_TABLE)
 
 
 class _Separating(dict[int, str]):
