@@ -232,7 +232,7 @@ def main() -> None:
         print(json.dumps(report["us_a_message"], indent=1))
     if arguments.write:
         WEIGHTS.write_text(signals_page.weights_toml(weights), "utf-8")
-        PAGE.write_text(signals_page.page(weights, report), "utf-8")
+        PAGE.write_text(signals_page.page(weights, report, PAGE.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

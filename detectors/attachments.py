@@ -14,6 +14,7 @@ def _itself(evidence: Evidence, _context: Context) -> Evidence:
 
 DETECTOR = Checks("attachments", _itself)
 
+_ENDING = 5  # letters
 _PROGRAMS = frozenset({"executable", "script", "archive_executable"})
 
 
@@ -24,9 +25,9 @@ def _with_trait(evidence: Evidence, *traits: str) -> Attachment | None:
 
 
 def _ending(attachment: Attachment) -> str:
-    """Return the name's extension: the part before it may name a person."""
-    _, dot, ending = attachment.name.rpartition(".")
-    return f".{ending[:12]}" if dot else attachment.kind
+    """Return the name's extension, else the kind: the rest of the name may be personal."""
+    ending = attachment.name.rpartition(".")[2]
+    return f".{ending}" if ending.isalnum() and len(ending) <= _ENDING else attachment.kind
 
 
 @DETECTOR.signal(

@@ -82,8 +82,6 @@ def _parcel_phrases(evidence: Evidence) -> Hit | None:
 )
 def _lure_subject(evidence: Evidence) -> Hit | None:
     count = lure(evidence)
-    if evidence.message.content_type == "multipart/report":  # a bounce repeats what it returns
-        return None
     return Hit("The subject is made to lure or alarm", {"phrases": count}) if count >= 2 else None
 
 

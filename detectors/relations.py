@@ -21,9 +21,11 @@ class Relations:
 
     `own` are registrable domains of the sender, its brand and the recipients' organizations.
     `foreign`: there are links, none to `own`, and not all to mail services. `all_foreign`: the
-    same with mail services counted as foreign. `conversation`: a reply, or a post to a mailing list.
-    `bulk`: that, or any list header. `stranger`: HTML whose links are foreign and share no word
-    with the sender's name or domain, outside conversations, and not a brand's proven own mail.
+    same with mail services counted as foreign. `claims` are brands that the display name names,
+    `strange_claims` those that the sender isn't, `subject_claims` the same for the subject.
+    `conversation`: a reply, or a post to a mailing list. `bulk`: that, or any list header.
+    `stranger`: HTML whose links are foreign and share no word with the sender's name or domain,
+    outside conversations, and not a brand's proven own mail.
     """
 
     evidence: Evidence

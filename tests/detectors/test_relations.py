@@ -1,0 +1,109 @@
+"""Who counts as a stranger to a message's sender, and who doesn't."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.catalogue import DETECTORS
+from detectors.relations import relate
+from features.context import Context
+from features.envelope import Envelope, Fact, Incoming
+from features.evidence import extract
+
+AT = datetime(2025, 11, 11, 10, tzinfo=UTC)
+
+
+def _relate(sender, *links, header="", to="a.reader@brookvale.org", facts=None):
+    anchors = "".join(f'<a href="{link}">x</a>' for link in links)
+    raw = (
+        f"{header}From: {sender}\nTo: {to}\nSubject: Hello\n"
+        f"Content-Type: text/html\n\n<p>Hello</p>{anchors}\n"
+    )
+    envelope = Envelope(id="x", received_at=AT, facts=facts or {})
+    context = Context()
+    return relate(extract(Incoming(envelope, raw.encode()), context), context)
+
+
+KESTREL = "Kestrel Metals <orders@kestrel-metals.com>"
+
+
+@pytest.mark.parametrize(
+    ("link", "stranger"),
+    [
+        ("https://lowfield-garden.org/", True),
+        ("https://shop.kestrel-metals.com/", False),
+        ("https://kestrelmetals.shop/", False),
+        ("https://intranet.brookvale.org/", False),
+        ("https://u1.ct.sendgrid.net/ls/click", False),
+    ],
+)
+def test_links_home_to_the_reader_or_through_a_mail_service_are_no_strangers(link, stranger):
+    assert _relate(KESTREL, link).stranger == stranger
+
+
+def test_one_link_home_is_enough():
+    parties = _relate(KESTREL, "https://lowfield-garden.org/", "https://kestrel-metals.com/")
+
+    assert not parties.foreign
+
+
+def test_a_brands_sister_domains_are_its_own():
+    assert not _relate("X <info@x.com>", "https://twitter.com/i/status").foreign
+
+
+def test_a_free_mailbox_is_not_its_provider():
+    """Anyone can be google.security@gmail.com."""
+    assert _relate("Google Security <google.security@gmail.com>").strange_claims
+    assert not _relate("Google <no-reply@accounts.google.com>").strange_claims
+
+
+def test_a_bounce_address_of_the_brand_counts_unless_spf_says_otherwise():
+    header = "Return-Path: <bounce@dhl.com>\n"
+    sender = "DHL <info@kestrel-metals.com>"
+
+    assert not _relate(sender, header=header).strange_claims
+    assert _relate(sender, header=header, facts={"spf": Fact("fail")}).strange_claims
+
+
+def test_a_signature_of_the_brand_proves_its_agency():
+    facts = {"dkim": Fact("pass"), "dkim.domains": Fact("dhl.com")}
+
+    assert not _relate("DHL <info@kestrel-metals.com>", facts=facts).strange_claims
+
+
+def test_a_brands_proven_mail_may_link_anywhere():
+    facts = {"dkim": Fact("pass"), "dkim.domains": Fact("dhl.com")}
+    link = "https://lowfield-garden.org/"
+
+    assert _relate("DHL <info@dhl.com>", link).stranger
+    assert not _relate("DHL <info@dhl.com>", link, facts=facts).stranger
+
+
+@pytest.mark.parametrize("header", ["In-Reply-To: <1@x>\n", "List-Post: <mailto:l@x>\n"])
+def test_conversations_link_anywhere(header):
+    assert not _relate(KESTREL, "https://lowfield-garden.org/", header=header).stranger
+
+
+NASTY = st.sampled_from(
+    [
+        "From: ", "Reply-To: ", "To: ", "Subject: ", "Return-Path: ", "Content-Type: text/html",
+        "PayPal", "<a@b", "@", "<", ">", ",_<", "xn--", "xn--pypal-4ve.com", "\u202e", "\ud83d",
+        "=?utf-8?B?", "?=", "\n", "\n\n", "<a href='http://", "http://0x7f.1/", "a.b.c.d.e",
+        "'>x</a>", "<form><input type=password>", "\0", "D.H.L", "paypa1", "bit.ly", "%%%", "[",
+    ]
+)  # fmt: skip
+
+
+@settings(derandomize=True, max_examples=300, deadline=None)
+@given(st.lists(st.one_of(NASTY, st.text(max_size=8)), max_size=60))
+def test_no_message_breaks_a_detector(pieces):
+    raw = "".join(pieces).encode("utf-8", "surrogatepass")
+    context = Context(authserv_ids=frozenset({"mx"}))
+    evidence = extract(Incoming(Envelope(id="x", received_at=AT), raw), context)
+
+    for detector in DETECTORS:
+        for finding in detector.detect(evidence, context):
+            assert 0 < finding.strength <= 1
+            assert len(finding.reason) <= 300
