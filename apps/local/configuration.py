@@ -31,6 +31,15 @@ upstream_verifies = true
 """
 
 
+def check_environment() -> None:
+    """Look at the caller's variables alone, before anything is started.
+
+    Raises:
+        SettingsError: one of them is not a setting, or its value isn't allowed.
+    """
+    load(Path(os.devnull), os.environ)
+
+
 class Configuration:
     """`weir.toml` and `keys.toml` in the folder of a stack.
 

@@ -16,7 +16,7 @@ from apps.cli.options import run
 from apps.cli.rendering import Shown, one_line
 from apps.local import layout, ports
 from apps.local.choice import Choice, choose_stack
-from apps.local.configuration import Configuration
+from apps.local.configuration import Configuration, check_environment
 from apps.local.demonstration import Tally, collect, publish, settled, verdicts_from_now
 from apps.local.errors import StackError
 from apps.local.telling import advise, short, summarise
@@ -73,6 +73,7 @@ def up(*, once: bool, rate: float, no_examples: bool, stack: Choice) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     directory = layout.home() / "run"
+    check_environment()
     with ExitStack() as cleanup:
         configuration, worker = _start(stack, directory, cleanup)
         examples = None if no_examples else layout.CHECKOUT / "examples"
