@@ -197,3 +197,15 @@ def test_a_rule_may_not_discard_where_a_tenant_forbids_it():
 def test_defer_may_stand_anywhere_among_the_thresholds():
     policy = read_policy("[thresholds.inbound]\ndefer = 0.6\n").default
     assert policy.thresholds_for("inbound", "spam")["defer"] == 0.6
+
+
+def test_a_tenants_list_entries_stand_before_the_files():
+    entry = '[[{}]]\ndomain = "{}.example"\nreason = "x"\n'
+    policy = read_policy(
+        entry.format("allow", "a")
+        + entry.format("deny", "b")
+        + entry.format("tenant.t.allow", "c")
+        + entry.format("tenant.t.deny", "d")
+    ).for_tenant("t")
+    assert [each.value for each in policy.allow] == ["c.example", "a.example"]
+    assert [each.value for each in policy.deny] == ["d.example", "b.example"]

@@ -77,3 +77,8 @@ def test_a_mistake_is_found_before_any_mail(when, what, line, column):
     with pytest.raises(ExpressionError, match=what.replace("(", r"\(")) as caught:
         compile_condition(when)
     assert (caught.value.line, caught.value.column) == (line, column)
+
+
+def test_a_rule_that_gives_no_condition_on_a_message_did_not_match():
+    outcome = run([rule("rcpt_count > 1 ? dyn(1) : dyn(true)")], rcpt_count=2)
+    assert (outcome.live, outcome.failed) == ((), ("r",))

@@ -207,3 +207,9 @@ def test_inputs_become_json_scalars_and_floats_are_rounded():
     )
     signal = stack().weigh([finding], []).signals[0]
     assert signal.inputs == {"f": 0.1, "nan": "nan", "big": str(1 << 80), "b": True, "n": 3}
+
+
+def test_a_margin_beyond_15_logits_says_no_more_even_without_a_cap():
+    uncapped = Stack(read_weights("[stack]\nbias = 0.0\n[learned.m1]\nweight = 1.0\n", {}), {})
+    assert uncapped.weigh([], [margin(400.0)]).logit == 15_000_000
+    assert uncapped.weigh([], [margin(-400.0)]).logit == -15_000_000
