@@ -1,7 +1,8 @@
 """The topics as data: created, described and checked as docs/topics/ promises them."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal, NamedTuple
 
@@ -32,6 +33,8 @@ Role = Literal["messages", "verdicts", "replies", "labels", "models", "deadlette
 
 _UNKNOWN = 3  # UNKNOWN_TOPIC_OR_PARTITION
 _EXISTS = 36  # TOPIC_ALREADY_EXISTS
+_VISIBLE_TRIES = 100
+_VISIBLE_PAUSE = 0.1  # seconds
 
 
 class TopicError(RuntimeError):
@@ -147,7 +150,17 @@ async def create(
                 )
             await new_epoch(topic.name, secrets.token_hex(4))
             created.append(topic.name)
+        await _until_visible(admin, created)
     return created
+
+
+async def _until_visible(admin: Any, names: Sequence[str]) -> None:
+    """Wait until brokers know what the controller has created: it answers before they do."""
+    for _ in range(_VISIBLE_TRIES):
+        entries = await admin.describe_topics(list(names)) if names else []
+        if not any(entry["error_code"] for entry in entries):
+            return
+        await asyncio.sleep(_VISIBLE_PAUSE)
 
 
 async def describe(settings: Settings) -> list[TopicState]:
