@@ -1,0 +1,104 @@
+"""`weir up` as a person runs it: verdicts of the examples, Ctrl-C, and a second start."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from apps.local import jars, layout
+
+pytestmark = pytest.mark.integration
+
+EXAMPLES = len(list((layout.CHECKOUT / "examples").rglob("*.eml")))
+UP = [str(Path(sys.executable).with_name("weir")), "up"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, stack) -> Path:
+    """A WEIR_HOME of its own, with the jars that the fixture `stack` has brought."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "kafka").symlink_to(jars.folder().parent, target_is_directory=True)
+    return folder
+
+
+def _environment(home: Path, **more: str) -> dict[str, str]:
+    return {**os.environ, "WEIR_HOME": str(home), "STACK": "local", "NO_COLOR": "1", **more}
+
+
+def _processes_of(folder: Path) -> list[str]:
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = command.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if str(folder) in text:
+            found.append(text)
+    return found
+
+
+def test_up_judges_every_example_stays_until_ctrl_c_and_starts_again(home):
+    command = [*UP, "--rate", "200"]
+    with subprocess.Popen(
+        command, env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as running:
+        assert running.stdout is not None
+        lines = []
+        for line in running.stdout:
+            lines.append(line)
+            if "The stack is up until Ctrl-C" in line:
+                break
+        assert running.poll() is None, "".join(lines)
+        assert _processes_of(home)
+        running.send_signal(signal.SIGINT)
+        rest = running.stdout.read()
+    said = "".join(lines)
+    assert running.returncode == 0, said + rest
+    assert f"{EXAMPLES} messages published, {EXAMPLES} judged" in said
+    assert re.search(r"p50 \d+\.\d ms, p99 \d+\.\d ms; degraded: 0\n", said)
+    verdicts = [line for line in lines if re.match(r"[a-z_]+ +\d\.\d{3} \w+", line)]
+    assert len(verdicts) == EXAMPLES
+    assert any("PayPal" in line and line.startswith("reject") for line in verdicts)
+    assert "Traceback" not in said + rest
+    assert _processes_of(home) == []
+
+    keys = (home / "run" / "keys.toml").read_bytes()
+    again = subprocess.run(
+        [*command, "--once"], env=_environment(home), capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"{EXAMPLES} messages published, {EXAMPLES} judged" in again.stdout
+    assert (home / "run" / "keys.toml").read_bytes() == keys
+    assert _processes_of(home) == []
+
+
+def test_a_wrong_setting_is_one_line_and_leaves_nothing_running(home):
+    done = subprocess.run(
+        [*UP, "--once"],
+        env=_environment(home, WEIR_WORKER__BATCH_MESSAGES="many"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "worker.batch_messages = 'many'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert _processes_of(home) == []
+
+
+def test_a_worker_that_cannot_start_is_told_with_its_own_words(home):
+    done = subprocess.run(
+        [*UP, "--once"],
+        env=_environment(home, WEIR_POLICY__FILE="/nonexistent/policy.toml"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "the worker ended with code 2" in done.stderr
+    assert "/nonexistent/policy.toml" in done.stderr
+    assert _processes_of(home) == []
