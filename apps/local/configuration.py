@@ -26,7 +26,7 @@ keys_file = "keys.toml"
 
 # The server that the messages of examples/ came through, and whose results they carry.
 [identity]
-authserv_ids = ["mx.example.org"]
+authserv_ids = ["mx.upper-weir-trust.org"]
 upstream_verifies = true
 """
 
