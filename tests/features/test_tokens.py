@@ -1,0 +1,148 @@
+from datetime import UTC, datetime
+from ipaddress import ip_network
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.content import read_content
+from features.context import Context
+from features.envelope import Envelope
+from features.headers import read_headers
+from features.links import read_links
+from features.message import parse
+from features.tokens import SLOTS, segments
+
+ENVELOPE = Envelope(id="1", received_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def tokens_of(raw, **context):
+    context = Context(**context)
+    message = parse(raw, context.limits)
+    headers = read_headers(message, ENVELOPE, context)
+    content = read_content(message, headers, context.limits)
+    links = read_links(content, headers, ENVELOPE, context.limits)
+    return segments(message, headers, content, links, context)
+
+
+def mail(body="Hello there", head="", kind="plain"):
+    return (
+        f"From: a@example.com\r\n{head}Content-Type: text/{kind}; charset=utf-8\r\n\r\n{body}"
+    ).encode()
+
+
+def slots_of(text, salt=2_654_435_761):
+    """Hash 4-grams one by one, as the definition says."""
+    data = text.encode()
+    grams = {int.from_bytes(data[n : n + 4], "little") for n in range(len(data) - 3)}
+    return {((gram * salt) & 0xFFFF_FFFF) >> 12 for gram in grams}
+
+
+def test_a_segment_holds_the_hash_of_every_four_bytes():
+    tokens = tokens_of(mail("Hello there"))
+
+    assert len(tokens.segments) == 1
+    assert set(tokens.segments[0].tolist()) == slots_of("Hello there")
+
+
+def test_slots_are_in_range_and_each_stands_once():
+    tokens = tokens_of(mail("the same the same the same " * 40))
+
+    for part in (tokens.header, *tokens.segments):
+        assert part.dtype == np.int32
+        assert len(set(part.tolist())) == len(part)
+        assert part.min() >= 0
+        assert part.max() < SLOTS
+
+
+def test_long_text_is_cut_into_windows_from_both_ends():
+    tokens = tokens_of(mail("".join(f"word{n} " for n in range(20_000))))
+
+    assert len(tokens.segments) == 24
+    assert slots_of("word0 word1") <= set(tokens.segments[0].tolist())
+    assert slots_of("word19998 word19999") <= set(tokens.segments[-1].tolist())
+
+
+def test_a_gram_over_the_cut_of_two_windows_is_in_the_first():
+    tokens = tokens_of(mail("a" * 698 + "XYZW" + "b" * 300))
+
+    assert slots_of("XYZW") <= set(tokens.segments[0].tolist())
+
+
+def test_html_gives_its_visible_text_its_source_and_its_targets():
+    body = "<p style='color:red'>Hello there</p><a href='https://example.com/x'>go</a>"
+    text, source, targets = tokens_of(mail(body, kind="html")).segments
+
+    assert set(text.tolist()) == slots_of("Hello there go")
+    assert slots_of("<p style='color:red'>") <= set(source.tolist())
+    assert set(targets.tolist()) == slots_of("https://example.com/x")
+
+
+def test_long_runs_of_text_are_taken_out_of_the_source():
+    body = f"<p>{'padding ' * 20}</p><i>short</i>"
+    source = tokens_of(mail(body, kind="html")).segments[1]
+
+    assert set(source.tolist()) == slots_of("<p></p><i>short</i>")
+
+
+def test_hidden_text_is_in_no_window():
+    body = "<p>Hello there</p><p style='display:none'>honest padding</p>"
+
+    assert set(tokens_of(mail(body, kind="html")).segments[0].tolist()) == slots_of("Hello there")
+
+
+def test_the_header_part_has_a_name_space_of_its_own():
+    tokens = tokens_of(mail("subject:Hello there", head="Subject: Hello there\r\n"))
+
+    assert len(set(tokens.header.tolist()) & set(tokens.segments[0].tolist())) <= 1
+
+
+def test_a_field_and_a_thread_count_no_further_than_their_bound():
+    def header(subject="", references=""):
+        head = f"Subject: {subject}\r\nReferences: {references}\r\n"
+        return set(tokens_of(mail(head=head)).header.tolist())
+
+    assert header("x" * 150) == header("x" * 150 + "honest words")
+    assert header(references="y" * 60) == header(references="y" * 60 + "honest words")
+    assert header("one") != header("two")
+
+
+def test_fields_that_a_sender_makes_up_freely_are_left_out():
+    assert tokens_of(mail(head="X-Padding: honest words\r\n")).header.tolist() == (
+        tokens_of(mail()).header.tolist()
+    )
+
+
+def test_our_own_trace_counts_down_to_the_first_hop_from_outside():
+    ours = "Received: from mx.ours.example (mx [192.0.2.9]) by in.ours.example; date\r\n"
+    outside = "Received: from client.example (c [198.51.100.1]) by mx.ours.example; date\r\n"
+    forged = "Received: from honest.example (h [203.0.113.1]) by client.example; date\r\n"
+    relays = (ip_network("192.0.2.0/24"),)
+
+    def header(*trace):
+        return set(tokens_of(mail(head="".join(trace)), trusted_relays=relays).header.tolist())
+
+    assert header(ours, outside) > header(ours)
+    assert header(ours, outside, forged) == header(ours, outside)
+
+
+@pytest.mark.parametrize("salt", [1, 3_266_489_917, 2_654_435_760])
+def test_another_salt_gives_other_slots(salt):
+    """Nobody outside can craft words that collide with others."""
+    default = set(tokens_of(mail("Hello there")).segments[0].tolist())
+    salted = set(tokens_of(mail("Hello there"), token_salt=salt).segments[0].tolist())
+
+    assert salted == slots_of("Hello there", salt | 1)
+    assert (salted == default) == (salt | 1 == 2_654_435_761)
+
+
+def test_a_message_without_a_body_has_no_segment():
+    assert tokens_of(mail("")).segments == ()
+
+
+@given(st.binary(max_size=400))
+@settings(derandomize=True)
+def test_no_message_raises(raw):
+    tokens_of(raw)
+    tokens_of(b"Content-Type: text/html\r\n\r\n" + raw)
