@@ -141,6 +141,12 @@ def test_a_damaged_archive_is_still_listed(damage):
     assert "archive_executable" in one(b"PK\x03\x04" + data, "a.zip").traits
 
 
+def test_junk_between_the_entries_of_an_archive_hides_none():
+    before, mark, after = zipped("a.txt", "invoice.exe").rpartition(b"PK\x01\x02")
+
+    assert "archive_executable" in one(before + b"junk" + mark + after, "a.zip").traits
+
+
 def test_a_long_name_hides_no_extension():
     assert "archive_executable" in one(zipped("x" * 4_000 + ".exe"), "a.zip").traits
 

@@ -64,6 +64,8 @@ def test_colours_are_read_in_every_notation(written, color):
 
 def test_a_background_picture_is_no_known_colour():
     assert read_style("background:url(x.png) #fff").background == UNKNOWN
+    assert read_style("background-color:#fff;background-image:url(x.png)").background == UNKNOWN
+    assert read_style("background-color:#fff;background-image:none").background == WHITE
     assert read_style("background:#fff url(x.png)").background == UNKNOWN
     assert read_style("background:#fff no-repeat").background == WHITE
     assert read_style("background:transparent").background is None
