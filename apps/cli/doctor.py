@@ -54,4 +54,4 @@ def doctor(config: Path | None, as_json: bool) -> None:
             click.echo(f" {finding.subject:18} {clean(finding.said)}")
             if finding.todo:
                 click.echo(f"{'':28}{clean(finding.todo)}")
-    sys.exit(any(finding.level == "fault" for finding in findings))
+    sys.exit(int(any(finding.level == "fault" for finding in findings)))

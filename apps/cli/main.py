@@ -23,6 +23,7 @@ COMMANDS = {
     "train": Lazy("apps.training.command:train", "Train the classifier from folders of mail."),
     "up": Lazy("apps.local.up:up", "Run the whole local stack until Ctrl-C."),
     "verdicts": Lazy("apps.cli.verdicts:verdicts", "Print verdicts as they are published."),
+    "weigh": Lazy("apps.training.command:weigh", "Fit the stack's weights beside the model."),
     "worker": Lazy("apps.cli.worker:worker", "Judge the mail log: one process of the group."),
 }
 

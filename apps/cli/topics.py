@@ -84,4 +84,4 @@ def describe(config: Path | None, as_json: bool) -> None:
             said = "as set" if fine else "; ".join(state.differences)
             click.echo(f"{state.topic.name:24} {state.partitions} partitions  ", nl=False)
             click.secho(said, fg="green" if fine else "yellow")
-    sys.exit(any(state.differences for state in states))
+    sys.exit(int(any(state.differences for state in states)))

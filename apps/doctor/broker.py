@@ -90,7 +90,7 @@ async def _brokers(settings: Settings) -> list[Finding]:
         found += _replicas(topics)
         return [
             *found,
-            *_members(settings, await admin.describe_consumer_groups([settings.kafka.group])),
+            *_members(settings, await _groups(admin, settings.kafka.group)),
         ]
     finally:
         await admin.close()

@@ -1,0 +1,283 @@
+"""The commands that talk to Kafka and Redis, on real ones, as a person types them."""
+
+import asyncio
+import json
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from apps.cli.main import weir
+from apps.installation import open_judge
+from apps.publishing import open_publisher
+from detectors.record import decode, encode
+from features.envelope import LogPosition
+from streams.settings import load, write_keys
+from streams.topics import name
+from streams.wire import dead_letter, read_arrival, read_head, verdict_record
+
+pytestmark = pytest.mark.integration
+
+MAIL = Path(__file__).parents[3] / "examples" / "inbound"
+PHISH = MAIL / "written-phish-brand-1.eml"
+HAM = MAIL / "corpus-ham-list-1.eml"
+
+
+@pytest.fixture
+def environment(brokers, redis_url, tmp_path, monkeypatch):
+    """Topics and keys of this test's own, so that it sees nobody else's."""
+    own = secrets.token_hex(4)
+    monkeypatch.chdir(tmp_path)
+    write_keys(tmp_path / "keys.toml")
+    return {
+        "WEIR_KAFKA__BROKERS": brokers,
+        "WEIR_KAFKA__GROUP": own,
+        "WEIR_TOPICS__PREFIX": f"{own}.",
+        "WEIR_REDIS__URL": redis_url,
+        "WEIR_REDIS__KEY_PREFIX": f"{own}:",
+    }
+
+
+@pytest.fixture
+def run(environment):
+    def invoke(*arguments, **keywords):
+        return CliRunner().invoke(weir, [str(a) for a in arguments], env=environment, **keywords)
+
+    return invoke
+
+
+@pytest.fixture
+def topics(run):
+    result = run("topics", "create")
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def publish(environment, records):
+    async def act():
+        async with open_publisher(load(None, environment)) as publisher:
+            for record in records:
+                await publisher.send(record)
+
+    asyncio.run(act())
+
+
+def judge_what_was_sent(environment, sent):
+    """Publish the verdicts that a worker would, for the messages that `send --json` printed."""
+    settings = load(None, environment)
+    judge = open_judge(settings)
+    records = []
+    for line in sent:
+        arrival = read_arrival(
+            epoch="test",
+            partition=line["partition"],
+            offset=line["offset"],
+            timestamp_ms=int(datetime.now(UTC).timestamp() * 1000),
+            key=line["id"].encode(),
+            value=Path(line["name"]).read_bytes(),
+            headers=[("weir-envelope", b'{"id":"%b"}' % line["id"].encode())],
+        )
+        (judged,) = judge.judge([arrival.incoming])
+        records.append(
+            verdict_record(
+                name(settings, "verdicts"),
+                read_head(encode(judged.verdict)),
+                encode(judged.verdict),
+                judged_at=datetime.now(UTC),
+                timings={},
+                worker="test",
+            )
+        )
+    publish(environment, records)
+
+
+def test_topics_are_created_once_and_described_as_set(run):
+    missing = run("topics", "describe")
+    first, second = run("topics", "create"), run("topics", "create")
+    described = run("topics", "describe", "--json")
+    assert missing.exit_code == 1
+    assert missing.stdout.count("missing") == 6
+    assert first.stdout.count("created") == 6
+    assert second.stdout.count("exists") == 6
+    assert described.exit_code == 0, described.stdout
+    assert all(topic["differences"] == [] for topic in json.loads(described.stdout))
+
+
+def test_a_topic_that_differs_from_the_settings_is_seen(run, topics, environment):
+    environment["WEIR_TOPICS__MESSAGES_HOURS"] = "1"
+    described, examined = run("topics", "describe"), run("doctor", "--json")
+    assert described.exit_code == 1
+    assert "retention.ms is 604800000, wanted 3600000" in described.stdout
+    found = [f for f in json.loads(examined.stdout) if f["subject"] == "topics"]
+    assert [finding["level"] for finding in found] == ["warning"], examined.stdout
+
+
+def test_sent_mail_lies_in_the_log_with_its_envelope(run, topics, environment):
+    result = run(
+        "send", HAM, PHISH, "--json", "--direction", "outbound", "--user", "alice",
+        "--tenant", "acme", "--client", "192.0.2.7",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    sent = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["name"] for line in sent] == [str(HAM), str(PHISH)]
+    found = {arrival.incoming.envelope.id: arrival for arrival in arrivals(environment)}
+    envelopes = [found[line["id"]].incoming.envelope for line in sent]
+    assert {e.direction for e in envelopes} == {"outbound"}
+    assert {(e.user, e.tenant, e.client.ip) for e in envelopes} == {("alice", "acme", "192.0.2.7")}
+    assert found[sent[1]["id"]].incoming.raw == PHISH.read_bytes()
+    assert found[sent[1]["id"]].incoming.flags == ()
+
+
+def test_the_last_message_sent_is_received_now_and_distances_are_kept(run, topics, environment):
+    paths = [MAIL / f"written-phish-brand-{n}.eml" for n in (1, 2)]
+    before = datetime.now(UTC)
+    assert run("send", *paths).exit_code == 0
+    first, second = sorted(a.incoming.envelope.received_at for a in arrivals(environment))
+    assert before <= second <= datetime.now(UTC)
+    assert (second - first).total_seconds() == 60
+
+
+def test_mail_is_sent_at_the_rate_asked_for(run, topics, environment):
+    assert run("send", HAM, HAM, HAM, "--rate", "10").exit_code == 0
+    times = sorted(arrival.appended_ms for arrival in arrivals(environment))
+    assert times[-1] - times[0] >= 150
+
+
+def test_send_goes_on_after_an_unreadable_file(run, topics, tmp_path):
+    result = run("send", tmp_path / "none.eml", HAM)
+    assert result.exit_code == 3
+    assert "1 message, " in result.stdout
+    assert "none.eml: No such file or directory" in result.stderr
+
+
+def test_a_missing_topic_is_one_line(run):
+    for command in (("send", HAM), ("verdicts",), ("deadletter", "list")):
+        result = run(*command)
+        assert result.exit_code == 4
+        assert "weir topics create" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_verdicts_are_printed_and_picked_by_action(run, topics, environment):
+    sent = [json.loads(line) for line in run("send", HAM, PHISH, "--json").stdout.splitlines()]
+    judge_what_was_sent(environment, sent)
+    everything = run("verdicts", "--from-beginning", "--json").stdout.splitlines()
+    rejected = run("verdicts", "--action", "reject").stdout.splitlines()
+    assert {decode(line.encode()).id for line in everything} == {line["id"] for line in sent}
+    assert len(rejected) == 1
+    assert "phish    example-mailing.top" in rejected[0]
+    assert len(run("verdicts", "--last", "1").stdout.splitlines()) == 1
+
+
+def test_a_record_that_is_no_verdict_is_passed_over(run, topics, environment):
+    sent = [json.loads(line) for line in run("send", HAM, "--json").stdout.splitlines()]
+    settings = load(None, environment)
+    broken = dead_letter(
+        name(settings, "verdicts"), origin=("x", 0, 0), key=b"k", value=b"{", headers=[], error=""
+    )
+    publish(environment, [broken])
+    judge_what_was_sent(environment, sent)
+    result = run("verdicts", "--from-beginning")
+    assert len(result.stdout.splitlines()) == 1
+    assert "not a verdict" in result.stderr
+
+
+def test_dead_letters_are_listed_shown_and_requeued(run, topics, environment):
+    settings = load(None, environment)
+    log = name(settings, "messages")
+    letters = [
+        dead_letter(
+            name(settings, "deadletter"),
+            origin=(log, 0, n),
+            key=b"id-%d" % n,
+            value=b"From: \x1b[31m\n\nbody %d" % n,
+            headers=[("weir-envelope", b'{"id":"id-%d"}' % n)],
+            error="features: ValueError: boom",
+        )
+        for n in range(3)
+    ]
+    publish(environment, letters)
+    listed = run("deadletter", "list").stdout.splitlines()
+    shown = run("deadletter", "show", "1")
+    raw = run("deadletter", "show", "1", "--raw")
+    absent = run("deadletter", "show", "7")
+    requeued = run("deadletter", "requeue", "1")
+    assert len(listed) == 3
+    assert f"{log}:0:1" in listed[1]
+    assert "ValueError: boom" in listed[1]
+    assert "\x1b" not in shown.stdout
+    assert raw.stdout_bytes == letters[1].value
+    assert absent.exit_code == 1
+    assert "held: 0 to 2" in absent.stderr
+    assert requeued.exit_code == 0
+    (arrival,) = arrivals(environment)
+    assert arrival.requeued
+    assert arrival.incoming.envelope.id == "id-1"
+    assert arrival.incoming.raw == letters[1].value
+    assert run("deadletter", "requeue").exit_code == 2
+    assert run("deadletter", "requeue", "--all").stdout == "3 requeued\n"
+    assert len(arrivals(environment)) == 4
+
+
+def test_the_doctor_finds_missing_topics_and_says_how_to_make_them(run):
+    result = run("doctor", "--json")
+    found = [f for f in json.loads(result.stdout) if f["subject"] == "topics"]
+    assert result.exit_code == 1
+    assert len(found) == 6
+    assert {finding["todo"] for finding in found} == {"run `weir topics create`"}
+
+
+def test_the_doctor_finds_nothing_wrong_but_that_no_worker_runs(run, topics):
+    assert run("send", HAM).exit_code == 0
+    result = run("doctor", "--json")
+    findings = json.loads(result.stdout)
+    assert result.exit_code == 0, result.stdout
+    said = {f["subject"]: f["said"] for f in findings}
+    assert said["lag"].endswith("1 messages wait")
+    assert "0 members" in said["workers"]
+    assert {f["subject"] for f in findings if f["level"] == "warning"} == {
+        "workers",
+        "redis persistence",
+    }
+
+
+def test_the_doctor_sees_an_eviction_policy_that_loses_records(run, topics, redis_url):
+    from redis import Redis
+
+    client = Redis.from_url(redis_url)
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        result = run("doctor", "--json")
+    finally:
+        client.config_set("maxmemory-policy", "noeviction")
+        client.close()
+    found = [f for f in json.loads(result.stdout) if f["level"] == "fault"]
+    assert result.exit_code == 1
+    assert [finding["subject"] for finding in found] == ["redis memory"]
+
+
+def arrivals(environment):
+    """Read the whole mail log."""
+    from apps.cli.tail import tail
+
+    async def act():
+        settings = load(None, environment)
+        topic = name(settings, "messages")
+        return [
+            read_arrival(
+                epoch="test",
+                partition=record.partition,
+                offset=record.offset,
+                timestamp_ms=record.timestamp,
+                key=record.key,
+                value=record.value,
+                headers=record.headers,
+            )
+            async for record in tail(settings, topic, last=None, follow=False)
+        ]
+
+    found = asyncio.run(act())
+    assert all(isinstance(arrival.position, LogPosition) for arrival in found)
+    return found
