@@ -17,7 +17,7 @@ _BREAKER = {"closed": 0, "half_open": 1, "open": 2}
 
 
 class Metrics:
-    """One worker's metrics in a registry of their own; docs/operations.md says what each means."""
+    """One worker's metrics in a registry of their own; docs/metrics.md says what each means."""
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()

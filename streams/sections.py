@@ -248,7 +248,7 @@ class PrivacySection(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="File with hash_key, hash_key_id, token_key and token_salt, made once by "
-            "`weir up`; others must not be able to read it.",
+            "`weir keys create`; others must not be able to read it.",
             extra=_PATH,
         ),
     ] = "keys.toml"

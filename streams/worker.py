@@ -158,13 +158,13 @@ class Worker:
     async def _serve(self) -> Exit:
         started = asyncio.create_task(self._app.start(), name="weir-app")
         log.info("worker_starts", worker=self._name, policy=self._policies.digest)
-        try:
-            code = await self._watch(started)
-        finally:
-            with contextlib.suppress(Exception):  # a broker that is away can't be told goodbye
-                await self._app.stop()
-            started.cancel()
-        log.info("worker_stopped", code=int(code), acked=self._progress.acked)
+        code = await self._watch(started)
+        if code is not Exit.OK:
+            _leave(code)  # a stop would wait for acks that don't come; what isn't acked comes again
+        with contextlib.suppress(Exception):  # a broker that is away can't be told goodbye
+            await self._app.stop()
+        started.cancel()
+        log.info("worker_stopped", acked=self._progress.acked)
         return code
 
     async def _watch(self, started: "asyncio.Task[bool | None]") -> Exit:
@@ -264,6 +264,7 @@ class Worker:
 
     def _ready(self) -> dict[str, bool]:
         return {
+            "running": not self._stop.is_set(),
             "partitions": self._assigned(),
             "models": self._judge.classifier is not None,
             "store": self._store_seen,
@@ -351,7 +352,7 @@ def _died(error: BaseException) -> None:
     _leave(Exit.FAILED)
 
 
-def _leave(code: Exit) -> None:
+def _leave(code: Exit) -> NoReturn:
     logging.shutdown()
     sys.stderr.flush()
     os._exit(int(code))

@@ -73,7 +73,7 @@ async def test_two_thousand_messages_at_the_size_limit_stay_within_memory(instal
     html = (
         b"Content-Type: text/html\n\n" + b"<p>Hi <a href='https://a.example/1'>x</a></p>\n" * 25_000
     )
-    kinds = [attachment[:LIMIT]] * 8 + [text[:LIMIT], html[:LIMIT]]
+    kinds = [attachment[:LIMIT]] * 17 + [text[:LIMIT]] * 2 + [html[:LIMIT]]
     sent = 0
     async with installation.producer() as producer:
         futures = []

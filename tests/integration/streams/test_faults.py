@@ -1,6 +1,8 @@
 """What must not lose mail: killed workers, stores and brokers that go away, rebalances."""
 
 import asyncio
+import signal
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from detectors.verdict import Verdict
 
 pytestmark = pytest.mark.integration
+
+POISONED = Path(__file__).parent / "poisoned_worker.py"
 
 
 def degraded(by_event):
@@ -101,3 +105,28 @@ async def test_workers_may_join_and_leave_under_load(installation, mail, same_va
     twice = sum(len(records) > 1 for records in by_event.values())
     assert twice <= 15, f"{twice} of 1500 judged twice: rebalances no longer commit first"
     assert all(w.metric("weir_verdicts_total") > 0 for w in (second, third))
+
+
+async def test_a_worker_that_stalls_ends_itself_for_its_supervisor(installation, mail):
+    """By a worker of the tests whose core hangs; nothing was acked, so the next one judges all."""
+    static = {"WEIR_KAFKA__GROUP_INSTANCE_ID": "w1"}
+    stalled = installation.start_worker(
+        POISONED, POISON_CURE="", WEIR_WORKER__STALL_SECONDS="2", **static
+    ).wait_ready()
+    records = [installation.record(mail(number)) for number in range(20)]
+    hanging = installation.record(b"From: a@b.example\n\nHANG\n")
+    sent = await installation.send([hanging, *records])
+    assert await asyncio.to_thread(stalled.process.wait, 30) == 75
+    assert "worker_stalled" in {event["event"] for event in stalled.events}
+    installation.start_worker(**static)
+    await installation.verdicts(sent)
+
+
+async def test_a_stop_without_a_broker_takes_no_longer_than_its_time_limit(installation, stack):
+    worker = installation.start_worker(WEIR_WORKER__STOP_SECONDS="2").wait_ready()
+    stack.kafka.pause()
+    try:
+        worker.process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(worker.process.wait, 10) in {0, 1}
+    finally:
+        stack.kafka.resume()

@@ -63,7 +63,9 @@ async def test_a_changed_policy_is_in_force_with_the_next_batch_and_kept(install
 
 
 async def test_records_are_deleted_once_their_offset_was_committed_for_a_while(installation, mail):
+    installation.redis.delete(f"{installation.name}:epoch:{installation.topic('messages')}")
     worker = installation.start_worker(WEIR_WORKER__FORGET_SECONDS="0.5").wait_ready()
+    assert "epoch_was_missing" in {event["event"] for event in worker.events}
     idents = await installation.send([installation.record(mail(n)) for n in range(50)])
     await installation.verdicts(idents)
     pattern = f"{installation.name}:verdict:*"
