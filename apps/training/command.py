@@ -1,48 +1,25 @@
-"""`weir train`: folders of mail to an ONNX classifier with its manifest and model card."""
+"""`weir train` and `weir weigh`: the classifier from folders of mail, and the stack beside it."""
 
 import sys
-from collections.abc import Iterator
-from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from apps.sources import Unreadable, read_mail
+from apps.training.gathering import gather, mail_options, say
 
-if TYPE_CHECKING:  # the command's own modules need the train extra, and `--help` doesn't
-    from apps.training.corpora import Sample
+__all__ = ["train", "weigh"]
 
-__all__ = ["train"]
-
-_EXTRA = ("lightgbm", "onnx", "onnxmltools")
-_LIMIT = 1_000_000  # bytes of a message; as the mail log's default
-_UNSEEN = "phishing"  # the corpus whose license allows evaluation only
 _LICENSES = {
     "sa": "CC0 (SpamAssassin public corpus)",
     "templates": "Apache-2.0 (sendwithus/templates)",
     "modern": "senders' copyright: features and weights only, messages aren't republished",
 }
-_MAIL = click.Path(exists=True)
+_WEIGHTS = Path("detectors/data/weights.toml")
+_MODEL = "classifier"
 
 
-@click.command(epilog="Exit codes: 0 written, 1 a release gate failed, 2 usage, 3 unreadable mail.")
-@click.option("--ham", multiple=True, type=_MAIL, metavar="PATH", help="Legitimate mail. Repeats.")
-@click.option("--spam", multiple=True, type=_MAIL, metavar="PATH", help="Abusive mail. Repeats.")
-@click.option(
-    "--corpora",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="The unpacked public corpora: the recipe of the shipped model.",
-)
-@click.option(
-    "--hold-out",
-    multiple=True,
-    type=_MAIL,
-    metavar="PATH",
-    help="Mail to keep out of training, with its near-duplicates. Repeats.",
-)
+@click.command()
+@mail_options
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -90,83 +67,119 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     leaves: int,
     folds: int,
     seed: int,
-    *,
-    force: bool,
+    force: bool,  # noqa: FBT001 - the same
 ) -> None:
     """Train the classifier from folders of mail, and write down how good it is.
 
-    A PATH is a folder (read recursively), an mbox, a Maildir or one message. The figures are
-    cross-validated, near-duplicates kept together. The same command on the same mail gives the
-    same bytes on one machine.
+    A PATH is a folder (read recursively), an mbox, a Maildir or one message; options that take
+    one may be repeated. The figures are cross-validated, near-duplicates kept together. The same
+    command on the same mail gives the same bytes on one machine.
 
     The model isn't written where a release gate fails: legitimate HTML templates that it would
     have rejected, or an artifact that differs from what was trained.
 
     \b
     Examples:
-      weir train --ham ~/Maildir --spam ~/Maildir/.Junk --out model
+      weir train --ham ~/Maildir/cur --spam ~/Maildir/.Junk --out model
       weir train --corpora corpora --hold-out examples --out models/artifacts
+
+    \b
+    Exit codes:
+      0  written
+      1  a release gate failed, or too little mail to split
+      2  usage
+      3  mail could not be read
     """  # noqa: D301 - click reads the backspace character itself
-    missing = [name for name in _EXTRA if find_spec(name) is None]
-    if missing:
-        raise click.ClickException(
-            f"weir train needs {', '.join(missing)}: install the train extra "
-            "(`make setup`, or pip install '.[train]' in the repository)"
-        )
-    if corpora is None and not (ham and spam):
-        raise click.UsageError("give --ham and --spam, or --corpora")
+    dataset, unseen = gather(ham, spam, corpora, hold_out)
 
-    import numpy as np  # noqa: PLC0415 - `--help` does without
-
-    from apps.training.dataset import read_dataset  # noqa: PLC0415 - needs the extra
-    from apps.training.inputs import inputs  # noqa: PLC0415 - the same
+    from apps.training.inputs import inputs  # noqa: PLC0415 - needs the train extra
     from apps.training.train import train as run  # noqa: PLC0415 - the same
     from apps.training.train import write  # noqa: PLC0415 - the same
     from apps.training.trees import Parameters  # noqa: PLC0415 - the same
 
-    dataset = read_dataset(_samples(ham, spam, corpora), _messages(hold_out), _say)
-    evaluation_only = dataset.origins == _UNSEEN
-    kin = np.isin(dataset.clusters, dataset.clusters[~evaluation_only])
+    parameters = Parameters(trees=trees, leaves=leaves, seed=seed)
+    licenses = _LICENSES if corpora else {}
     try:
         release = run(
-            dataset.where(~evaluation_only),
-            dataset.where(evaluation_only & ~kin),
-            inputs(),
-            Parameters(trees=trees, leaves=leaves, seed=seed),
-            folds=folds,
-            licenses=_LICENSES,
-            say=_say,
+            dataset, unseen, inputs(), parameters, folds=folds, licenses=licenses, say=say
         )
     except ValueError as error:
         raise click.ClickException(f"cannot train: {error}") from error
     for gate in release.gates:
-        _say(f"gate {gate.name}: {'holds' if gate.holds else 'FAILS'}: {gate.found}")
+        say(f"gate {gate.name}: {'holds' if gate.holds else 'FAILS'}: {gate.found}")
     if not release.passes and not force:
-        _say("not written; --force writes it all the same")
+        say("not written; --force writes it all the same")
         sys.exit(1)
     write(release, out)
     click.echo(f"{out}: version {release.version}, {len(release.artifact):,} bytes")
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+@click.command()
+@mail_options
+@click.option(
+    "--weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=_WEIGHTS,
+    show_default=True,
+    metavar="FILE",
+    help="The weights to fit.",
+)
+@click.option(
+    "--abuse-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="Share of abuse in the stream that the scores are calibrated for.",
+)
+@click.option("--write", is_flag=True, help="Put the fitted numbers into the file.")
+def weigh(
+    ham: tuple[str, ...],
+    spam: tuple[str, ...],
+    corpora: Path | None,
+    hold_out: tuple[str, ...],
+    weights: Path,
+    abuse_rate: float,
+    write: bool,  # noqa: FBT001 - click passes each option as an argument
+) -> None:
+    """Fit what the classifier weighs beside the signals, the bias, and the scores' calibration.
 
+    The signals' weights stay as they are among each other. The model's margins are those of mail
+    that it wasn't trained on, cross-validated as by `weir train`. Printed are the share of each
+    source's mail at the shipped thresholds, with the weights as they were and as fitted.
 
-def _messages(paths: tuple[str, ...]) -> Iterator[bytes]:
-    for item in read_mail(paths, _LIMIT):
-        if isinstance(item, Unreadable):
-            click.echo(f"{item.name}: {item.reason}", err=True)
-            sys.exit(3)
-        yield item.raw
+    \b
+    Example:
+      weir weigh --corpora corpora --hold-out examples --write
 
+    \b
+    Exit codes:
+      0  fitted
+      1  too little mail to split
+      2  usage
+      3  mail could not be read
+    """  # noqa: D301 - click reads the backspace character itself
+    from detectors.catalogue import SPECS  # noqa: PLC0415 - `--help` does without
+    from detectors.weights import read_weights  # noqa: PLC0415 - the same
 
-def _samples(
-    ham: tuple[str, ...], spam: tuple[str, ...], corpora: Path | None
-) -> "Iterator[Sample]":
-    from apps.training.corpora import Sample, read_corpora, strip_artefacts  # noqa: PLC0415 - the same
+    text = weights.read_text("utf-8")
+    old = read_weights(text, SPECS)
 
-    given = chain(
-        (Sample("mail-ham", "ham", strip_artefacts(raw)) for raw in _messages(ham)),
-        (Sample("mail-spam", "spam", strip_artefacts(raw)) for raw in _messages(spam)),
+    from apps.training.stacking import (  # noqa: PLC0415 - `--help` does without
+        Fit,
+        comparison,
+        fit_validated,
+        signals_sum,
+        updated,
     )
-    return chain(read_corpora(corpora), given) if corpora else given
+
+    dataset, unseen = gather(ham, spam, corpora, hold_out, signals_sum(old))
+    try:
+        fit, validation = fit_validated(dataset, unseen, old, _MODEL, abuse_rate, say)
+    except ValueError as error:
+        raise click.ClickException(f"cannot weigh: {error}") from error
+    before = Fit.of(old, _MODEL)
+    for line in comparison(dataset, unseen, validation, before, fit):
+        click.echo(line)
+    if write:
+        weights.write_text(updated(text, _MODEL, fit), "utf-8")
+        click.echo(f"{weights}: written")

@@ -29,7 +29,7 @@ class Dataset:
     """Vectors of shape (n, features) with, per message, its label, source, cluster and digest.
 
     Messages of one cluster are near-duplicates or of one template family. `sha256` is of the
-    message as read.
+    message as read. `measured`, shape (n,), is what `read_dataset` was asked to measure, else 0.
     """
 
     vectors: NDArray[np.float32]
@@ -37,6 +37,7 @@ class Dataset:
     sources: NDArray[np.str_]
     clusters: NDArray[np.intp]
     sha256: tuple[str, ...]
+    measured: NDArray[np.float64]
 
     def __len__(self) -> int:
         """Return the number of messages."""
@@ -51,7 +52,12 @@ class Dataset:
         """Return the messages that a mask of shape (n,) selects."""
         kept = tuple(digest for digest, keep in zip(self.sha256, mask, strict=True) if keep)
         return Dataset(
-            self.vectors[mask], self.spam[mask], self.sources[mask], self.clusters[mask], kept
+            self.vectors[mask],
+            self.spam[mask],
+            self.sources[mask],
+            self.clusters[mask],
+            kept,
+            self.measured[mask],
         )
 
 
@@ -61,6 +67,7 @@ class _Row(NamedTuple):
     source: str
     keys: tuple[str, ...]
     sha256: str
+    measured: float
 
 
 def origin(source: str) -> str:
@@ -96,12 +103,14 @@ def read_dataset(
     samples: Iterable[Sample],
     held_out: Iterable[bytes] = (),
     say: Callable[[str], None] = lambda _: None,
+    measure: Callable[[Evidence], float] = lambda _: 0.0,
 ) -> Dataset:
     """Turn samples into numbers; those that are near-duplicates of held-out mail are left out.
 
-    Copies of one message in one source are kept once. `say` is told of progress.
+    Copies of one message in one source are kept once. `say` is told of progress, `measure` gives
+    a number of the caller's for each message.
     """
-    rows = list(_rows(samples, say))
+    rows = list(_rows(samples, say, measure))
     kept_out = [near_keys(evidence_of(strip_artefacts(raw)).fingerprint) for raw in held_out]
     clusters = cluster([*(row.keys for row in rows), *kept_out])
     forbidden = set(clusters[len(rows) :].tolist())
@@ -111,7 +120,9 @@ def read_dataset(
     return _dataset([rows[index] for index in keep], clusters[keep])
 
 
-def _rows(samples: Iterable[Sample], say: Callable[[str], None]) -> Iterator[_Row]:
+def _rows(
+    samples: Iterable[Sample], say: Callable[[str], None], measure: Callable[[Evidence], float]
+) -> Iterator[_Row]:
     seen: set[tuple[str, str]] = set()
     for sample in samples:
         digest = hashlib.sha256(sample.raw).hexdigest()
@@ -124,7 +135,8 @@ def _rows(samples: Iterable[Sample], say: Callable[[str], None]) -> Iterator[_Ro
         keys = near_keys(evidence.fingerprint)
         if sample.family:
             keys = (*keys, "family:" + sample.family)
-        yield _Row(evidence.vector, sample.label != "ham", sample.source, keys, digest)
+        spam = sample.label != "ham"
+        yield _Row(evidence.vector, spam, sample.source, keys, digest, measure(evidence))
 
 
 def _dataset(rows: Sequence[_Row], clusters: NDArray[np.intp]) -> Dataset:
@@ -139,4 +151,5 @@ def _dataset(rows: Sequence[_Row], clusters: NDArray[np.intp]) -> Dataset:
         np.array([row.source for row in rows], dtype=np.str_),
         clusters,
         tuple(row.sha256 for row in rows),
+        np.array([row.measured for row in rows], dtype=np.float64),
     )

@@ -1,0 +1,110 @@
+"""What `weir train` and `weir weigh` read: mail of the operator's own, or the public corpora."""
+
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from apps.sources import Unreadable, read_mail
+
+if TYPE_CHECKING:  # what needs the train extra is imported when it is used: `--help` does without
+    from apps.training.corpora import Sample
+    from apps.training.dataset import Dataset
+    from features.evidence import Evidence
+
+__all__ = ["gather", "mail_options", "say"]
+
+_EXTRA = ("lightgbm", "onnx", "onnxmltools")
+_LIMIT = 1_000_000  # bytes of a message; as the mail log's default
+_UNSEEN = "phishing"  # the corpus whose license allows evaluation only
+_UNREADABLE = 3
+_MAIL = click.Path(exists=True)
+
+_OPTIONS = (
+    click.option("--ham", multiple=True, type=_MAIL, metavar="PATH", help="Legitimate mail."),
+    click.option("--spam", multiple=True, type=_MAIL, metavar="PATH", help="Abusive mail."),
+    click.option(
+        "--corpora",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="The unpacked public corpora: the recipe of what is shipped.",
+    ),
+    click.option(
+        "--hold-out",
+        multiple=True,
+        type=_MAIL,
+        metavar="PATH",
+        help="Mail to keep out of training, with its near-duplicates.",
+    ),
+)
+
+
+def mail_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which mail is read; --ham, --spam and --hold-out may repeat."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def say(line: str) -> None:
+    """Tell a person how far it is, on standard error."""
+    click.echo(line, err=True)
+
+
+def gather(
+    ham: tuple[str, ...],
+    spam: tuple[str, ...],
+    corpora: Path | None,
+    hold_out: tuple[str, ...],
+    measure: "Callable[[Evidence], float]" = lambda _: 0.0,
+) -> "tuple[Dataset, Dataset]":
+    """Read mail into a dataset to train on and one for evaluation only.
+
+    Raises click's exceptions where the train extra is missing, nothing was named, or mail can't
+    be read (exit code 3).
+    """
+    missing = [name for name in _EXTRA if find_spec(name) is None]
+    if missing:
+        raise click.ClickException(
+            f"training needs {', '.join(missing)}: install the train extra "
+            "(pip install '.[train]' in the repository)"
+        )
+    if corpora is None and not (ham and spam):
+        raise click.UsageError("give --ham and --spam, or --corpora")
+
+    import numpy as np  # noqa: PLC0415 - `--help` does without
+
+    from apps.training.dataset import read_dataset  # noqa: PLC0415 - the same
+
+    dataset = read_dataset(_samples(ham, spam, corpora), _messages(hold_out), say, measure)
+    unseen = dataset.origins == _UNSEEN
+    kin = np.isin(dataset.clusters, dataset.clusters[~unseen])
+    return dataset.where(~unseen), dataset.where(unseen & ~kin)
+
+
+def _messages(paths: tuple[str, ...]) -> Iterator[bytes]:
+    for item in read_mail(paths, _LIMIT):
+        if isinstance(item, Unreadable):
+            failure = click.ClickException(f"{item.name}: {item.reason}")
+            failure.exit_code = _UNREADABLE
+            raise failure
+        yield item.raw
+
+
+def _samples(
+    ham: tuple[str, ...], spam: tuple[str, ...], corpora: Path | None
+) -> "Iterator[Sample]":
+    from apps.training.corpora import (  # noqa: PLC0415 - `--help` does without
+        Sample,
+        read_corpora,
+        strip_artefacts,
+    )
+
+    given = chain(
+        (Sample("mail-ham", "ham", strip_artefacts(raw)) for raw in _messages(ham)),
+        (Sample("mail-spam", "spam", strip_artefacts(raw)) for raw in _messages(spam)),
+    )
+    return chain(read_corpora(corpora), given) if corpora else given

@@ -1,0 +1,156 @@
+"""`weir train` on a folder of mail, as a person types it."""
+
+import random
+
+import pytest
+from click.testing import CliRunner
+
+from apps.training import gathering
+from apps.training.command import train, weigh
+from apps.training.corpora import Sample
+from apps.training.dataset import read_dataset
+from features.vector import SCHEMA
+from models.classifier import Classifier
+
+SOBER = ("meeting", "notes", "draft", "review", "schedule", "budget", "library", "kernel", "garden")
+LOUD = ("winner", "prize", "urgent", "account", "verify", "password", "bonus", "click", "pills")
+
+
+def _mail(seed, words, link):
+    rng = random.Random(seed)
+    body = " ".join(rng.choices(words, k=60))
+    return (
+        f"From: Someone <someone{seed}@example.net>\nTo: you@example.org\n"
+        f"Subject: {' '.join(rng.choices(words, k=4))}\n\n{body}\n{link}\n"
+    ).encode()
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("mail")
+    for seed in range(60):
+        for name, words, link in (
+            ("ham", SOBER, "https://example.net/"),
+            ("spam", LOUD, "http://192.0.2.9/a?b=c !!!"),
+        ):
+            path = root / name / f"{seed}.eml"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(_mail(f"{name}{seed}", words, link))
+    return root
+
+
+def _run(command, *arguments):
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def test_two_folders_become_a_model_that_tells_them_apart(folders, tmp_path):
+    out = tmp_path / "model"
+
+    result = _run(
+        train, "--ham", folders / "ham", "--spam", folders / "spam", "--out", out, "--trees", 30
+    )
+
+    assert result.exit_code == 0, result.output
+    classifier = Classifier.load(
+        (out / "manifest.json").read_bytes(),
+        (out / "classifier.onnx").read_bytes(),
+        SCHEMA.digest,
+    )
+    assert [(s.name, s.ham, s.spam) for s in classifier.manifest.data] == [
+        ("mail-ham", 60, 0),
+        ("mail-spam", 0, 60),
+    ]
+    assert classifier.manifest.metrics["corpus:mail"]["auc"] > 0.99
+    assert "the operator's own mail" in (out / "MODEL_CARD.md").read_text()
+
+
+def test_held_out_mail_and_its_near_duplicates_are_not_trained_on(folders):
+    first = (folders / "ham" / "0.eml").read_bytes()
+    copy = first.replace(b"you@example.org", b"other@example.org") + b"Regards\n"
+    samples = [
+        Sample("mail-ham", "ham", (folders / "ham" / f"{seed}.eml").read_bytes())
+        for seed in range(5)
+    ]
+
+    assert len(read_dataset(samples)) == 5
+    assert len(read_dataset(samples, held_out=[copy])) == 4
+
+
+def test_a_message_counts_once_in_its_source(folders):
+    raw = (folders / "ham" / "0.eml").read_bytes()
+
+    dataset = read_dataset([Sample("mail-ham", "ham", raw), Sample("mail-ham", "ham", raw)])
+
+    assert len(dataset) == 1
+
+
+def test_near_duplicates_share_a_cluster_and_strangers_do_not(folders):
+    one, other = (folders / "ham" / f"{seed}.eml" for seed in (0, 1))
+    near = one.read_bytes().replace(b"you@example.org", b"other@example.org")
+
+    clusters = read_dataset(
+        [
+            Sample("a", "ham", one.read_bytes()),
+            Sample("b", "ham", near),
+            Sample("c", "ham", other.read_bytes()),
+        ]
+    ).clusters
+
+    assert clusters[0] == clusters[1] != clusters[2]
+
+
+def test_templates_of_one_family_stay_together(folders):
+    mails = [(folders / "ham" / f"{seed}.eml").read_bytes() for seed in range(3)]
+
+    clusters = read_dataset(
+        [Sample("t", "ham", raw, family) for raw, family in zip(mails, "xxy", strict=True)]
+    ).clusters
+
+    assert clusters[0] == clusters[1] != clusters[2]
+
+
+def test_too_little_mail_is_said_in_one_line(folders, tmp_path):
+    result = _run(
+        train, "--ham", folders / "ham", "--spam", folders / "spam" / "0.eml", "--out", tmp_path
+    )
+
+    assert result.exit_code == 1
+    assert "1 distinct spam messages given, at least 5 wanted" in result.output
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [train, weigh])
+def test_no_mail_named_is_a_usage_error(command):
+    result = _run(command)
+
+    assert result.exit_code == 2
+    assert "--ham and --spam, or --corpora" in result.output
+
+
+def test_a_missing_extra_is_named_with_what_to_install(folders, monkeypatch):
+    monkeypatch.setattr(gathering, "_EXTRA", ("lightgbm", "no_such_library"))
+
+    result = _run(train, "--ham", folders, "--spam", folders)
+
+    assert result.exit_code == 1
+    assert "needs no_such_library" in result.output
+    assert ".[train]" in result.output
+
+
+def test_weigh_shows_what_it_would_change_and_changes_nothing_unasked(folders, tmp_path):
+    weights = tmp_path / "weights.toml"
+    weights.write_text(
+        "[stack]\nbias = -9.0\ncalibration = { a = 1.0, b = 0.0 }\n\n"
+        "[learned.classifier]\nweight = 0.1\n\n[groups.learned]\ncap = 5.0\n"
+    )
+    before = weights.read_text()
+    arguments = ("--ham", folders / "ham", "--spam", folders / "spam", "--weights", weights)
+
+    shown = _run(weigh, *arguments)
+    unchanged = weights.read_text()
+    written = _run(weigh, *arguments, "--write")
+
+    assert shown.exit_code == written.exit_code == 0, shown.output
+    assert unchanged == before != weights.read_text()
+    assert "before: scale 1, weight 0.1, bias -9" in shown.output
+    assert "| mail-spam | spam | 60 |" in shown.output
