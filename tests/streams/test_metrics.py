@@ -1,3 +1,7 @@
+from pathlib import Path
+
+from prometheus_client import Counter, Gauge, Histogram
+
 from streams.metrics import Metrics, StageClock
 from streams.stores.breaker import Breaker
 
@@ -31,3 +35,15 @@ def test_two_workers_in_a_process_do_not_share_metrics():
     first, second = Metrics(), Metrics()
     first.messages.inc()
     assert second.registry.get_sample_value("weir_messages_total") == 0
+
+
+def test_every_metric_is_documented_with_its_kind_and_labels():
+    """docs/metrics.md has a row for each, and none that isn't there."""
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    rows = {
+        cells[1].strip(" `"): (cells[2].strip(), cells[3].replace("`", "").strip())
+        for cells in (line.split("|") for line in text.splitlines() if line.startswith("| `weir_"))
+    }
+    metrics = vars(Metrics()).values()
+    wrapped = [metric for metric in metrics if isinstance(metric, Counter | Gauge | Histogram)]
+    assert rows == {m._name: (m._type, ", ".join(m._labelnames)) for m in wrapped}

@@ -1,0 +1,54 @@
+from faust.types import TP
+
+from streams.metrics import Metrics
+from streams.progress import Progress
+
+ONE, TWO = TP("mail.messages", 1), TP("mail.messages", 2)
+
+
+class Consumer:
+    """Faust's consumer as far as progress asks it: ends, starts and commits by partition."""
+
+    def __init__(self, ends, starts, committed):
+        self.ends, self.starts, self._committed_offset = ends, starts, committed
+
+    def assignment(self):
+        return set(self.ends)
+
+    async def highwaters(self, *_):
+        if isinstance(self.ends.get(ONE), Exception):
+            raise self.ends[ONE]
+        return self.ends
+
+    async def earliest_offsets(self, *_):
+        return self.starts
+
+
+def lag(metrics, partition):
+    return metrics.registry.get_sample_value("weir_lag", {"partition": str(partition)})
+
+
+async def test_lag_counts_from_the_commit_or_what_retention_left_or_the_last_ack(arrive):
+    metrics = Metrics()
+    progress = Progress(metrics)
+    consumer = Consumer({ONE: 100, TWO: 50}, {ONE: 0, TWO: 45}, {ONE: 90, TWO: None})
+    assert await progress.waiting(consumer) == 15
+    assert (lag(metrics, 1), lag(metrics, 2)) == (10, 5)
+    arrival = arrive()
+    progress.acknowledged(
+        arrival._replace(position=arrival.position._replace(partition=1, offset=97))
+    )
+    assert await progress.waiting(consumer) == 7
+    progress.revoked([ONE])
+    consumer.ends = {TWO: 50}
+    assert await progress.waiting(consumer) == 5
+    assert lag(metrics, 1) is None
+
+
+async def test_a_broker_that_is_away_tells_nothing():
+    progress = Progress(Metrics())
+    assert await progress.waiting(Consumer({ONE: ConnectionError()}, {}, {})) is None
+
+
+async def test_without_partitions_nothing_waits():
+    assert await Progress(Metrics()).waiting(Consumer({}, {}, {})) == 0
