@@ -38,7 +38,7 @@ check: dev ## Lint, format, types, import direction, docstrings
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/interrogate --quiet $(CODE)
+	@$(BIN)/interrogate --quiet $(CODE) || { $(BIN)/interrogate -vv $(CODE) | grep MISSED; exit 1; }
 
 install: $(VENV)/.installed ## The environment as it runs: the pinned packages and `weir`
 

@@ -85,6 +85,7 @@ def install(
     """
 
     async def messages(stream: Any) -> None:  # Faust's interface lacks noack()
+        """Read; the worker task judges."""
         batches = Batches(section, process, acked)
         worker = asyncio.create_task(batches.work(), name="weir-batches")
         worker.add_done_callback(lambda task: _report(task, died))
