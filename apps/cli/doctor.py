@@ -36,6 +36,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
     settings = read_settings(config)
 
     async def look() -> list[Finding]:
+        """Look at one thing after another."""
         return [
             *look_at_files(settings),
             *await look_at_kafka(settings),

@@ -39,6 +39,7 @@ def create(config: Path | None) -> None:
     settings = read_settings(config)
 
     async def act() -> list[str]:
+        """Create them while Redis is there to keep their epochs."""
         store = RedisStore(settings)
         try:
             await store.ping()
