@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from detectors.brands import Claim, brand_of, claims, is_own
 from features.context import Context
@@ -60,8 +61,9 @@ def display_host(evidence: Evidence) -> str:
     return mailbox.domain.registrable or mailbox.host[:80] or "no usable address"
 
 
+@lru_cache(maxsize=1)
 def relate(evidence: Evidence, context: Context) -> Relations:
-    """Work the relations out, once for all checks that read them."""
+    """Work the relations out, once a message for all detectors that read them."""
     headers, links = evidence.headers, evidence.links
     organizations = frozenset(
         domain

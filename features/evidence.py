@@ -19,7 +19,7 @@ from features.vector import vectorize
 __all__ = ["Evidence", "examine", "extract"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """A parsed message, what each subject found in it, and the numbers made of that.
 

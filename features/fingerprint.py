@@ -5,7 +5,8 @@ Minwise hashing of word 3-grams in bands (Broder, "On the resemblance and contai
 """
 
 import hashlib
-from functools import lru_cache
+from array import array
+from collections.abc import Iterable
 from typing import Final
 from zlib import crc32
 
@@ -22,27 +23,34 @@ BANDS: Final = 6
 _ROWS = 3  # minhashes a band
 _NEAR = 2  # equal bands that make two contents near-duplicates
 _SHINGLE = 3  # words
-_WORDS = 400
+_WORDS = 256
 _FEWEST = 12  # shingles; below it, minhashes of unrelated texts collide
+_CACHED = 65_536  # words: hostile text never repeats one
 _LONGEST = 24  # letters: beyond it a word is a token made for one recipient
-_MIX: Final = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+_MIX: Final = np.array([0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D], np.uint32)
 
 
-def _constants(count: int) -> NDArray[np.uint64]:
-    """Return odd 64-bit multipliers, the same on every machine: digests of their index."""
+def _constants(count: int) -> NDArray[np.uint32]:
+    """Return odd 32-bit multipliers, the same on every machine: digests of their index."""
     digests = (hashlib.sha256(b"weir minhash %d" % i).digest() for i in range(count))
-    return np.array([int.from_bytes(d[:8], "big") | 1 for d in digests], np.uint64)
+    return np.array([int.from_bytes(d[:4], "big") | 1 for d in digests], np.uint32)
 
 
 _MULTIPLIERS: Final = _constants(BANDS * _ROWS)[:, None]
 
 
-@lru_cache(maxsize=65_536)
-def _hash_word(word: str) -> int:
-    """Return the word's hash; 0 for what a campaign changes from one recipient to the next."""
-    if len(word) > _LONGEST or not word.isalpha():
-        return 0
-    return crc32(word.encode("utf-8", "replace"))
+class _Hashes(dict[str, int]):
+    """Words' hashes, each worked out once; 0 for what differs from one recipient to the next."""
+
+    def __missing__(self, word: str) -> int:
+        keep = len(word) <= _LONGEST and word.isalpha()
+        found = crc32(word.encode("utf-8", "replace")) if keep else 0
+        if len(self) < _CACHED:
+            self[word] = found
+        return found
+
+
+_HASHES: Final = _Hashes()
 
 
 def fingerprint(content: Content, links: Links, attachments: Attachments) -> str:
@@ -52,14 +60,13 @@ def fingerprint(content: Content, links: Links, attachments: Attachments) -> str
     they are what a campaign changes for each recipient. A text too short for that gives `=` and 16
     hex digits over its words, its links' domains and its attachments; no content gives ''.
     """
-    kept = [found for found in map(_hash_word, content.words[:_WORDS]) if found]
+    kept = array("I", filter(None, map(_HASHES.__getitem__, content.words[:_WORDS])))
     if len(kept) < _FEWEST + _SHINGLE - 1:
         return _exact(kept, links, attachments)
-    hashes = np.array(kept, np.uint64)
+    hashes = np.frombuffer(kept, np.uint32)
     shingles = hashes[:-2] * _MIX[0] + hashes[1:-1] * _MIX[1] + hashes[2:] * _MIX[2]
-    smallest = ((shingles * _MULTIPLIERS) >> np.uint64(16)).min(axis=1)
-    bands = smallest.reshape(BANDS, _ROWS)
-    mixed = (bands * _MIX).sum(axis=1, dtype=np.uint64) >> np.uint64(32)
+    bands = (shingles * _MULTIPLIERS).min(axis=1).reshape(BANDS, _ROWS)
+    mixed = bands[:, 0] * _MIX[0] ^ bands[:, 1] * _MIX[1] ^ bands[:, 2] * _MIX[2]
     return "-".join([f"{band:08x}" for band in mixed.tolist()])
 
 
@@ -73,7 +80,7 @@ def near(one: str, other: str) -> bool:
     return sum(mine == theirs for mine, theirs in bands) >= _NEAR
 
 
-def _exact(words: list[int], links: Links, attachments: Attachments) -> str:
+def _exact(words: Iterable[int], links: Links, attachments: Attachments) -> str:
     domains = sorted(links.domains)
     digests = [attachment.sha256 for attachment in attachments.all]
     if not (words or domains or digests):

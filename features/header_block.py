@@ -25,16 +25,39 @@ _BLANK = " \t\r\0\ud800"
 _NAME = re.compile(r"[!-9;-~]+[ \t]*")
 
 
-class Header(NamedTuple):
+class Header:
     """One header field: lower-cased name, raw value as it came, value unfolded and decoded.
 
     `raw` keeps folding and undecoded RFC 2047 words; 8-bit bytes that aren't UTF-8 are
-    surrogate escapes. `value` is text without surrogates. Outer white space is cut from both.
+    surrogate escapes. `value` is text without surrogates, decoded when it is first asked for:
+    most fields never are. Outer white space is cut from both.
     """
 
-    name: str
-    raw: str
-    value: str
+    __slots__ = ("_value", "name", "raw")
+
+    def __init__(self, name: str, raw: str) -> None:
+        self.name = name
+        self.raw = raw
+        self._value: str | None = None
+
+    def __repr__(self) -> str:
+        """Return name and raw value."""
+        return f"Header({self.name!r}, {self.raw!r})"
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether name and raw value are the same; the value follows from them."""
+        return isinstance(other, Header) and self.name == other.name and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        """Hash name and raw value."""
+        return hash((self.name, self.raw))
+
+    @property
+    def value(self) -> str:
+        """The value unfolded and decoded."""
+        if self._value is None:
+            self._value = decode_value(self.raw)
+        return self._value
 
 
 class Section(NamedTuple):

@@ -66,10 +66,7 @@ def find_phrases(words: Sequence[str]) -> dict[str, set[Phrase]]:
 
 def count_phrases(*found: Mapping[str, set[Phrase]]) -> dict[str, int]:
     """Count distinct phrases by group over one or more findings; every group has a count."""
-    counts = {}
-    for group in GROUPS:
-        seen: set[Phrase] = set()
-        for finding in found:
-            seen |= finding.get(group, set())
-        counts[group] = len(seen)
+    counts = dict.fromkeys(GROUPS, 0)
+    for group in {group for finding in found for group in finding}:
+        counts[group] = len(set().union(*[finding.get(group, ()) for finding in found]))
     return counts

@@ -6,7 +6,7 @@ from typing import Final
 
 from features.charsets import decode
 from features.context import Limits
-from features.header_block import Header, decode_value, read_header
+from features.header_block import Header, read_header
 from features.mime import Part, walk
 
 __all__ = ["FLAGS", "Header", "Message", "Part", "parse"]
@@ -68,7 +68,7 @@ class Message:
         """Index the headers by name; a field is asked for far more often than it is written."""
         by_name = self._by_name
         for header in self.headers:
-            name = header[0]
+            name = header.name
             if name in by_name:
                 by_name[name].append(header)
             else:
@@ -106,7 +106,7 @@ def parse(raw: bytes, limits: Limits) -> Message:
     flags |= odd | leaves.flags
     return Message(
         size=size,
-        headers=_headers(block.fields),
+        headers=tuple([Header(name, raw) for name, raw in block.fields]),
         content_type=root.content_type,
         text=_join(leaves.texts, "text/plain", limits.text_bytes, flags),
         html=_join(leaves.texts, "text/html", limits.text_bytes, flags),
@@ -117,17 +117,6 @@ def parse(raw: bytes, limits: Limits) -> Message:
         nested_messages=leaves.nested_messages,
         multipart=root.content_type.startswith("multipart/"),
         flags=tuple(sorted(flags)),
-    )
-
-
-def _headers(fields: list[tuple[str, str]]) -> tuple[Header, ...]:
-    return tuple(
-        [
-            Header(name, raw, raw)
-            if raw.isascii() and "\n" not in raw and "=?" not in raw
-            else Header(name, raw, decode_value(raw))
-            for name, raw in fields
-        ]
     )
 
 

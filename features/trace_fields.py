@@ -100,8 +100,10 @@ def _ip(text: str) -> str:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-def parse_hop(value: str) -> Hop:
+def parse_hop(value: str, *, dated: bool = True) -> Hop:
     """Read one Received field's unfolded value; what isn't there is empty, nothing raises.
+
+    The date is read only if `dated`.
 
     Knows the shapes of Postfix, Sendmail, Exim, qmail, Exchange and the large providers:
     `from HELO (PTR [IP]) by ...`, `from PTR ([IP] helo=HELO) by ...`,
@@ -109,7 +111,7 @@ def parse_hop(value: str) -> Hop:
     the server saw; one that stands as the greeting counts only where there is no other.
     """
     clause, semicolon, date = value[:_LONGEST_FIELD].rpartition(";")
-    at = parse_date(date) if semicolon else None
+    at = parse_date(date) if semicolon and dated else None
     text = (clause if semicolon else date).lower().replace("\t", " ").strip()
     if text.startswith("by "):
         return Hop("", "", "", _token(text, 3), at)

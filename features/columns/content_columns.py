@@ -15,6 +15,7 @@ _SUBJECT_GROUPS = (
     "spam_goods",
 )  # fmt: skip
 _HEAD = 4_096  # characters that are enough for shares
+_HEAD_WORDS = 500
 _LONG = 20
 _FLAGS = (
     "base64_malformed",
@@ -98,7 +99,7 @@ def _structure(message: Message) -> list[float]:
 
 def _text(message: Message, content: Content) -> list[float]:
     text = content.text
-    words = content.words
+    words = content.words[:_HEAD_WORDS]
     chars = len(text)
     letters = sum(map(len, words))
     head = text[:_HEAD]
@@ -106,14 +107,14 @@ def _text(message: Message, content: Content) -> list[float]:
         float(content.is_html),
         float(content.is_html and not message.text.strip()),
         math.log1p(chars),
-        math.log1p(len(words)),
+        math.log1p(len(content.words)),
         ratio(len(set(words)), len(words)),
         ratio(letters, len(words)),
         ratio(len([word for word in words if len(word) > _LONG]), len(words)),
         ratio(count_of(head, CAPITALS), len(head)),
         ratio(count_of(head, DIGITS), len(head)),
         beyond_ascii(text),
-        ratio(text.count("!"), len(words)),
+        ratio(text.count("!"), len(content.words)),
         float(sum(map(text.count, "$€£"))),
         math.log1p(text.count("\n")),
         *[float(content.phrases[group]) for group in GROUPS],
