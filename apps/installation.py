@@ -9,7 +9,7 @@ from detectors.policy import PolicySet
 from detectors.policy_file import read_policy
 from detectors.stack import shipped_stack
 from features.context import Context
-from streams.core import load_classifier
+from streams.opening import load_classifier
 from streams.policies import read_policy_of
 from streams.settings import Keys, Settings, read_keys
 

@@ -11,7 +11,7 @@ from features.vector import SCHEMA
 
 __all__ = ["engine_digest"]
 
-_LIBRARIES = ("weir", "publicsuffixlist", "onnxruntime", "fast-mail-parser", "selectolax")
+_LIBRARIES = ("weir", "publicsuffixlist", "onnxruntime", "selectolax", "confusable-homoglyphs")
 _ONNX_THREADS = 1  # models/classifier.py; with more, last bits depend on the batch
 # The policy has its own digest in each verdict.
 _NOT_THE_ENGINE = frozenset({"policy.toml"})

@@ -28,7 +28,7 @@ from models.manifest import ArtifactError
 from streams import topics
 from streams.agents import messages
 from streams.app import App, build_app
-from streams.core import open_core
+from streams.opening import open_core
 from streams.delivery import Delivery
 from streams.forgetting import Forgetting
 from streams.health import HealthServer

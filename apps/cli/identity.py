@@ -33,7 +33,7 @@ def _said(tell: Callable[[], str]) -> str:
 
 
 def _model() -> str:
-    from streams.core import load_classifier
+    from streams.opening import load_classifier
     from streams.settings import load
 
     classifier = load_classifier(load(None, os.environ))

@@ -9,7 +9,7 @@ from apps.installation import read_policy_in_force
 from detectors.policy import PolicyError, PolicySet
 from features.vector import SCHEMA
 from models.classifier import ArtifactError
-from streams.core import load_classifier
+from streams.opening import load_classifier
 from streams.settings import KeysError, Settings, read_keys
 
 __all__ = ["look_at_files"]

@@ -1,4 +1,4 @@
-"""The pure core opened with what the settings name: keys, policy, classifier."""
+"""The core opened with what the settings name: keys, policy, classifier."""
 
 from collections.abc import Callable
 from pathlib import Path
