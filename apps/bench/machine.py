@@ -7,7 +7,7 @@ from pathlib import Path
 
 __all__ = ["cpu_ms", "machine"]
 
-_MEASURED = ("weir", "onnxruntime", "numpy", "fast-mail-parser", "selectolax", "faust-streaming")
+_MEASURED = ("weir", "onnxruntime", "numpy", "selectolax", "faust-streaming")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
