@@ -13,7 +13,7 @@ from typing import Any
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message
 
-__all__ = ["Consumer", "ConsumerThread", "Transport"]
+__all__ = ["Consumer", "ConsumerThread", "Producer", "Transport"]
 
 Committed = Callable[[Mapping[TP, int]], None]
 Revoked = Callable[[Iterable[TP]], None]
@@ -30,7 +30,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if isinstance(transport, Transport):
             consumer._fetch_max_wait_ms = transport.fetch_wait_ms  # noqa: SLF001 - no argument for it
             consumer._fetch_max_bytes = transport.buffer_bytes  # noqa: SLF001 - no argument for it
+        _pace(consumer._client)  # noqa: SLF001 - no other way to it
         return consumer
+
+
+class Producer(driver.Producer):
+    """The producer: asks for metadata no faster than brokers can come back."""
+
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        producer = super()._new_producer(transactional_id)
+        _pace(producer.client)
+        return producer
 
 
 class Consumer(driver.Consumer):
@@ -115,6 +125,7 @@ class Transport(driver.Transport):
     """
 
     Consumer = Consumer
+    Producer = Producer
 
     def __init__(
         self,
@@ -131,3 +142,20 @@ class Transport(driver.Transport):
         self.buffer_bytes = buffer_bytes
         self.on_commit = on_commit
         self.on_revoke = on_revoke
+
+
+def _pace(client: Any) -> None:
+    """Make a client pause after a failed update of its metadata, as it means to.
+
+    aiokafka's sender and fetcher ask again at once while a leader is unknown: with the brokers
+    away, thousands of connection attempts and log lines a second.
+    """
+    update = client._metadata_update  # noqa: SLF001 - no other way to it
+
+    async def paced(cluster: Any, topics: Any) -> bool:
+        updated: bool = await update(cluster, topics)
+        if not updated:
+            await asyncio.sleep(client._retry_backoff)  # noqa: SLF001 - its own setting
+        return updated
+
+    client._metadata_update = paced  # noqa: SLF001 - no other way to it

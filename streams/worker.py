@@ -28,12 +28,12 @@ from models.manifest import ArtifactError
 from streams import topics
 from streams.agents import messages
 from streams.app import App, build_app
-from streams.opening import open_core
 from streams.delivery import Delivery
 from streams.forgetting import Forgetting
 from streams.health import HealthServer
 from streams.logs import set_up_logs
 from streams.metrics import Metrics, StageClock
+from streams.opening import open_core
 from streams.pipeline import Judging, Pipeline, Places
 from streams.policies import PolicyWatch, keep, read_policy_of
 from streams.progress import Progress

@@ -167,3 +167,21 @@ async def test_a_delivery_that_a_rebalance_cut_short_keeps_no_room(consumer, mon
     with pytest.raises(asyncio.CancelledError):
         await task
     assert consumer._unacked_bytes == 0
+
+
+async def test_without_brokers_metadata_is_asked_for_with_a_pause(app, monkeypatch):
+    """Aiokafka asks again at once, thousands of times a second."""
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    consumer = app.consumer._thread._create_worker_consumer(app.transport)
+    producer = app.producer._new_producer()
+    monkeypatch.setattr("streams.transport.asyncio.sleep", sleep)
+    for client in (consumer._client, producer.client):
+        assert not await client._metadata_update(client.cluster, set())
+    assert pauses == [0.1, 0.1]
+    monkeypatch.undo()
+    await consumer.stop()
+    await producer.stop()
