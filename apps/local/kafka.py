@@ -111,7 +111,11 @@ class KafkaServer:
         """
         # In a thread of its own, so that it also works while an event loop runs in this one.
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, self._wait_ready(timeout)).result()
+            try:
+                thread.submit(asyncio.run, self._wait_ready(timeout)).result()
+            except KeyboardInterrupt:
+                self.process.stop()  # the thread ends when it sees that the broker has
+                raise
 
     async def _wait_ready(self, timeout: float) -> None:  # noqa: ASYNC109 - bounds several attempts
         deadline = time.monotonic() + timeout

@@ -75,6 +75,7 @@ class LocalStack:
         """
         with ExitStack() as cleanup:
             self._lock(cleanup)
+            self._forget_old_logs()
             cleanup.callback(self.redis.stop)
             self.redis.start()
             cleanup.callback(self.kafka.stop)
@@ -84,6 +85,10 @@ class LocalStack:
     def stop(self) -> None:
         """Bring both down; do nothing for what isn't running."""
         self._cleanup.close()
+
+    def _forget_old_logs(self) -> None:
+        for log in ("kafka/kafka.log", "redis/redis.log"):
+            (self.directory / log).unlink(missing_ok=True)
 
     def _lock(self, cleanup: ExitStack) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
