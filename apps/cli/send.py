@@ -208,7 +208,8 @@ async def _send(
     seconds = time.perf_counter() - started
     if not as_json:
         click.echo(
-            f"{count:,} message{'s' * (count != 1)}, {size / 1e6:.1f} MB, published to {topic} in {seconds:.1f} s"
+            f"{count:,} message{'s' * (count != 1)}, {size / 1e6:.1f} MB, "
+            f"published to {topic} in {seconds:.1f} s"
             + (f"; {unreadable:,} could not be read" if unreadable else "")
         )
     return unreadable
