@@ -40,7 +40,7 @@ from streams.progress import Progress
 from streams.settings import KeysError, Settings, SettingsError, load
 from streams.stores.breaker import Breaker, GuardedStore
 from streams.stores.protocol import StoreError
-from streams.stores.redis_store import RedisStore
+from streams.stores.redis_store import RedisStore, open_redis
 from streams.topics import TopicError
 from streams.watchdog import Watchdog
 from streams.wire import Record
@@ -85,7 +85,7 @@ class Worker:
         self._breaker = Breaker(settings.redis.breaker_failures, settings.redis.breaker_seconds)
         self._metrics.observe_breaker(lambda: self._breaker.state)
         self._store = GuardedStore(
-            RedisStore(settings),
+            RedisStore(settings, open_redis(settings, guarded=True)),
             self._breaker,
             settings.redis.timeout_seconds,
             self._metrics.store_failed,

@@ -32,15 +32,17 @@ return n
 """
 
 
-def open_redis(settings: Settings) -> Redis:
+def open_redis(settings: Settings, *, guarded: bool = False) -> Redis:
     """Return a client; it connects with its first command.
 
-    One retry without a pause: after a restart of Redis every pooled connection is stale. Raises
-    SettingsError for a certificate file that can't be used.
+    One retry without a pause: after a restart of Redis every pooled connection is stale. A
+    `guarded` one is left to its guard's time limit on each call, for a limit on each answer of a
+    pipeline costs more than the answers. Raises SettingsError for a certificate file that can't
+    be used.
     """
     section = settings.redis
     options: dict[str, Any] = {
-        "socket_timeout": section.timeout_seconds,
+        "socket_timeout": None if guarded else section.timeout_seconds,
         "socket_connect_timeout": section.timeout_seconds,
         "retry": Retry(NoBackoff(), 1),
         "max_connections": _CONNECTIONS,

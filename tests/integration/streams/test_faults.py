@@ -71,6 +71,11 @@ async def test_redis_that_hangs_costs_no_more_than_its_time_limit(installation, 
         stack.redis.resume()
     assert degraded(by_event) > 0
     assert worker.metric("weir_store_failures_total") > 0
+    await asyncio.sleep(1)
+    after = [installation.record(mail(number)) for number in range(50)]
+    by_event = await installation.verdicts(await installation.send(after))
+    marked = [by_event[f"{record.key.decode()}.judged"] for record in after]
+    assert degraded(dict(enumerate(marked))) == 0
 
 
 async def test_kafka_may_restart(installation, stack, mail, same_value):
