@@ -27,9 +27,9 @@ WEIGHTS_HEAD = """\
 # What each signal weighs, with its measurement beside it (detectors/weights.py has the format).
 # Written by benchmarks/signals.py --write; [stack], [learned] and [groups] are kept as they are,
 # and so are weights that nothing measured ("set by judgement") and fp of a survey elsewhere.
-# The classifier's weight and the bias rest on its out-of-fold margins (benchmarks/stack.py): a fit
-# of both with the signals' weights held asks for 1.0 to 1.1; at 0.8 as much phishing is found, and
-# the model alone rejects nothing. The bias puts half a percent of legitimate mail above 0.5.
+# [stack] and [learned] are fitted given the model, on its out-of-fold margins, by `weir weigh`,
+# which shows what they do by source; scores are calibrated for a stream of which 5 % is abuse. The
+# cap of [groups.learned] is set by judgement: alone, the model can tag and not quarantine.
 """
 
 PAGE_HEAD = """\
