@@ -8,7 +8,7 @@ from features.envelope import Envelope
 from features.mailboxes import Mailbox, from_faults, parse_mailbox, parse_mailboxes
 from features.message import Message
 from features.text import fold, words
-from features.trace_fields import Hop, parse_date, parse_hop
+from features.trace_fields import Hop, Hops, parse_date
 
 __all__ = ["Headers", "Hop", "Mailbox", "read_headers"]
 
@@ -30,9 +30,8 @@ class Headers:
     `subject_folded` are lower-case, confusables and invisible characters folded to ASCII
     (features.text.fold); `*_words` are their words. `recipients` are the envelope's recipients,
     else the addresses of To, Cc, Delivered-To and X-Original-To, lower-cased, each once.
-    `hops` are the Received fields from the top, of which only the first has its time;
-    `references` counts message ids. `return_path` is the envelope's sender if that is known, else
-    the topmost Return-Path.
+    `hops` are the Received fields from the top, `references` counts message ids. `return_path`
+    is the envelope's sender if that is known, else the topmost Return-Path.
     """
 
     from_: Mailbox
@@ -54,7 +53,7 @@ class Headers:
     message_id: str
     message_id_host: str
     date: datetime | None
-    hops: tuple[Hop, ...]
+    hops: Hops
     references: int
     in_reply_to: bool
     list_id: str
@@ -98,12 +97,7 @@ def read_headers(message: Message, envelope: Envelope, context: Context) -> Head
         message_id=message_id,
         message_id_host=message_id.rpartition("@")[2].strip("<> \t").lower(),
         date=parse_date(first("date")),
-        hops=tuple(
-            [
-                parse_hop(value, dated=place == 0)
-                for place, value in enumerate(message.all("received")[:_HOPS])
-            ]
-        ),
+        hops=Hops(message.all("received")[:_HOPS]),
         references=first("references").count("<"),
         in_reply_to=bool(first("in-reply-to").strip()),
         list_id=first("list-id"),

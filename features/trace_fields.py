@@ -1,13 +1,14 @@
 """Received fields and dates, whichever mail server wrote them (RFC 5321, 4.4)."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, overload
 
-__all__ = ["Hop", "parse_date", "parse_hop"]
+__all__ = ["Hop", "Hops", "parse_date", "parse_hop"]
 
 _LONGEST_FIELD = 2_048  # characters of one Received field that are read
 _LONGEST_DATE = 128
@@ -38,6 +39,46 @@ class Hop(NamedTuple):
     ptr: str
     by: str
     at: datetime | None
+
+
+class Hops(Sequence[Hop]):
+    """Hops from the top, each read when it is first asked for: most questions end at the first."""
+
+    __slots__ = ("_fields", "_read")
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self._fields = tuple(fields)
+        self._read: list[Hop] = []
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both are of the same fields."""
+        return isinstance(other, Hops) and self._fields == other._fields
+
+    def __hash__(self) -> int:
+        """Hash the fields."""
+        return hash(self._fields)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._fields)
+
+    @overload
+    def __getitem__(self, place: int) -> Hop: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Hop]: ...
+
+    def __getitem__(self, place: int | slice) -> Hop | Sequence[Hop]:
+        """Return the hop at a place, 0 being the topmost; raises IndexError beyond the last."""
+        if isinstance(place, slice):
+            return [self[at] for at in range(*place.indices(len(self)))]
+        at = place + len(self) if place < 0 else place
+        if not 0 <= at < len(self):
+            raise IndexError(place)
+        read = self._read
+        while len(read) <= at:
+            read.append(parse_hop(self._fields[len(read)]))
+        return read[at]
 
 
 @lru_cache(maxsize=256)
@@ -100,10 +141,8 @@ def _ip(text: str) -> str:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-def parse_hop(value: str, *, dated: bool = True) -> Hop:
+def parse_hop(value: str) -> Hop:
     """Read one Received field's unfolded value; what isn't there is empty, nothing raises.
-
-    The date is read only if `dated`.
 
     Knows the shapes of Postfix, Sendmail, Exim, qmail, Exchange and the large providers:
     `from HELO (PTR [IP]) by ...`, `from PTR ([IP] helo=HELO) by ...`,
@@ -111,7 +150,7 @@ def parse_hop(value: str, *, dated: bool = True) -> Hop:
     the server saw; one that stands as the greeting counts only where there is no other.
     """
     clause, semicolon, date = value[:_LONGEST_FIELD].rpartition(";")
-    at = parse_date(date) if semicolon and dated else None
+    at = parse_date(date) if semicolon else None
     text = (clause if semicolon else date).lower().replace("\t", " ").strip()
     if text.startswith("by "):
         return Hop("", "", "", _token(text, 3), at)

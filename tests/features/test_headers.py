@@ -112,5 +112,6 @@ def test_no_header_at_all_is_empty_everywhere():
 
     assert headers.from_.address == headers.subject == headers.message_id_host == ""
     assert headers.from_faults == {"noaddr"}
-    assert headers.hops == headers.to == headers.recipients == ()
+    assert headers.to == headers.recipients == ()
+    assert list(headers.hops) == []
     assert headers.date is None
