@@ -37,7 +37,11 @@ def to_onnx(booster: lightgbm.Booster) -> bytes:
         target_opset=_OPSET,
         split=_TREES_A_NODE if booster.num_trees() > _TREES_A_NODE else None,
     )
-    return bytes(model.SerializeToString())
+    # The converter lists operator sets in a set's order, which the hash seed of each run decides.
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def _round_down(line: re.Match[str]) -> str:

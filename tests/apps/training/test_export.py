@@ -4,6 +4,7 @@ import re
 
 import lightgbm
 import numpy as np
+import onnx
 import pytest
 
 from apps.training.export import to_onnx
@@ -69,3 +70,12 @@ def test_the_same_trees_give_the_same_bytes(trained):
     booster, _, _ = trained
 
     assert to_onnx(booster) == to_onnx(booster)
+
+
+def test_no_order_is_left_to_the_hash_seed_of_the_process(trained):
+    """The converter writes its operator sets in a set's order: another one each run."""
+    booster, _, _ = trained
+
+    model = onnx.load_from_string(to_onnx(booster))
+
+    assert [opset.domain for opset in model.opset_import] == ["", "ai.onnx.ml"]
