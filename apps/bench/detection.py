@@ -68,6 +68,12 @@ def measure_detection(settings: Settings, corpora: Path, *, say: Say) -> dict[st
         unseen_logits.append(theirs[0])
         unseen_actions.append(theirs[1])
     ham = ~mail.dataset.spam
+    templates = mail.dataset.origins == "templates"
+    strange = np.empty(len(mail.dataset), dtype=object)
+    if templates.any():
+        say("judging templates by a model that saw none")
+        judge = mail.judge_without(base, templates)
+        strange[templates] = _judge(judge, mail, mail.dataset.where(templates))[1]
     today = ham & np.array([origin(source) in _TODAY for source in mail.dataset.sources])
     pools = {"all_ham": logits[ham], "todays_ham": logits[today]}
     return {
@@ -77,6 +83,7 @@ def measure_detection(settings: Settings, corpora: Path, *, say: Say) -> dict[st
         "policy": base.policies.digest,
         "folds": FOLDS,
         "ham": _by_source(mail.dataset, actions, ham),
+        "ham_of_a_new_kind": _by_source(mail.dataset, strange, templates),
         "spam": _by_source(mail.dataset, actions, ~ham),
         "evaluation_only": _unseen(mail.unseen, unseen_actions),
         "recall": {

@@ -42,15 +42,19 @@ class HeldOut:
         """Yield, for each fold, a judge whose classifier never saw it, and the fold's mask."""
         for fold in range(FOLDS):
             own = np.asarray(self.validation.folds == fold)
-            artifact = to_onnx(fit(self.dataset.where(~own), self.columns, self.parameters))
-            manifest = Manifest(
-                name="classifier",
-                sha256=digest(artifact),
-                schema=SCHEMA.digest,
-                inputs=inputs(),
-                calibration=self.validation.calibration,
-            )
-            yield judge.with_classifier(Classifier.load(manifest.encode(), artifact)), own
+            yield self.judge_without(judge, own), own
+
+    def judge_without(self, judge: Judge, left_out: NDArray[np.bool_]) -> Judge:
+        """Return a judge whose classifier is trained on all training mail but what a mask says."""
+        artifact = to_onnx(fit(self.dataset.where(~left_out), self.columns, self.parameters))
+        manifest = Manifest(
+            name="classifier",
+            sha256=digest(artifact),
+            schema=SCHEMA.digest,
+            inputs=inputs(),
+            calibration=self.validation.calibration,
+        )
+        return judge.with_classifier(Classifier.load(manifest.encode(), artifact))
 
 
 def read_held_out(corpora: Path, say: Say) -> HeldOut:

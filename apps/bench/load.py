@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -17,12 +18,16 @@ from features.envelope import Envelope
 from streams.connection import client_options
 from streams.settings import Settings
 from streams.topics import name
-from streams.wire import message_record, new_id
+from streams.wire import Record, message_record, new_id
 
-__all__ = ["Load", "open_load"]
+__all__ = ["Load", "LoadError", "open_load"]
 
-_PATIENCE = 60.0  # without an answer
+_PATIENCE = 30.0  # without an answer
 _IN_FLIGHT = 500
+
+
+class LoadError(RuntimeError):
+    """Answers stay away: one line that says how many."""
 
 
 class Load:
@@ -40,17 +45,15 @@ class Load:
 
     async def bulk(self, count: int) -> float:
         """Publish as fast as the broker takes it; return the seconds to the last answer."""
+        records = [self._record(number) for number in range(count)]
+        waiting: deque[asyncio.Future[Any]] = deque()
         started = time.perf_counter()
-        keys = []
-        sent: list[asyncio.Future[Any]] = []
-        for number in range(count):
-            key, future = await self._send(number)
-            keys.append(key)
-            sent.append(future)
-            if len(sent) >= _IN_FLIGHT:
-                await asyncio.gather(*sent)
-                sent.clear()
-        await asyncio.gather(*sent)
+        for record in records:
+            waiting.append(await self._send(record))
+            if len(waiting) >= _IN_FLIGHT:
+                await waiting.popleft()
+        await asyncio.gather(*waiting)
+        keys = [_key(record) for record in records]
         await self._until_answered(keys)
         return max(self._answered[key] for key in keys) - started
 
@@ -60,13 +63,14 @@ class Load:
         Times count from when a message was due, so that a generator held up by the system under
         test doesn't hide the delay.
         """
+        records = [self._record(number) for number in range(int(rate * seconds))]
         due: dict[bytes, float] = {}
         started = time.perf_counter()
-        for number in range(int(rate * seconds)):
+        for number, record in enumerate(records):
             at = started + number / rate
             await asyncio.sleep(max(0.0, at - time.perf_counter()))
-            key, _ = await self._send(number)
-            due[key] = at
+            await self._send(record)
+            due[_key(record)] = at
         await self._until_answered(list(due))
         return [(self._answered[key] - at) * 1000 for key, at in due.items()]
 
@@ -78,9 +82,10 @@ class Load:
             for records in batches.values():
                 for record in records:
                     self._answered.setdefault(record.key, now)
-            self._news.set()
+            if batches:
+                self._news.set()
 
-    async def _send(self, number: int) -> tuple[bytes, "asyncio.Future[Any]"]:
+    def _record(self, number: int) -> Record:
         now = datetime.now(UTC)
         envelope = Envelope(
             id=new_id(),
@@ -89,20 +94,31 @@ class Load:
             rcpt_to=(f"recipient-{number}@example.org",),  # a delivery of its own
         )
         raw = self._mail[number % len(self._mail)]
-        record = message_record(self._topic, envelope, raw, source="/weir/bench", now=now)
-        future = await self._producer.send(
+        return message_record(self._topic, envelope, raw, source="/weir/bench", now=now)
+
+    async def _send(self, record: Record) -> "asyncio.Future[Any]":
+        future: asyncio.Future[Any] = await self._producer.send(
             record.topic, record.value, key=record.key, headers=record.headers
         )
-        assert record.key is not None
-        return record.key, future
+        return future
 
     async def _until_answered(self, keys: Sequence[bytes]) -> None:
         missing = set(keys) - self._answered.keys()
         while missing:
             self._news.clear()
-            async with asyncio.timeout(_PATIENCE):
-                await self._news.wait()
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await self._news.wait()
+            except TimeoutError:
+                raise LoadError(
+                    f"{len(missing)} of {len(keys)} messages unanswered for {_PATIENCE:.0f} s"
+                ) from None
             missing -= self._answered.keys()
+
+
+def _key(record: Record) -> bytes:
+    assert record.key is not None, "messages are keyed by id"
+    return record.key
 
 
 @asynccontextmanager

@@ -28,8 +28,10 @@ async def _run(settings: Settings) -> None:
     outgoing = _raw(app, name(settings, "verdicts"))
 
     async def pass_through(stream: Any) -> None:
-        async for event in cast("AsyncIterator[EventT[Any]]", stream.events()):
+        # A stream that acks by itself does so past our transport's count of bytes, and stalls.
+        async for event in cast("AsyncIterator[EventT[Any]]", stream.noack().events()):
             await outgoing.send(key=event.key, value=event.value)
+            event.ack()
 
     app.agent(_raw(app, name(settings, "messages")), concurrency=1)(pass_through)
     stop = asyncio.Event()

@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 
-from apps.bench.load import Load, open_load
+from apps.bench.load import Load, LoadError, open_load
 from apps.bench.machine import cpu_ms, machine
 from apps.local.errors import StackError
 from apps.local.layout import CHECKOUT
@@ -46,10 +46,10 @@ def measure_worker(mail: str | None, *, messages: int, seconds: int, say: Say) -
             for name, module in _CONTENDERS.items():
                 environment = _environment(name, stack, Path(folder))
                 say(f"{name}: {messages:,} messages in bulk, then {seconds} s at half of that rate")
-                uvloop.install()
-                found[name] = asyncio.run(
-                    _measure(module, environment, Path(folder), raws, messages, seconds)
-                )
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    found[name] = runner.run(
+                        _measure(module, environment, Path(folder), raws, messages, seconds)
+                    )
     bare, ours = found["pass_through"], found["weir"]
     return {
         "benchmark": "worker",
@@ -115,6 +115,8 @@ async def _measure(
             before = cpu_ms(worker.pid)
             delays = await generator.paced(rate / 2, seconds)
             paced_cpu = (cpu_ms(worker.pid) - before) / len(delays)
+    except LoadError as error:
+        raise StackError(f"{module}: {error}; its log ends: {worker.tail()}") from None
     finally:
         worker.stop()
     centiles = quantiles(delays, n=100, method="inclusive")

@@ -1,0 +1,129 @@
+"""Put the objects that `weir bench NAME --json` printed into docs/benchmarks.md as tables.
+
+python benchmarks/figures.py core.json worker.json classifier.json detection.json
+
+Replaces what stands below the heading "Figures"; a benchmark that isn't given is left out.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+HEADING = "## Figures\n"
+
+
+def main() -> None:
+    """Read the objects and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", nargs="+", type=Path)
+    parser.add_argument("--remark", default="", help="a sentence on the conditions of the run")
+    given = parser.parse_args()
+    found = [json.loads(path.read_text()) for path in given.results]
+    head = PAGE.read_text().partition(HEADING)[0]
+    parts = [line for result in found for line in (*SECTIONS[result["benchmark"]](result), "")]
+    machine = found[0]["machine"]
+    measured = (
+        f"Measured on {machine['cores']} cores of an {machine['cpu']}, Python {machine['python']}, "
+        f"Weir {machine['weir']}. {given.remark}".rstrip()
+    )
+    PAGE.write_text("\n".join([head + HEADING, measured, "", *parts]).rstrip() + "\n")
+
+
+def core(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the core's CPU time by mix and stage."""
+    mixes = result["mixes"]
+    stages = list(next(iter(mixes.values()))["stages_us"])
+    yield f"### From bytes to verdict: CPU us a message, batches of {result['batch']}\n"
+    yield from table(
+        ["mix", "messages", "mean bytes", "all", *stages, "email", "ratio to email"],
+        [
+            [
+                name,
+                mix["messages"],
+                mix["mean_bytes"],
+                mix["cpu_us"],
+                *mix["stages_us"].values(),
+                mix["peers_us"]["email"],
+                mix["ratio_to_peers"]["email"],
+            ]
+            for name, mix in mixes.items()
+        ],
+    )
+
+
+def worker(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield both workers' figures and their ratio."""
+    yield f"### Kafka to Kafka: messages of {result['mail']['mean_bytes']:,} bytes\n"
+    columns = ["cpu_ms", "rate", "half_rate", "half_rate_cpu_ms", "p50_ms", "p99_ms"]
+    rows = {**result["workers"], "ratio": result["ratio_to_pass_through"]}
+    yield from table(
+        ["worker", *columns],
+        [[name, *(row.get(column, "") for column in columns)] for name, row in rows.items()],
+    )
+
+
+def classifier(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the classifier's ranking by sub-corpus and its shares by source."""
+    yield f"### The classifier alone, {result['folds']}-fold cross-validated\n"
+    ranking = {k: v for k, v in result["figures"].items() if "brier" in v}
+    columns = ["ham", "spam", "auc", "recall_at_fp_0.1pct", "recall_at_fp_1pct", "brier"]
+    yield from table(
+        ["sub-corpus", *columns],
+        [[name, *(row.get(column) for column in columns)] for name, row in ranking.items()],
+    )
+    yield ""
+    shares = {k: v for k, v in result["figures"].items() if "brier" not in v}
+    yield from table(
+        ["source", "messages", "p >= 0.5", "p >= 0.99"],
+        [
+            [name, row.get("ham", row.get("spam")), row["above_tag"], row["above_reject"]]
+            for name, row in shares.items()
+        ],
+    )
+
+
+def detection(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the actions by source and the recall on mail for evaluation only."""
+    yield "### The whole stack: share of messages by action\n"
+    kinds = ("ham", "ham_of_a_new_kind", "spam", "evaluation_only")
+    actions = ["accept", "add_header", "quarantine", "reject"]
+    yield from table(
+        ["mail", "source", "messages", *actions],
+        [
+            [kind, source, row["messages"], *(row.get(action, 0.0) for action in actions)]
+            for kind in kinds
+            for source, row in result[kind].items()
+        ],
+    )
+    yield ""
+    columns = ["messages", "ham", "recall_at_fp_0.1pct", "recall_at_fp_1pct"]
+    yield from table(
+        ["recall", *columns],
+        [[name, *(row[column] for column in columns)] for name, row in result["recall"].items()],
+    )
+
+
+def table(head: list[str], rows: list[list[Any]]) -> Iterator[str]:
+    """Yield a Markdown table."""
+    yield f"| {' | '.join(head)} |"
+    yield f"|{' --- |' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(text(cell) for cell in row)} |"
+
+
+def text(value: Any) -> str:
+    """Return a cell: floats with three decimals below 10, else one."""
+    if isinstance(value, float):
+        if value.is_integer() and value >= 10:
+            return f"{value:,.0f}"
+        return f"{value:.3f}" if value < 10 else f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+SECTIONS = {"core": core, "worker": worker, "classifier": classifier, "detection": detection}
+
+if __name__ == "__main__":
+    main()
