@@ -152,7 +152,8 @@ def judge(
     from_ = evidence.headers.from_
     return Verdict(
         id=envelope.id,
-        delivery_key=delivery_key(incoming.raw, envelope.mail_from, envelope.rcpt_to),
+        delivery_key=incoming.delivery_key
+        or delivery_key(incoming.raw, envelope.mail_from, envelope.rcpt_to),
         log=_log_place(incoming),
         tenant=envelope.tenant,
         direction=envelope.direction,

@@ -67,10 +67,12 @@ class Incoming(NamedTuple):
     """One message to judge: raw RFC 5322 bytes with their envelope.
 
     `flags` name what was odd about the envelope (`clock_skew`, `envelope_malformed`, ...);
-    `position` is None where the message never reached the log.
+    `position` is None where the message never reached the log. `delivery_key` is
+    features.delivery.delivery_key of the message, where the caller has worked it out already.
     """
 
     envelope: Envelope
     raw: bytes
     position: LogPosition | None = None
     flags: tuple[str, ...] = ()
+    delivery_key: str = ""

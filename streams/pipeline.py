@@ -69,6 +69,7 @@ class _Case:
 
     arrival: Arrival
     found: Found = _NOTHING_FOUND
+    delivery_key: str = ""
     verdict: Verdict | None = None
     value: bytes = b""
     error: str | None = None
@@ -166,7 +167,7 @@ class Pipeline:
         started = time.perf_counter()
         judge = self._judge()
         loop = asyncio.get_running_loop()
-        incoming = [_flagged(case) for case in cases]
+        incoming = [_incoming(case) for case in cases]
         judged = await loop.run_in_executor(self._executor, _judge_safely, judge, incoming)
         for case, message, outcome in zip(cases, incoming, judged, strict=True):
             verdict, case.error = outcome.verdict, outcome.error
@@ -342,8 +343,8 @@ def _queries(cases: Sequence[_Case]) -> list[Query]:
     queries = []
     for case in cases:
         envelope, raw = case.arrival.incoming.envelope, case.arrival.incoming.raw
-        key = delivery_key(raw, envelope.mail_from, envelope.rcpt_to)
-        queries.append(Query(case.arrival.position, envelope.id, key))
+        case.delivery_key = delivery_key(raw, envelope.mail_from, envelope.rcpt_to)
+        queries.append(Query(case.arrival.position, envelope.id, case.delivery_key))
     return queries
 
 
@@ -361,8 +362,9 @@ def _judge_safely(judge: Judging, batch: Sequence[Incoming]) -> list[Judged]:
     return [outcome for message in batch for outcome in _judge_safely(judge, [message])]
 
 
-def _flagged(case: _Case) -> Incoming:
-    incoming = case.arrival.incoming
+def _incoming(case: _Case) -> Incoming:
+    """Return the message with what is known of it by now."""
+    incoming = case.arrival.incoming._replace(delivery_key=case.delivery_key)
     if case.arrival.requeued:
         return incoming._replace(flags=(*incoming.flags, "requeued"))
     if case.found.revision:

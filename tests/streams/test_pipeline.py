@@ -5,6 +5,7 @@ import pytest
 
 from detectors.judging import Judged
 from detectors.verdict import Verdict
+from features.delivery import delivery_key
 from features.envelope import LogPosition
 from streams.stores.memory import MemoryStore
 from streams.stores.protocol import StoreError
@@ -69,6 +70,18 @@ async def test_every_message_of_a_batch_gets_its_verdict_in_order(build, broker,
     assert broker.of("verdicts")[0].key == b"m0"
     timings = json.loads(dict(broker.of("verdicts")[0].headers)["weir-timings"])
     assert set(timings) == {"wait", "look_up", "judge", "record"}
+
+
+async def test_the_key_of_the_delivery_is_that_of_message_sender_and_recipients(
+    build, broker, arrive
+):
+    """It is worked out once, for the look-up, and handed on to the verdict."""
+    sent = arrive(headers=[envelope(id="m", mail_from="a@b.example", rcpt_to=["c@d.example"])])
+
+    await build().process([sent])
+
+    expected = delivery_key(sent.incoming.raw, "a@b.example", ["c@d.example"])
+    assert verdicts(broker)[0].delivery_key == expected
 
 
 async def test_a_redelivered_message_is_answered_with_the_recorded_bytes(
