@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import os
 import secrets
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +24,8 @@ from streams.wire import dead_letter, read_arrival, read_head, verdict_record
 
 pytestmark = pytest.mark.integration
 
-MAIL = Path(__file__).parents[3] / "examples" / "inbound"
+ROOT = Path(__file__).parents[3]
+MAIL = ROOT / "examples" / "inbound"
 PHISH = MAIL / "written-phish-brand-1.eml"
 HAM = MAIL / "corpus-ham-list-1.eml"
 
@@ -169,6 +174,27 @@ def test_verdicts_are_printed_and_picked_by_action(run, topics, environment):
     assert len(rejected) == 1
     assert "phish    example-mailing.top" in rejected[0]
     assert len(run("verdicts", "--last", "1").stdout.splitlines()) == 1
+
+
+def test_following_prints_what_comes_and_ends_with_ctrl_c(run, topics, environment):
+    command = [sys.executable, "-c", "from apps.cli.main import main; main()"]
+    following = subprocess.Popen(
+        [*command, "verdicts", "--follow", "--json"],
+        env={**os.environ, **environment, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        sent = [json.loads(line) for line in run("send", PHISH, "--json").stdout.splitlines()]
+        judge_what_was_sent(environment, sent)
+        line = following.stdout.readline()
+        following.send_signal(signal.SIGINT)
+        _, complaints = following.communicate(timeout=30)
+    finally:
+        following.kill()
+    assert decode(line).id == sent[0]["id"]
+    assert following.returncode == 130
+    assert b"Traceback" not in complaints
 
 
 def test_a_record_that_is_no_verdict_is_passed_over(run, topics, environment):
