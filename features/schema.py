@@ -22,7 +22,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """An ordered list of features with its digest (12 hex digits of SHA-256 over names, units)."""
+    """An ordered list of features; its digest is 12 hex digits over revision, names and units."""
 
     features: tuple[Feature, ...]
     digest: str
@@ -33,7 +33,10 @@ class Schema:
         return tuple(feature.name for feature in self.features)
 
 
-def digest_of(features: tuple[Feature, ...]) -> str:
-    """Return the digest of a list of features; a model is bound to it."""
-    rows = "\n".join(f"{feature.name}\t{feature.unit}" for feature in features)
+def digest_of(features: tuple[Feature, ...], revision: int = 0) -> str:
+    """Return the digest of a list of features; a model is bound to it.
+
+    `revision` is raised when a number is worked out in another way under the same name.
+    """
+    rows = f"{revision}\n" + "\n".join(f"{feature.name}\t{feature.unit}" for feature in features)
     return hashlib.sha256(rows.encode()).hexdigest()[:12]

@@ -30,7 +30,9 @@ _FEATURES: Final = (
     *attachment_columns.COLUMNS,
 )
 
-SCHEMA: Final = Schema(_FEATURES, digest_of(_FEATURES))
+_REVISION = 1  # of how numbers are worked out; tests/features/test_vector_frozen.py watches it
+
+SCHEMA: Final = Schema(_FEATURES, digest_of(_FEATURES, _REVISION))
 """What the vector holds, in order. A model trained on another schema is refused."""
 
 
