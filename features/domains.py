@@ -27,13 +27,19 @@ class Domain(NamedTuple):
 _NONE = Domain("", "", "", "")
 
 
-@lru_cache(maxsize=65_536)
 def split_host(host: str) -> Domain:
     """Split a host name at its public suffix; an address, a bare suffix or garbage gives empty.
 
     A bare suffix of the list's private section (iki.fi, github.io) is a domain that somebody
     registered and may send mail from, so it is split as one.
     """
+    if len(host) > _MAX_HOST:  # what is kept from message to message must be short
+        host = host.strip().strip(".")
+    return _split(host) if len(host) <= _MAX_HOST else _NONE
+
+
+@lru_cache(maxsize=65_536)
+def _split(host: str) -> Domain:
     name = host.strip().strip(".").lower()
     if not name or len(name) > _MAX_HOST or "." not in name:
         return _NONE

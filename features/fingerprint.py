@@ -43,8 +43,9 @@ class _Hashes(dict[str, int]):
     """Words' hashes, each worked out once; 0 for what differs from one recipient to the next."""
 
     def __missing__(self, word: str) -> int:
-        keep = len(word) <= _LONGEST and word.isalpha()
-        found = crc32(word.encode("utf-8", "replace")) if keep else 0
+        if len(word) > _LONGEST:
+            return 0
+        found = crc32(word.encode("utf-8", "replace")) if word.isalpha() else 0
         if len(self) < _CACHED:
             self[word] = found
         return found

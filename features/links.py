@@ -13,7 +13,7 @@ from features.domains import Domain, split_host
 from features.envelope import Envelope
 from features.headers import Headers
 from features.hosts import host_traits, is_open_redirector
-from features.recipient_marks import RecipientMarks, recipient_marks
+from features.recipient_marks import RECIPIENTS, RecipientMarks, recipient_marks
 from features.urls import Url, find_urls, read_host, read_url
 
 __all__ = ["Link", "Links", "read_links"]
@@ -74,9 +74,10 @@ def read_links(content: Content, headers: Headers, envelope: Envelope, limits: L
     anchors = [*content.anchors, *_bare_anchors(content)]
     kept = anchors[: limits.links]
     targets = [anchor.href[:12].lower() for anchor in kept]
-    known = recipient_marks(headers.recipients)
+    known = recipient_marks(headers.recipients[:RECIPIENTS])
     marks = known if known.occur_in("\n".join([anchor.href for anchor in kept])) else None
-    pairs = [(anchor, _judge_target(anchor.href[:_HREF_CHARS], content.base)) for anchor in kept]
+    base = content.base[:_HREF_CHARS]
+    pairs = [(anchor, _judge_target(anchor.href[:_HREF_CHARS], base)) for anchor in kept]
     found = [_read(anchor, target, marks) for anchor, target in pairs if target is not None]
     domains = frozenset([link.domain.registrable for link in found]) - {""}
     services = {link.domain.registrable for link in found if "mail_service" in link.traits}
@@ -111,14 +112,15 @@ def _own(headers: Headers) -> frozenset[str]:
 
 def _image_hosts(content: Content, limit: int) -> frozenset[str]:
     starts = {_origin(image.src) for image in content.images[:limit]}
-    targets = [_judge_target(start, content.base) for start in starts]
+    base = content.base[:_HREF_CHARS]
+    targets = [_judge_target(start, base) for start in starts]
     return frozenset([target.url.host for target in targets if target is not None])
 
 
 def _origin(address: str) -> str:
     """Cut an absolute address after its host: pictures of one host are then read once."""
     end = address.find("/", 8) if address[:8].lower().startswith(("http://", "https://")) else -1
-    return address[:end] if end > 0 else address[:_SHOWN_CHARS]
+    return address[: min(end, _HREF_CHARS)] if end > 0 else address[:_SHOWN_CHARS]
 
 
 class _Target(NamedTuple):

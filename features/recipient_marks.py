@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 from features.text import fold
 
-__all__ = ["RecipientMarks", "recipient_marks"]
+__all__ = ["RECIPIENTS", "RecipientMarks", "recipient_marks"]
 
-_RECIPIENTS = 8
+RECIPIENTS = 8  # that are looked for
+_LONGEST = 1_024  # characters of all addresses; more, and their forms aren't kept for the next
 _SHORTEST = 7  # characters of an address; shorter ones occur by chance
 _SHORTEST_CODED = 10
 # What honest links with the address in clear are for, in text and address.
@@ -25,7 +26,7 @@ class RecipientMarks:
     """The forms that some addresses take in links."""
 
     def __init__(self, addresses: tuple[str, ...]) -> None:
-        read = [address for address in addresses[:_RECIPIENTS] if len(address) >= _SHORTEST]
+        read = [address for address in addresses[:RECIPIENTS] if len(address) >= _SHORTEST]
         self._clear = tuple({form for address in read for form in _clear_forms(address)})
         coded = {
             form for address in read for form in _base64_forms(address.encode("utf-8", "replace"))
@@ -59,10 +60,13 @@ class RecipientMarks:
         )
 
 
-@lru_cache(maxsize=1_024)
 def recipient_marks(addresses: tuple[str, ...]) -> RecipientMarks:
     """Return the marks of the first eight addresses of seven characters or more."""
-    return RecipientMarks(addresses[:_RECIPIENTS])
+    usual = sum(map(len, addresses)) <= _LONGEST
+    return _kept(addresses) if usual else RecipientMarks(addresses)
+
+
+_kept = lru_cache(maxsize=1_024)(RecipientMarks)
 
 
 def _clear_forms(address: str) -> tuple[str, ...]:

@@ -48,9 +48,13 @@ def alike(color: Color, background: Color) -> bool:
     return all(abs(a - b) <= _ALIKE for a, b in zip(color, background, strict=True))
 
 
-@lru_cache(maxsize=4_096)
 def parse_color(value: str) -> Color:
     """Read a colour (CSS Color 4: hex, rgb(), a few names; HTML's hex without #), else UNKNOWN."""
+    # What is kept from message to message must be short.
+    return _kept_color(value) if len(value) <= _STYLE_CHARS else _color(value)
+
+
+def _color(value: str) -> Color:
     text = value.strip().lower()
     if text in _NAMED:
         return _NAMED[text]
@@ -67,6 +71,9 @@ def parse_color(value: str) -> Color:
         return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
     except ValueError:
         return UNKNOWN
+
+
+_kept_color = lru_cache(maxsize=4_096)(_color)
 
 
 def _parse_rgb(text: str) -> Color:
