@@ -13,6 +13,9 @@ from features.client import client_ip, parse_ip
 from features.context import Context
 from features.domains import host_suffixes
 from features.evidence import Evidence
+from features.headers import Headers
+from features.mailboxes import parse_mailboxes
+from features.urls import read_host
 
 __all__ = ["ALLOW_KINDS", "DENY_KINDS", "Entries", "Keys", "allow_keys", "deny_keys"]
 
@@ -34,10 +37,11 @@ class Keys(NamedTuple):
 def allow_keys(evidence: Evidence, context: Context) -> Keys:
     """Return what of a message can be vouched for: only what is proven, and the client's IP.
 
-    From's address counts where a proven domain is aligned with it: else anyone could write it.
+    From's address counts where a proven domain is aligned with it, else anyone could write it, and
+    where it is the only one: a signature doesn't cover a second From that is put before the first.
     """
     proven = evidence.authentication
-    aligned = proven.proven != "" and proven.aligned is True
+    aligned = proven.proven != "" and proven.aligned is True and _has_one_author(evidence.headers)
     return Keys(
         hosts=frozenset({proven.proven} - {""}),
         addresses=frozenset({evidence.headers.from_.address} - {""} if aligned else ()),
@@ -47,9 +51,10 @@ def allow_keys(evidence: Evidence, context: Context) -> Keys:
 
 def deny_keys(evidence: Evidence, context: Context) -> Keys:
     """Return what of a message can be barred: whatever it claims, proven or not."""
-    mail_from = (evidence.envelope.mail_from or "").lower()
+    mail_from = (evidence.envelope.mail_from or "").lower().strip("<> .")
     from_ = evidence.headers.from_
-    hosts = {evidence.authentication.proven, from_.host, mail_from.rpartition("@")[2]}
+    written = {evidence.authentication.proven, from_.host, mail_from.rpartition("@")[2]}
+    hosts = {host if host.isascii() else read_host(host)[0] for host in written}  # as lists have it
     return Keys(
         hosts=frozenset(hosts - {""}),
         addresses=frozenset({mail_from, from_.address} - {""}),
@@ -57,6 +62,11 @@ def deny_keys(evidence: Evidence, context: Context) -> Keys:
         url_hosts=frozenset(link.host for link in evidence.links.all if link.host),
         fingerprint=evidence.fingerprint,
     )
+
+
+def _has_one_author(headers: Headers) -> bool:
+    authors = {mailbox.address for mailbox in parse_mailboxes(headers.from_raw, 2)} - {""}
+    return headers.from_count == len(authors) == 1 and "multi" not in headers.from_faults
 
 
 class Entries:

@@ -105,3 +105,31 @@ def test_what_matches_comes_in_the_files_order_and_deny_before_allow(overrides, 
         "deny:domain:example.com",
         "allow:domain:example.com",
     ]
+
+
+@pytest.mark.parametrize(
+    "from_",
+    [
+        b"From: news@mail.shop.example.com\nFrom: thief@example.com",
+        b"From: thief@example.com, <news@mail.shop.example.com>",
+        b"From: <thief@example.com> <news@mail.shop.example.com>",
+    ],
+)
+def test_an_address_is_not_allowed_where_from_names_several(overrides, proven, from_):
+    """Proven is one of them, by its domain: an added field needs no signature."""
+    text = entry("allow", address="'news@mail.shop.example.com'")
+    assert overrides(text, raw=from_ + b"\n\nx", facts=proven("example.com")) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"raw": "From: a@b\u00fccher.example\n\nx".encode()},
+        {"raw": b"From: a@XN--bcher-kva.example.\n\nx"},
+        {"mail_from": "a@b\u00fccher.example"},
+        {"mail_from": "<a@xn--bcher-kva.example.>"},
+    ],
+)
+def test_a_denied_domain_matches_however_it_is_written(overrides, fields):
+    text = entry("deny", domain="'xn--bcher-kva.example'")
+    assert overrides(text, **fields) == [("deny:domain:xn--bcher-kva.example", "reject")]
