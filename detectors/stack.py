@@ -19,6 +19,7 @@ from models.classifier import Prediction
 __all__ = ["CLIP", "LEARNED", "Stack", "Weighed", "shipped_stack"]
 
 CLIP = 15.0  # logits; beyond it a model's margin says no more
+_SURE = 2.0  # logits: about seven to one
 LEARNED = "learned"  # the models' group, and the prefix of their signals' names
 CORROBORATES = MICRO // 2  # half a logit; a group that says less doesn't count as a second one
 
@@ -171,7 +172,8 @@ class Stack:
         name = f"{LEARNED}_{self.require(prediction.model)}"
         margin = max(-CLIP, min(CLIP, prediction.logit))
         side = "abuse" if margin > 0 else "legitimate mail"
-        reason = f"The {prediction.model} model takes it for {side} (margin {margin:+.2f})"
+        verb = "takes it for" if abs(margin) >= _SURE else "leans to"
+        reason = f"The {prediction.model} {verb} {side} (margin {margin:+.2f})"
         return Finding(name, reason, margin, {"logit": round(prediction.logit, 6)})
 
 

@@ -213,3 +213,12 @@ def test_a_margin_beyond_15_logits_says_no_more_even_without_a_cap():
     uncapped = Stack(read_weights("[stack]\nbias = 0.0\n[learned.m1]\nweight = 1.0\n", {}), {})
     assert uncapped.weigh([], [margin(400.0)]).logit == 15_000_000
     assert uncapped.weigh([], [margin(-400.0)]).logit == -15_000_000
+
+
+def test_a_model_that_is_not_sure_does_not_sound_so():
+    ours = stack()
+
+    reasons = [ours.weigh([], [margin(logit)]).signals[0].reason for logit in (0.2, -0.2, 3.0)]
+
+    assert ["leans to abuse" in reasons[0], "leans to legitimate mail" in reasons[1]] == [True] * 2
+    assert "takes it for abuse" in reasons[2]
