@@ -3,6 +3,7 @@
 from detectors.checks import Checks, Hit
 from features.attachments import Attachment
 from features.context import Context
+from features.data_files import read_data
 from features.evidence import Evidence
 
 __all__ = ["DETECTOR"]
@@ -14,7 +15,9 @@ def _itself(evidence: Evidence, _context: Context) -> Evidence:
 
 DETECTOR = Checks("attachments", _itself)
 
-_ENDING = 5  # letters
+_ENDINGS = frozenset().union(
+    *(v for v in read_data("file_extensions").values() if isinstance(v, list))
+)
 _PROGRAMS = frozenset({"executable", "script", "archive_executable"})
 
 
@@ -25,9 +28,9 @@ def _with_trait(evidence: Evidence, *traits: str) -> Attachment | None:
 
 
 def _ending(attachment: Attachment) -> str:
-    """Return the name's extension, else the kind: the rest of the name may be personal."""
-    ending = attachment.name.rpartition(".")[2]
-    return f".{ending}" if ending.isalnum() and len(ending) <= _ENDING else attachment.kind
+    """Return the name's extension if it is a known one, else the kind: a name may be personal."""
+    _, dot, ending = attachment.name.lower().rpartition(".")
+    return f".{ending}" if dot and ending in _ENDINGS else attachment.kind
 
 
 @DETECTOR.signal(

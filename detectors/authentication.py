@@ -2,7 +2,7 @@
 
 from detectors.brands import brand_of
 from detectors.checks import Checks, Hit
-from detectors.relations import display_host
+from detectors.relations import display_host, shown_host
 from features.context import Context
 from features.evidence import Evidence
 from features.hosts import FREEMAIL
@@ -36,7 +36,7 @@ def _spf_fail(evidence: Evidence) -> Hit | None:
     authentication = evidence.authentication
     if authentication.spf != "fail" or authentication.aligned or authentication.arc_sealer:
         return None
-    host = evidence.headers.return_path.domain.registrable or display_host(evidence)
+    host = shown_host(evidence.headers.return_path.domain.registrable) or display_host(evidence)
     return Hit(f"{host} forbids the server that sent this (SPF)", {"domain": host})
 
 

@@ -6,7 +6,7 @@ from detectors.checks import Checks, Hit
 from detectors.content import lure
 from detectors.impersonation import names_recipient
 from detectors.labels import looks_random
-from detectors.relations import Relations, relate
+from detectors.relations import Relations, link_target, relate, shown_host
 from features.hosts import is_freemail
 
 __all__ = ["DETECTOR"]
@@ -65,7 +65,7 @@ def _stranger_links_cheap(parties: Relations) -> Hit | None:
         return None
     for link in parties.evidence.links.all:
         if link.traits & _CHEAP or looks_random(link.domain.label):
-            host = link.domain.registrable or link.host[:80]
+            host = link_target(link)
             reason = f"Links have nothing to do with {parties.sender} and lead to {host}"
             return Hit(reason, {"host": host, "from_domain": parties.sender})
     return None
@@ -262,7 +262,7 @@ def _undisclosed_reply_elsewhere(parties: Relations) -> Hit | None:
     blind = "@" not in parties.evidence.message.first("to")
     if not blind or parties.bulk or not _answers_elsewhere(parties):
         return None
-    domain = parties.evidence.headers.reply_to[0].domain.registrable
+    domain = shown_host(parties.evidence.headers.reply_to[0].domain.registrable)
     return Hit(
         f"Addressed to nobody by name; answers go to {domain or 'elsewhere'}",
         {"reply_domain": domain, "from_domain": parties.sender},

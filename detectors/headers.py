@@ -2,7 +2,7 @@
 
 from detectors.checks import Checks, Hit
 from detectors.labels import looks_random
-from detectors.relations import display_host
+from detectors.relations import display_host, shown_host
 from features.context import Context
 from features.evidence import Evidence
 from features.hosts import host_traits
@@ -53,7 +53,7 @@ def _from_space_in_address(evidence: Evidence) -> Hit | None:
 def _from_bad_tld(evidence: Evidence) -> Hit | None:
     if "badtld" not in evidence.headers.from_faults:
         return None
-    host = evidence.headers.from_.host[:80]
+    host = display_host(evidence)
     return Hit(f"The sender's domain {host} can't exist", {"from_host": host})
 
 
@@ -63,7 +63,7 @@ def _from_bad_tld(evidence: Evidence) -> Hit | None:
 def _from_bad_character(evidence: Evidence) -> Hit | None:
     if "badchar" not in evidence.headers.from_faults:
         return None
-    host = evidence.headers.from_.host[:80]
+    host = display_host(evidence)
     return Hit(f"The sender's domain {host} has impossible characters", {"from_host": host})
 
 
@@ -111,7 +111,7 @@ def _from_free_host(evidence: Evidence) -> Hit | None:
     for mailbox in (headers.from_, headers.return_path):
         parent = mailbox.host.partition(".")[2]  # the platform itself may write to its users
         if "free_host" in host_traits(parent):
-            host = mailbox.host[:80]
+            host = shown_host(mailbox.host)
             return Hit(f"The sender's address is at the free host {host}", {"from_host": host})
     return None
 
@@ -127,7 +127,8 @@ def _return_path_shared_tenant(evidence: Evidence) -> Hit | None:
     if not tenant.endswith(_TENANTS) or sender.endswith(_TENANTS):
         return None
     host = display_host(evidence)
-    return Hit(f"It claims {host} but was sent from {tenant[:80]}", {"tenant": tenant[:80]})
+    tenant = shown_host(tenant)
+    return Hit(f"It claims {host} but was sent from {tenant}", {"tenant": tenant})
 
 
 _TENANTS = ".onmicrosoft.com"

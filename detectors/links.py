@@ -3,7 +3,7 @@
 from detectors.brands import brand_of
 from detectors.checks import Checks, Hit
 from detectors.lookalike import likeness
-from detectors.relations import Relations, relate
+from detectors.relations import Relations, link_target, relate, shown_host
 from features.domains import split_host
 from features.links import Link
 
@@ -34,8 +34,9 @@ def _link_text_mismatch(parties: Relations) -> Hit | None:
         brand = brand_of(shown)
         owned = brand is not None and brand is not brand_of(link.domain)
         if owned and shown.registrable != sender:
-            reason = f"The link says {shown.registrable} and leads to {target or link.host[:80]}"
-            return Hit(reason, {"shown": shown.registrable, "target": target or link.host[:80]})
+            target = link_target(link)
+            reason = f"The link says {shown.registrable} and leads to {target}"
+            return Hit(reason, {"shown": shown.registrable, "target": target})
     return None
 
 
@@ -52,7 +53,8 @@ def _link_shortener_only(parties: Relations) -> Hit | None:
     others = {link.domain.registrable for link in links.all if "shortener" not in link.traits}
     if len(others) > 1:
         return None
-    return Hit(f"All it asks you to click is hidden behind {short.host[:80]}", {"host": short.host})
+    host = shown_host(short.host)
+    return Hit(f"All it asks you to click is hidden behind {host}", {"host": host})
 
 
 @DETECTOR.signal(
@@ -66,7 +68,7 @@ def _link_cloud_only(parties: Relations) -> Hit | None:
         return None
     if not all(link.traits & _CHEAP_PLACES for link in links.all):
         return None
-    host = links.all[0].host[:120]
+    host = shown_host(links.all[0].host)
     return Hit(f"Every link leads to rented cloud space such as {host}", {"host": host})
 
 
@@ -79,7 +81,7 @@ def _link_storage_page(parties: Relations) -> Hit | None:
     link = _with_trait(parties, "storage_page")
     if link is None:
         return None
-    host = link.host[:120]
+    host = shown_host(link.host)
     return Hit(f"A link opens a page in raw cloud storage at {host}", {"host": host})
 
 
@@ -95,8 +97,8 @@ def _link_opaque_path(parties: Relations) -> Hit | None:
             and "mail_service" not in link.traits
             and link.domain.registrable not in parties.own
         ):
-            reason = f"A link to {link.domain.registrable or link.host[:80]} is one random token"
-            return Hit(reason, {"host": link.host[:120]})
+            reason = f"A link to {link_target(link)} is one random token"
+            return Hit(reason, {"host": shown_host(link.host)})
     return None
 
 
@@ -105,7 +107,8 @@ def _link_ip_address(parties: Relations) -> Hit | None:
     link = _with_trait(parties, "ip")
     if link is None:
         return None
-    return Hit(f"A link leads to the bare address {link.host[:60]}", {"host": link.host})
+    host = shown_host(link.host)
+    return Hit(f"A link leads to the bare address {host}", {"host": host})
 
 
 @DETECTOR.signal(
@@ -117,10 +120,8 @@ def _link_ip_obfuscated(parties: Relations) -> Hit | None:
     link = _with_trait(parties, "ip_obfuscated")
     if link is None:
         return None
-    return Hit(
-        f"A link hides the bare address {link.host[:60]} in another notation",
-        {"host": link.host[:60]},
-    )
+    host = shown_host(link.host)
+    return Hit(f"A link hides the bare address {host} in another notation", {"host": host})
 
 
 @DETECTOR.signal(
@@ -132,7 +133,7 @@ def _link_userinfo(parties: Relations) -> Hit | None:
     link = _with_trait(parties, "userinfo")
     if link is None:
         return None
-    target = link.domain.registrable or link.host[:80]
+    target = link_target(link)
     return Hit(f"A link is written to look as if it led elsewhere than {target}", {"host": target})
 
 
@@ -143,7 +144,8 @@ def _link_punycode(parties: Relations) -> Hit | None:
     sender = parties.evidence.headers.from_.domain.registrable
     for link in parties.evidence.links.all:
         if "punycode" in link.traits and link.domain.registrable != sender:
-            return Hit(f"A link's host has unusual letters: {link.host[:80]}", {"host": link.host})
+            host = shown_host(link.host)
+            return Hit(f"A link's host has unusual letters: {host}", {"host": host})
     return None
 
 
@@ -156,7 +158,7 @@ def _link_recipient_encoded(parties: Relations) -> Hit | None:
     link = _with_trait(parties, "recipient_encoded")
     if link is None:
         return None
-    target = link.domain.registrable or link.host[:80]
+    target = link_target(link)
     return Hit(f"A link to {target} carries your address in disguise", {"host": target})
 
 
@@ -168,7 +170,8 @@ def _link_recipient_encoded(parties: Relations) -> Hit | None:
 def _link_free_host(parties: Relations) -> Hit | None:
     for link in parties.evidence.links.all:
         if "free_host" in link.traits and link.domain.registrable not in parties.own:
-            return Hit(f"A link leads to a free page at {link.host[:80]}", {"host": link.host[:80]})
+            host = shown_host(link.host)
+            return Hit(f"A link leads to a free page at {host}", {"host": host})
     return None
 
 
@@ -179,7 +182,7 @@ def _link_open_redirector(parties: Relations) -> Hit | None:
     link = _with_trait(parties, "open_redirector")
     if link is None:
         return None
-    host = link.host[:80]
+    host = shown_host(link.host)
     return Hit(f"A link hides its target behind a redirect at {host}", {"host": host})
 
 
@@ -191,7 +194,7 @@ def _link_open_redirector(parties: Relations) -> Hit | None:
 def _link_cheap_tld(parties: Relations) -> Hit | None:
     for link in parties.evidence.links.all:
         if "cheap_tld" in link.traits and link.domain.registrable not in parties.own:
-            target = link.domain.registrable or link.host[:80]
+            target = link_target(link)
             return Hit(f"A link leads to {target}, under a throw-away ending", {"host": target})
     return None
 
@@ -207,7 +210,7 @@ def _link_lookalike_brand(parties: Relations) -> Hit | None:
             continue
         found = likeness(link.domain)
         if found is not None:
-            target = link.domain.registrable
+            target = link_target(link)
             reason = f"The linked domain {target} is {found.brand}'s name {found.how}"
             return Hit(reason, {"brand": found.brand, "host": target})
     return None

@@ -1,5 +1,6 @@
 """Who is a stranger to whom: sender, recipient, the brand named, and where the links lead."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,11 +10,13 @@ from features.context import Context
 from features.domains import split_host
 from features.evidence import Evidence
 from features.hosts import FREEMAIL, is_freemail
+from features.links import Link
 
-__all__ = ["Relations", "display_host", "relate"]
+__all__ = ["Relations", "display_host", "link_target", "relate", "shown_host"]
 
 _STEM = 4  # letters; shorter labels are in too many names by chance
 _NAME_STEM = 5
+_HOST = re.compile(r"\[[0-9a-f:.]{2,45}\]|[\w.-]{0,80}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,28 @@ class Relations:
         """One of the foreign domains linked to, the same each time; "other domains" if none."""
         links = self.evidence.links
         foreign = (links.foreign or links.domains) - self.own
-        return min(foreign, default="other domains")
+        return shown_host(min(foreign, default="")) or "other domains"
 
 
 def display_host(evidence: Evidence) -> str:
     """Return the From domain as a reason shows it: registrable, else as written, else words."""
     mailbox = evidence.headers.from_
-    return mailbox.domain.registrable or mailbox.host[:80] or "no usable address"
+    return shown_host(mailbox.domain.registrable or mailbox.host) or "no usable address"
+
+
+def link_target(link: Link) -> str:
+    """Return where a link leads as a reason shows it: registrable domain, else host."""
+    return shown_host(link.domain.registrable or link.host)
+
+
+def shown_host(host: str) -> str:
+    """Return a host as far as it can be one, at most 80 characters.
+
+    A sender may write anything in a host's place: what stands before an @ or behind a blank may
+    be somebody's name.
+    """
+    found = _HOST.match(host.rpartition("@")[2])
+    return found[0] if found else ""
 
 
 @lru_cache(maxsize=1)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from detectors.actions import MICRO, Action, probability
+from detectors.relations import shown_host
 from detectors.signals import AbuseClass
 from detectors.stack import Weighed
 from features.client import client_ip
@@ -27,8 +28,9 @@ class Facts(NamedTuple):
 
 def mail_from_domain(mail_from: str | None) -> str:
     """Return the registrable domain of the envelope sender, its host where it has none."""
-    host = (mail_from or "").rpartition("@")[2].lower().strip("<> .")
-    return split_host(host).registrable or host
+    _, at, host = (mail_from or "").rpartition("@")
+    host = host.lower().strip("<> .") if at else ""  # a local part alone is no domain
+    return shown_host(split_host(host).registrable or host)
 
 
 READERS: Mapping[str, Callable[[Facts], str | int | float | bool | list[str]]] = {

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detectors.actions import ACTIONS, MICRO, Action, Override, probability
 from detectors.lists import allow_keys, deny_keys
 from detectors.policy import Policy
+from detectors.relations import shown_host
 from detectors.rule_values import READERS, Facts, mail_from_domain
 from detectors.signals import AbuseClass, Finding, Signal
 from detectors.stack import Weighed
@@ -158,7 +159,7 @@ def judge(
         tenant=envelope.tenant,
         direction=envelope.direction,
         received_at=received_at,
-        from_domain=from_.domain.registrable or from_.host,
+        from_domain=shown_host(from_.domain.registrable or from_.host),
         mail_from_domain=mail_from_domain(envelope.mail_from),
         sender=hash_address(from_.address or (envelope.mail_from or ""), context),
         client_net=client_network(client_ip(envelope, evidence.headers.hops, context)),

@@ -127,3 +127,38 @@ def test_every_signal_has_a_measured_weight_and_every_group_a_cap():
 def test_two_detectors_cannot_claim_one_name():
     with pytest.raises(ValueError, match="two detectors claim this name"):
         catalogue([DETECTORS[0], DETECTORS[0]])
+
+
+HTML = b"From: a@example.com\nContent-Type: text/html\n\n"
+PROGRAM = b"Content-Transfer-Encoding: base64\n\nTVqQAAMAAAAE"
+
+
+@pytest.mark.parametrize(
+    ("raw", "fires"),
+    [
+        (b"From: <a@b.example zqxlocalpart at ours.example>\n\nx", "from_bad_character"),
+        (b"From: <a@b.example:zqxlocalpart>\n\nx", "from_bad_tld"),
+        (
+            HTML + b"<a href='http://zqxlocalpart%40ours.example.web.app/'>x</a>",
+            "link_free_host",
+        ),
+        (
+            HTML + b"<a href='http://zqxlocalpart%40ours.web.app/'>x</a>",
+            "link_cloud_only",
+        ),
+    ],
+)
+def test_what_is_quoted_of_a_host_is_a_host(raw, fires):
+    """A text that only stands where a host should may be somebody's name."""
+    findings = [f for d in DETECTORS for f in d.detect(_evidence(raw), CONTEXT)]
+    assert fires in {finding.name for finding in findings}
+    assert LOCAL not in repr(findings)
+
+
+@pytest.mark.parametrize("name", [b"zqxlo", b"zqxlo.exe", b"report.zqxlo"])
+def test_a_file_name_is_quoted_by_its_known_ending_only(name):
+    """The name may be a person's, and so may what follows a dot in it."""
+    raw = b'From: a@b.com\nContent-Type: application/x; name="%s"\n%s' % (name, PROGRAM)
+    findings = [f for d in DETECTORS for f in d.detect(_evidence(raw), CONTEXT)]
+    assert "attachment_executable" in {finding.name for finding in findings}
+    assert "zqxlo" not in repr(findings)

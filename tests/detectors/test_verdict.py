@@ -182,6 +182,11 @@ def test_the_record_holds_domains_hashes_and_networks_but_no_address(judge_with,
     assert judge_with(client=client("10.0.0.1")).client_net == "192.0.2.0/24"
 
 
+def test_what_stands_in_a_domains_place_is_no_local_part(judge_with):
+    verdict = judge_with(raw=b"From: <a@b someone>\n\nx", mail_from="someone")
+    assert (verdict.from_domain, verdict.mail_from_domain) == ("b", "")
+
+
 def test_degraded_parts_are_named(judge_with):
     assert judge_with(degraded=["model:classifier"]).degraded == ("model:classifier",)
 
