@@ -130,8 +130,9 @@ def judge(
     """Judge one message by what was found in it; a function of its arguments alone.
 
     The first of these that speaks decides the action: live rules in the policy's order, deny
-    list, allow list (not for malware), thresholds. All that spoke are in `overrides`, the one
-    that decided first. `degraded` names parts that the evidence had to do without.
+    list, allow list (not where malware speaks above the class threshold), thresholds. All that
+    spoke are in `overrides`, the one that decided first. `degraded` names parts that the evidence
+    had to do without.
     """
     envelope, policy, context = evidence.envelope, terms.policy, terms.context
     received_at = _utc(envelope)
@@ -139,9 +140,10 @@ def judge(
     class_ = _class(weighed, policy)
     bands = terms.bands[envelope.direction, class_]
     action = bands.decide(weighed.logit, weighed.groups)
+    infected = weighed.by_class.get("malware", 0) > policy.class_threshold * MICRO
     denied = terms.deny and terms.deny.match(deny_keys(evidence, context), received_at)
     allowed = terms.allow and terms.allow.match(allow_keys(evidence, context), received_at)
-    lists = (*(denied or ()), *((allowed or ()) if class_ != "malware" else ()))
+    lists = (*(denied or ()), *((allowed or ()) if not infected else ()))
     listed = "deny" if denied else "allow" if allowed else ""
     facts = Facts(evidence, context, weighed, action, class_, listed)
     ruled = terms.rules.run(lambda name: READERS[name](facts))

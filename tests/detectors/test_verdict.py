@@ -122,6 +122,15 @@ def test_an_allow_entry_does_not_cover_malware(judge_with, proven):
     assert (verdict.action, verdict.overrides) == ("quarantine", ())
 
 
+def test_other_evidence_beside_malware_brings_no_allow_entry_back(judge_with, proven):
+    """Else whoever took an account over would add a lure, and the class would be another."""
+    allow = "[[allow]]\ndomain = 'example.com'\nreason = 'x'\n"
+    found = fired("bad_file", "bad_link", "spammy")
+    verdict = judge_with(allow, found, margin(15.0), facts=proven("example.com"))
+    assert verdict.class_ == "spam"
+    assert (verdict.action, verdict.overrides) == ("reject", ())
+
+
 def test_a_rule_that_fails_is_a_flag_and_decides_nothing(judge_with):
     verdict = judge_with(RULE.format("r", "url_domains[9] == 'x'", "reject", "live"))
     assert verdict.action == "accept"
