@@ -1,19 +1,14 @@
 """What is attached, and whether it is what it claims to be."""
 
-from detectors.checks import Checks, Hit
+from detectors.checks import Checks, Hit, evidence_itself
 from features.attachments import Attachment
-from features.context import Context
 from features.data_files import read_data
 from features.evidence import Evidence
 
 __all__ = ["DETECTOR"]
 
 
-def _itself(evidence: Evidence, _context: Context) -> Evidence:
-    return evidence
-
-
-DETECTOR = Checks("attachments", _itself)
+DETECTOR = Checks("attachments", evidence_itself)
 
 _ENDINGS = frozenset().union(
     *(v for v in read_data("file_extensions").values() if isinstance(v, list))

@@ -1,20 +1,15 @@
 """What our own edge proved about the sender; where nobody looked, nothing is said."""
 
 from detectors.brands import brand_of
-from detectors.checks import Checks, Hit
+from detectors.checks import Checks, Hit, evidence_itself
 from detectors.relations import display_host, shown_host
-from features.context import Context
 from features.evidence import Evidence
 from features.hosts import FREEMAIL
 
 __all__ = ["DETECTOR"]
 
 
-def _itself(evidence: Evidence, _context: Context) -> Evidence:
-    return evidence
-
-
-DETECTOR = Checks("authentication", _itself)
+DETECTOR = Checks("authentication", evidence_itself)
 
 
 @DETECTOR.signal(

@@ -8,9 +8,14 @@ from detectors.signals import AbuseClass, Finding, Spec
 from features.context import Context
 from features.evidence import Evidence
 
-__all__ = ["Checks", "Hit"]
+__all__ = ["Checks", "Hit", "evidence_itself"]
 
 View = TypeVar("View")
+
+
+def evidence_itself(evidence: Evidence, _context: Context) -> Evidence:
+    """Prepare nothing: for checks that read the evidence as it is."""
+    return evidence
 
 
 @dataclass(frozen=True, slots=True)

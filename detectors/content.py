@@ -1,17 +1,12 @@
 """What the text asks for, and what is done to it so that filters don't read it."""
 
-from detectors.checks import Checks, Hit
-from features.context import Context
+from detectors.checks import Checks, Hit, evidence_itself
 from features.evidence import Evidence
 
 __all__ = ["DETECTOR"]
 
 
-def _itself(evidence: Evidence, _context: Context) -> Evidence:
-    return evidence
-
-
-DETECTOR = Checks("content", _itself)
+DETECTOR = Checks("content", evidence_itself)
 
 _STYLE_JUNK = 2_000  # characters of style block that are no CSS
 _IMAGE_MOSTLY = range(60, 300)  # characters of visible text

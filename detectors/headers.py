@@ -1,20 +1,15 @@
 """How the header was written: faults that mail programs don't make and bulk tools do."""
 
-from detectors.checks import Checks, Hit
+from detectors.checks import Checks, Hit, evidence_itself
 from detectors.labels import looks_random
 from detectors.relations import display_host, shown_host
-from features.context import Context
 from features.evidence import Evidence
 from features.hosts import host_traits
 
 __all__ = ["DETECTOR"]
 
 
-def _itself(evidence: Evidence, _context: Context) -> Evidence:
-    return evidence
-
-
-DETECTOR = Checks("headers", _itself)
+DETECTOR = Checks("headers", evidence_itself)
 
 
 @DETECTOR.signal(
