@@ -21,8 +21,10 @@ TRACE_HEADERS = (
     b"arc-authentication-results",
 )
 _FOLD = frozenset({b" ", b"\t"})
-# A line end leads, which a search jumps to; `^` would be tried at each byte.
-_TRACE = re.compile(rb"\n(?:%s)[ \t]*:" % b"|".join(TRACE_HEADERS), re.IGNORECASE)
+# A line end leads, which a search jumps to; `^` would be tried at each byte. Most names fail at
+# their first letter.
+_FIRST = bytes({name[0] for name in TRACE_HEADERS} | {name[0] - 32 for name in TRACE_HEADERS})
+_TRACE = re.compile(rb"\n(?=[%s])(?:%s)[ \t]*:" % (_FIRST, b"|".join(TRACE_HEADERS)), re.IGNORECASE)
 
 
 def message_key(raw: bytes) -> bytes:

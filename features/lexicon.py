@@ -1,6 +1,7 @@
 """Phrases of abusive mail in seven languages, counted by group through look-ups of words."""
 
 from collections.abc import Mapping, Sequence
+from itertools import compress, count
 from types import MappingProxyType
 from typing import Final
 
@@ -53,7 +54,7 @@ def find_phrases(words: Sequence[str]) -> dict[str, set[Phrase]]:
     found: dict[str, set[Phrase]] = {}
     index = _INDEX
     last = len(words) - 1
-    for start in [place for place, word in enumerate(words) if word in index]:
+    for start in compress(count(), map(index.__contains__, words)):
         follows = index[words[start]]
         entries = follows.get(words[start + 1]) if start < last else None
         for phrase, groups in entries or follows[""]:
