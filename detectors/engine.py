@@ -6,12 +6,21 @@ from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from unicodedata import unidata_version
 
 from features.vector import SCHEMA
 
 __all__ = ["engine_digest"]
 
-_LIBRARIES = ("weir", "publicsuffixlist", "onnxruntime", "selectolax", "confusable-homoglyphs")
+_LIBRARIES = (
+    "weir",
+    "publicsuffixlist",
+    "onnxruntime",
+    "selectolax",
+    "confusable-homoglyphs",
+    "common-expression-language",
+    "numpy",
+)
 _ONNX_THREADS = 1  # models/classifier.py; with more, last bits depend on the batch
 # The policy has its own digest in each verdict.
 _NOT_THE_ENGINE = frozenset({"policy.toml"})
@@ -19,11 +28,19 @@ _NOT_THE_ENGINE = frozenset({"policy.toml"})
 
 @cache
 def engine_digest() -> str:
-    """Return 16 hexadecimal digits of SHA-256 over versions, shipped data and feature schema."""
+    """Return 16 hexadecimal digits of SHA-256 over versions, shipped data and feature schema.
+
+    Python's version counts by its Unicode tables, which folding and case rest on.
+    """
     digest = hashlib.sha256()
     for library in _LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
-    digest.update(f"threads {_ONNX_THREADS}\nschema {SCHEMA.digest}\n".encode())
+    for name, value in (
+        ("threads", _ONNX_THREADS),
+        ("schema", SCHEMA.digest),
+        ("unicode", unidata_version),
+    ):
+        digest.update(f"{name} {value}\n".encode())
     for package in ("features", "detectors"):
         for name, content in _data(files(package) / "data", package):
             digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())

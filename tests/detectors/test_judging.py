@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
@@ -284,3 +285,16 @@ def test_the_engines_digest_is_that_of_versions_and_data():
     assert engine_digest() == engine_digest()
     assert len(engine_digest()) == 16
     int(engine_digest(), 16)
+
+
+@pytest.mark.parametrize("what", ["common-expression-language", "numpy", "unicode"])
+def test_the_engine_is_another_where_its_rules_numbers_or_letters_may_be(what, monkeypatch):
+    """CEL decides rules, numpy hashes fingerprints, and folding reads Python's Unicode tables."""
+    shipped = engine_digest()
+    if what == "unicode":
+        monkeypatch.setattr("detectors.engine.unidata_version", "1.1.5")
+    else:
+        monkeypatch.setattr(
+            "detectors.engine.version", lambda name: "0" if name == what else version(name)
+        )
+    assert engine_digest.__wrapped__() != shipped
