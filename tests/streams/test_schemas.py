@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 from detectors.verdict import Verdict
 from features.envelope import Envelope
 from streams.schemas import documents
+from streams.settings import Settings
+from streams.topics import table
 
 DOCS = Path(__file__).parents[2] / "docs" / "topics"
 
@@ -39,3 +41,9 @@ def test_asyncapi_names_the_topics_and_their_headers():
 
     assert api["channels"]["verdicts"]["address"] == "mail.verdicts"
     assert {"ce_id", "ce_type", "weir-envelope", "weir-reply-partition"} <= set(headers)
+
+
+def test_every_topic_is_explained():
+    explained = (DOCS / "README.md").read_text()
+
+    assert [topic.name for topic in table(Settings()) if f"`{topic.name}`" not in explained] == []
