@@ -80,7 +80,10 @@ def instant(value: Any) -> datetime | None:
     A date holds to its end; a time needs its offset from UTC.
     """
     if isinstance(value, datetime):
-        return None if value.tzinfo is None else value.astimezone(UTC)
+        try:
+            return None if value.tzinfo is None else value.astimezone(UTC)
+        except OverflowError:  # the first or last day that there is, and an offset
+            return None
     if isinstance(value, date) and value < date.max:
         return datetime.combine(value + timedelta(days=1), time(), UTC)
     return None

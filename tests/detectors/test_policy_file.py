@@ -209,3 +209,9 @@ def test_a_tenants_list_entries_stand_before_the_files():
     ).for_tenant("t")
     assert [each.value for each in policy.allow] == ["c.example", "a.example"]
     assert [each.value for each in policy.deny] == ["d.example", "b.example"]
+
+
+@pytest.mark.parametrize("expires", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_time_beyond_the_calendar_is_a_mistake_like_others(expires):
+    with pytest.raises(PolicyError, match=r"policy\.toml:4:11: allow\[0\]\.expires: "):
+        read_policy(f"[[allow]]\ndomain = 'a.example'\nreason = 'x'\nexpires = {expires}\n")
