@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,14 +14,14 @@ from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # ships 
 
 from apps.local import jars, java, layout, ports
 from apps.local.errors import StackError
-from apps.local.processes import GuardedProcess
+from apps.local.server import Server
 
 READY_SECONDS = 60.0
 # Interpreted and half-compiled code is enough for tests and starts in half the time.
 _QUICK_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
-class KafkaServer:
+class KafkaServer(Server):
     """One broker with its data in `directory`; it keeps its ports over restarts.
 
     Args:
@@ -32,27 +31,15 @@ class KafkaServer:
     """
 
     def __init__(self, directory: Path, *, port: int | None = None, quick: bool = True) -> None:
-        self._directory = directory
+        super().__init__("Kafka", directory)
         self._port = ports.choose(port)
         self._controller_port = ports.choose()
         self._quick = quick
-        self._process: GuardedProcess | None = None
 
     @property
     def brokers(self) -> str:
         """The bootstrap address, `127.0.0.1:PORT`."""
         return f"127.0.0.1:{self._port}"
-
-    @property
-    def process(self) -> GuardedProcess:
-        """The broker's process.
-
-        Raises:
-            StackError: it was not started.
-        """
-        if self._process is None:
-            raise StackError("Kafka is not running: start it first")
-        return self._process
 
     def start(self) -> None:
         """Format the data folder if it is new, start the broker, wait until it answers.
@@ -77,31 +64,7 @@ class KafkaServer:
             f"-Dlog4j2.configurationFile={layout.resource('local/log4j2.properties')}",
             *("-cp", classpath, "kafka.Kafka", str(properties)),
         ]
-        self._process = GuardedProcess("Kafka", command, self._directory / "kafka.log")
-        try:
-            self.wait_ready()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """Stop the broker as an administrator would; do nothing if it isn't running."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-    def kill(self) -> None:
-        """End the broker at once (SIGKILL)."""
-        self.process.kill()
-        self._process = None
-
-    def pause(self) -> None:
-        """Freeze the broker: it keeps its connections and answers nothing (SIGSTOP)."""
-        self.process.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let a frozen broker go on."""
-        self.process.signal(signal.SIGCONT)
+        self._launch(command)
 
     def wait_ready(self, timeout: float = READY_SECONDS) -> None:
         """Return when the broker answers a metadata request.

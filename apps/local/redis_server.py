@@ -1,7 +1,6 @@
 """A Redis server of our own on this machine; a system service is never touched."""
 
 import shutil
-import signal
 import time
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import redis
 
 from apps.local import ports
 from apps.local.errors import StackError
-from apps.local.processes import GuardedProcess
+from apps.local.server import Server
 
 READY_SECONDS = 30.0
 
@@ -19,7 +18,7 @@ def find() -> str | None:
     return shutil.which("redis-server")
 
 
-class RedisServer:
+class RedisServer(Server):
     """One Redis with its data in `directory`; it keeps its port over restarts.
 
     Args:
@@ -29,26 +28,14 @@ class RedisServer:
     """
 
     def __init__(self, directory: Path, *, port: int | None = None, durable: bool = False) -> None:
-        self._directory = directory
+        super().__init__("Redis", directory)
         self._port = ports.choose(port)
         self._durable = durable
-        self._process: GuardedProcess | None = None
 
     @property
     def url(self) -> str:
         """The address of database 0."""
         return f"redis://127.0.0.1:{self._port}/0"
-
-    @property
-    def process(self) -> GuardedProcess:
-        """The server's process.
-
-        Raises:
-            StackError: it was not started.
-        """
-        if self._process is None:
-            raise StackError("Redis is not running: start it first")
-        return self._process
 
     def start(self) -> None:
         """Start the server and wait until it answers and has loaded its data.
@@ -67,31 +54,7 @@ class RedisServer:
             # State that is evicted silently is a wrong verdict: full memory must be an error.
             *("--maxmemory", "1gb", "--maxmemory-policy", "noeviction"),
         ]
-        self._process = GuardedProcess("Redis", command, self._directory / "redis.log")
-        try:
-            self.wait_ready()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """Stop the server; do nothing if it isn't running."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-    def kill(self) -> None:
-        """End the server at once (SIGKILL)."""
-        self.process.kill()
-        self._process = None
-
-    def pause(self) -> None:
-        """Freeze the server: it keeps its connections and answers nothing (SIGSTOP)."""
-        self.process.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let a frozen server go on."""
-        self.process.signal(signal.SIGCONT)
+        self._launch(command)
 
     def wait_ready(self, timeout: float = READY_SECONDS) -> None:
         """Return when the server answers PING.
