@@ -28,6 +28,11 @@ def _ending(attachment: Attachment) -> str:
     return f".{ending}" if dot and ending in _ENDINGS else attachment.kind
 
 
+def _hit(reason: str, found: Attachment) -> Hit:
+    ending = _ending(found)
+    return Hit(reason.format(ending=ending), {"kind": found.kind, "ending": ending})
+
+
 @DETECTOR.signal(
     "attachment_executable",
     "malware",
@@ -38,7 +43,7 @@ def _attachment_executable(evidence: Evidence) -> Hit | None:
     if found is None:
         return None
     where = "inside an archive" if "archive_executable" in found.traits else "attached"
-    return Hit(f"A program is {where} ({_ending(found)})", {"kind": found.kind})
+    return _hit(f"A program is {where} ({{ending}})", found)
 
 
 @DETECTOR.signal(
@@ -50,7 +55,7 @@ def _attachment_double_extension(evidence: Evidence) -> Hit | None:
     found = _with_trait(evidence, "double_extension", "right_to_left_name")
     if found is None:
         return None
-    return Hit(f"An attachment hides that it is {_ending(found)}", {"kind": found.kind})
+    return _hit("An attachment hides that it is {ending}", found)
 
 
 @DETECTOR.signal(
@@ -74,7 +79,7 @@ def _attachment_html(evidence: Evidence) -> Hit | None:
     found = _with_trait(evidence, "html")
     if found is None:
         return None
-    return Hit(f"A web page is attached ({_ending(found)})", {"kind": found.kind})
+    return _hit("A web page is attached ({ending})", found)
 
 
 @DETECTOR.signal(
@@ -104,4 +109,4 @@ def _attachment_macro(evidence: Evidence) -> Hit | None:
     found = _with_trait(evidence, "macro")
     if found is None:
         return None
-    return Hit(f"A document with macros is attached ({_ending(found)})")
+    return _hit("A document with macros is attached ({ending})", found)

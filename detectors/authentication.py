@@ -61,4 +61,5 @@ def _brand_authenticated(evidence: Evidence) -> Hit | None:
         return None
     host = display_host(evidence)
     reason = f"{host} is {brand.name}'s domain, and the message is proven to come from it"
-    return Hit(reason, {"brand": brand.name, "proven_by": authentication.proven_by})
+    inputs = {"brand": brand.name, "from_domain": host, "proven_by": authentication.proven_by}
+    return Hit(reason, inputs)

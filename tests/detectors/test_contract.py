@@ -162,3 +162,15 @@ def test_a_file_name_is_quoted_by_its_known_ending_only(name):
     findings = [f for d in DETECTORS for f in d.detect(_evidence(raw), CONTEXT)]
     assert "attachment_executable" in {finding.name for finding in findings}
     assert "zqxlo" not in repr(findings)
+
+
+_READING = re.compile(r"[\w-]*(?:\.[\w-]+)+")
+
+
+def test_what_a_reason_quotes_is_among_its_inputs():
+    """A replay starts from the readings, not from the sentence."""
+    for evidence in EVIDENCE.values():
+        for detector in DETECTORS:
+            for finding in detector.detect(evidence, CONTEXT):
+                given = " ".join(map(str, finding.inputs.values()))
+                assert all(word in given for word in _READING.findall(finding.reason)), finding
