@@ -257,7 +257,7 @@ def _read_envelope(
         return Envelope(id=derived_id(position), received_at=appended)
     try:
         envelope = _ENVELOPE.decode(header)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         envelope = _mend(header, position, appended, flags)
     changes: dict[str, Any] = {}
     if not _ID.fullmatch(envelope.id):
@@ -283,7 +283,10 @@ def _clamp(received: datetime, appended: datetime) -> datetime:
     if received.tzinfo is None:
         received = received.replace(tzinfo=UTC)
     if received.utcoffset():
-        received = received.astimezone(UTC)
+        try:
+            received = received.astimezone(UTC)
+        except OverflowError:  # on the first or last day that datetime knows
+            received = received.replace(tzinfo=UTC)
     return min(max(received, appended - _OLDEST), appended)
 
 

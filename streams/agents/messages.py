@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, cast
 
 import faust
+import structlog
 from faust.types import EventT
 
 from streams.sections import WorkerSection
 from streams.wire import Arrival, read_arrival
 
 __all__ = ["Batches", "install"]
+
+log = structlog.get_logger(__name__)
 
 Process = Callable[[Sequence[Arrival]], Awaitable[None]]
 
@@ -78,7 +82,7 @@ def install(
     acked: Callable[[Arrival], None],
     died: Callable[[BaseException], None],
 ) -> None:
-    """Add the agent to an app; `died` is told if its worker ends, and must end the process.
+    """Add the agent to an app; `died` is told if it or its worker fails, and must end the process.
 
     An exception in an agent acks the message it was at, so none may leave: the worker is a task
     of its own, and the agent only reads.
@@ -91,7 +95,11 @@ def install(
         worker.add_done_callback(lambda task: _report(task, died))
         try:
             async for event in cast("AsyncIterator[EventT[Any]]", stream.noack().events()):
-                await batches.put(event, _arrival(event, epoch))
+                try:
+                    await batches.put(event, _arrival(event, epoch))
+                except Exception as error:
+                    died(error)
+                    raise
         finally:
             worker.cancel()
 
@@ -112,15 +120,25 @@ def _report(task: "asyncio.Task[None]", died: Callable[[BaseException], None]) -
 
 def _arrival(event: EventT[Any], epoch: str) -> Arrival:
     message = event.message
-    return read_arrival(
+    read = partial(
+        read_arrival,
         epoch=epoch,
         partition=message.partition,
         offset=message.offset,
         timestamp_ms=_milliseconds(message.timestamp),
         key=message.key,
         value=message.value,
-        headers=message.headers,
     )
+    try:
+        return read(headers=message.headers)
+    except Exception as error:  # noqa: BLE001 - reading never raises; if it does, mail goes on
+        log.error(  # noqa: TRY400 - what it says may quote the message
+            "headers_not_read",
+            partition=message.partition,
+            offset=message.offset,
+            error=type(error).__name__,
+        )
+        return read(headers=None)
 
 
 def _milliseconds(seconds: float | None) -> int | None:

@@ -255,3 +255,17 @@ def test_no_envelope_makes_reading_raise(fields):
 def test_a_requeued_dead_letter_is_known_by_its_header():
     assert arrive([("weir-requeued", b"1")]).requeued
     assert not arrive(None).requeued
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_a_time_beyond_what_utc_can_say_is_clamped(at):
+    incoming = enveloped(id="a", received_at=at).incoming
+    assert "clock_skew" in incoming.flags
+    assert NOW - timedelta(days=7) <= incoming.envelope.received_at <= NOW
+
+
+@pytest.mark.parametrize("field", ["x", "facts"])
+def test_an_envelope_nested_too_deeply_is_malformed(field):
+    nested = b"[" * 50_000 + b"]" * 50_000
+    header = b'{"id":"a","received_at":"2026-03-01T11:00:00Z","%s":%s}' % (field.encode(), nested)
+    assert "envelope_malformed" in arrive([("weir-envelope", header)]).incoming.flags

@@ -1,9 +1,11 @@
 import asyncio
 import contextlib
+from types import SimpleNamespace
 
 import pytest
 
-from streams.agents.messages import Batches
+from streams.agents import messages
+from streams.agents.messages import Batches, install
 from streams.sections import WorkerSection
 
 
@@ -124,3 +126,77 @@ async def test_a_full_queue_holds_the_reader_back(arrive, event, events, done):
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await batches.put(event(2), arrive(offset=2))
+
+
+class Stream:
+    """Faust's stream, as far as the agent needs it: records by offset, all of them bare."""
+
+    def __init__(self, records):
+        self.records = records
+
+    def noack(self):
+        return self
+
+    async def events(self):
+        for offset in range(self.records):
+            message = SimpleNamespace(
+                partition=0,
+                offset=offset,
+                timestamp=0.0,
+                key=b"k",
+                value=b"x",
+                headers=[("h", b"")],
+            )
+            yield SimpleNamespace(message=message, ack=lambda: True)
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def agent():
+    """Return the agent as `install` gives it to an app, and what it says when it died."""
+
+    def make(process, epoch="e"):
+        deaths = []
+        taken = []
+        app = SimpleNamespace(topic=lambda *_, **__: None, agent=lambda *_, **__: taken.append)
+        section = WorkerSection(buffer_messages=1)
+        install(app, "t", section, process, epoch=epoch, acked=lambda _: None, died=deaths.append)
+        return taken[0], deaths
+
+    return make
+
+
+async def test_a_record_whose_headers_break_reading_is_judged_without_them(agent, monkeypatch):
+    """An exception in the agent would ack it unjudged."""
+    read = messages.read_arrival
+
+    def broken(**given):
+        if given["offset"] == 1 and given["headers"]:
+            raise ZeroDivisionError
+        return read(**given)
+
+    seen = []
+
+    async def process(arrivals):
+        seen.extend((one.position.offset, one.headers) for one in arrivals)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(messages, "read_arrival", broken)
+    run_agent, deaths = agent(process)
+    await run_agent(Stream(4))
+    assert seen[:3] == [(0, [("h", b"")]), (1, []), (2, [("h", b"")])]
+    assert deaths == []
+
+
+async def test_an_agent_that_fails_ends_the_process_before_faust_acks(agent, monkeypatch):
+    def broken(**_):
+        raise ZeroDivisionError
+
+    async def process(_):
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(messages, "read_arrival", broken)
+    run_agent, deaths = agent(process)
+    with pytest.raises(ZeroDivisionError):
+        await run_agent(Stream(1))
+    assert [type(error) for error in deaths] == [ZeroDivisionError]
