@@ -77,8 +77,12 @@ class GuardedStore:
         return await self._call("record", lambda: self._store.record(verdicts))
 
     async def forget(self, positions: Sequence[LogPosition]) -> None:
-        """Delete the recorded verdicts of places that can't be delivered again."""
-        await self._call("forget", lambda: self._store.forget(positions))
+        """Delete the recorded verdicts of places that can't be delivered again.
+
+        For no places the store isn't called: that it did nothing says nothing about its health.
+        """
+        if positions:
+            await self._call("forget", lambda: self._store.forget(positions))
 
     async def epoch(self, topic: str, proposed: str) -> str:
         """Return the topic's epoch; the proposed one is taken where none is stored."""

@@ -69,6 +69,18 @@ async def test_a_success_between_failures_keeps_it_closed(guarded, faulty):
     assert guarded.breaker.state == "closed"
 
 
+async def test_nothing_to_forget_says_nothing_of_the_store(guarded, faulty, clock):
+    """The worker asks it every second: an outage would never open the breaker."""
+    faulty.fault = "fail"
+    await fail(guarded)
+    await guarded.forget([])
+    await fail(guarded)
+    assert guarded.breaker.state == "open"
+    clock[0] = 6
+    await guarded.forget([])
+    assert guarded.breaker.state == "open"
+
+
 async def test_a_store_that_hangs_fails_within_the_time_limit(guarded, faulty):
     faulty.fault = "hang"
     with pytest.raises(StoreError, match=r"no answer within 0\.05 s"):
