@@ -176,16 +176,14 @@ class Pipeline:
             if case.error is not None:
                 self._metrics.errors.labels("judge").inc()
                 log.error("message_broke_the_pipeline", id=verdict.id, error=_place(case.error))
-            revision = _revision(case)
-            if revision:
-                verdict = msgspec.structs.replace(verdict, kind="revised", revision=revision)
+            verdict = _numbered(case, verdict)
             if not seen:
                 verdict = _lacks(verdict, "store")
             try:
                 case.value = self._encode(verdict)
             except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as error:
                 case.error = f"encode: {type(error).__name__}: {error}"
-                verdict = judge.degraded(message, "pipeline")
+                verdict = _numbered(case, judge.degraded(message, "pipeline"))
                 case.value = self._encode(verdict)
             case.verdict = verdict
         self._lap("judge", started, timings)
@@ -288,33 +286,51 @@ class Pipeline:
             raise _RefusedError(refusal)
 
     async def _give_up(self, arrival: Arrival, error: Exception) -> None:
-        """Send a message that nothing helped to the dead letters, with a degraded verdict."""
+        """Send a message that nothing helped to the dead letters, with a degraded verdict.
+
+        The verdict comes first and small: if the broker doesn't take even that one, it isn't about
+        the message, and nothing may be acknowledged.
+        """
         case = _Case(arrival, error=f"{type(error).__name__}: {error}")
-        verdict = self._judge().degraded(arrival.incoming, "pipeline")
-        case.value = self._encode(verdict)
-        now = datetime.now(UTC)
+        case.found = await self._known(case)
+        # The facts are the only part of a degraded verdict that has no bound.
+        envelope = msgspec.structs.replace(arrival.incoming.envelope, facts={})
+        bare = _incoming(case)._replace(envelope=envelope)
+        case.value = self._encode(_numbered(case, self._judge().degraded(bare, "pipeline")))
+        head = read_head(case.value)
         record = verdict_record(
             self._places.verdicts,
-            read_head(case.value),
+            head,
             case.value,
-            judged_at=now,
+            judged_at=datetime.now(UTC),
             timings={},
             worker=self._worker,
         )
         reply = self._reply(arrival, record)
-        records = [record, self._dead_letter(case), *([reply] if reply else [])]
-        refusals = await self._deliver(records)
+        refused, *_ = await self._deliver([record, *([reply] if reply else [])])
+        if refused is not None:
+            self._metrics.errors.labels("deliver").inc()
+            raise DeliveryError(f"the broker refuses verdicts: {refused}")
+        (refused,) = await self._deliver([self._dead_letter(case)])
         self._metrics.errors.labels("message").inc()
         log.error(
             "message_given_up",
             partition=arrival.position.partition,
             offset=arrival.position.offset,
             error=type(error).__name__,
-            refused=[refusal.partition(":")[0] for refusal in refusals if refusal],
+            dead_letter="sent" if refused is None else refused.partition(":")[0],
         )
-        if refusals[1] is None:
+        if refused is None:
             self._metrics.dead_letters.inc()
-        self._count([case], [read_head(case.value)])
+        self._count([case], [head])
+
+    async def _known(self, case: _Case) -> Found:
+        """Return what the store knows of a message, so that its revision stays what it was."""
+        try:
+            (found,) = await self._store.look_up(_queries([case]))
+        except Exception:  # noqa: BLE001 - it may be what broke
+            return _NOTHING_FOUND
+        return found
 
     def _count(self, cases: Sequence[_Case], heads: Sequence[VerdictHead]) -> None:
         now_ms = time.time() * 1000
@@ -344,7 +360,8 @@ def _queries(cases: Sequence[_Case]) -> list[Query]:
     for case in cases:
         envelope, raw = case.arrival.incoming.envelope, case.arrival.incoming.raw
         case.delivery_key = delivery_key(raw, envelope.mail_from, envelope.rcpt_to)
-        queries.append(Query(case.arrival.position, envelope.id, case.delivery_key))
+        place, requeued = case.arrival.position, case.arrival.requeued
+        queries.append(Query(place, envelope.id, case.delivery_key, requeued))
     return queries
 
 
@@ -375,6 +392,14 @@ def _incoming(case: _Case) -> Incoming:
 def _revision(case: _Case) -> int:
     """A requeued dead letter has a verdict already, even if the store no longer knows it."""
     return max(case.found.revision, int(case.arrival.requeued))
+
+
+def _numbered(case: _Case, verdict: Verdict) -> Verdict:
+    """Return the verdict as a revision where its id has others: a ce_id stands for one value."""
+    revision = _revision(case)
+    if not revision:
+        return verdict
+    return msgspec.structs.replace(verdict, kind="revised", revision=revision)
 
 
 def _lacks(verdict: Verdict, part: str) -> Verdict:

@@ -18,16 +18,22 @@ _SWEEP = 4096  # look-ups between sweeps of what has expired
 class MemoryStore:
     """Keeps what Redis would keep, for as long as the process lives.
 
-    `record_seconds` is how long recorded verdicts are kept; `clock` gives seconds.
+    `record_seconds` is how long recorded verdicts are kept, `letter_seconds` the numbers of
+    requeued ids; `clock` gives seconds.
     """
 
     def __init__(
-        self, record_seconds: float = 7 * _DAY, clock: Callable[[], float] = time.monotonic
+        self,
+        record_seconds: float = 7 * _DAY,
+        clock: Callable[[], float] = time.monotonic,
+        letter_seconds: float = 14 * _DAY,
     ) -> None:
         self._record_seconds = record_seconds
+        self._letter_seconds = letter_seconds
         self._clock = clock
         self._verdicts: dict[LogPosition, tuple[float, bytes]] = {}
-        self._ids: dict[str, tuple[float, list[LogPosition]]] = {}
+        self._ids: dict[str, tuple[float, LogPosition]] = {}
+        self._revisions: dict[str, tuple[float, list[LogPosition]]] = {}
         self._deliveries: dict[str, tuple[float, LogPosition]] = {}
         self._epochs: dict[str, str] = {}
         self._policies: dict[str, bytes] = {}
@@ -42,12 +48,13 @@ class MemoryStore:
         return [self._look_up(query, now) for query in queries]
 
     def _look_up(self, query: Query, now: float) -> Found:
-        expires, places = self._ids.get(query.id, (0.0, []))
+        expires, place = self._ids.get(query.id, (0.0, query.position))
         if expires <= now:
-            expires, places = now + _DAY, []
-        if query.position not in places:
-            places = [*places, query.position]
-            self._ids[query.id] = (now + _DAY if len(places) > 1 else expires, places)
+            place = query.position
+            self._ids[query.id] = (now + _DAY, place)
+        revision = 0
+        if query.requeued or place != query.position:
+            revision = self._number(query, now)
         expires, first = self._deliveries.get(query.delivery_key, (0.0, query.position))
         if expires <= now:
             first = query.position
@@ -55,9 +62,20 @@ class MemoryStore:
         expires, verdict = self._verdicts.get(query.position, (0.0, b""))
         return Found(
             verdict if expires > now else None,
-            places.index(query.position),
+            revision,
             first != query.position,
         )
+
+    def _number(self, query: Query, now: float) -> int:
+        """Number the places of an id in the order they were seen."""
+        expires, places = self._revisions.get(query.id, (0.0, []))
+        if expires <= now:
+            expires, places = 0.0, []
+        if query.position not in places:
+            places = [*places, query.position]
+            expires = max(expires, now + (self._letter_seconds if query.requeued else _DAY))
+            self._revisions[query.id] = (expires, places)
+        return places.index(query.position) + 1
 
     async def record(self, verdicts: Sequence[tuple[LogPosition, bytes]]) -> list[bytes]:
         """Record encoded verdicts by place; return those in force, the first recorded wins."""
@@ -102,6 +120,7 @@ class MemoryStore:
         self._since_sweep = 0
         _drop_expired(self._verdicts, now)
         _drop_expired(self._ids, now)
+        _drop_expired(self._revisions, now)
         _drop_expired(self._deliveries, now)
 
 

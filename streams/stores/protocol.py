@@ -13,18 +13,23 @@ class StoreError(RuntimeError):
 
 
 class Query(NamedTuple):
-    """A message to look up: its place in the log, its id, and its delivery's key."""
+    """A message to look up: its place in the log, its id, and its delivery's key.
+
+    `requeued` tells that its id has a verdict already, even where it was seen too long ago.
+    """
 
     position: LogPosition
     id: str
     delivery_key: str
+    requeued: bool = False
 
 
 class Found(NamedTuple):
     """What is known of a message.
 
     `verdict` is the recorded one, encoded, if this place was judged before. `revision` is 0
-    where the id was first seen here, else the number of places that had it before. `retry` tells
+    where the id was first seen here, else a number that no other place of the id has; a requeued
+    one is never first, and is numbered for as long as dead letters are kept. `retry` tells
     that the same delivery was seen at another place: an SMTP client tried again.
     """
 

@@ -20,14 +20,15 @@ _DAY = 86_400
 _HOUR = 3600
 _CONNECTIONS = 8
 
-# Number the places of an id in the order they were seen; only for ids seen twice, so that its
-# text may travel each time and no script cache is needed (Redis forgets it when it restarts).
+# Number the places of an id in the order they were seen; only for ids seen twice or requeued, so
+# that its text may travel each time and no script cache is needed (Redis forgets it when it
+# restarts). What keeps the numbers longest decides how long.
 _REVISION = """
 local n = redis.call('HGET', KEYS[1], ARGV[1])
 if n then return tonumber(n) end
 n = redis.call('HLEN', KEYS[1]) + 1
 redis.call('HSET', KEYS[1], ARGV[1], n)
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
 return n
 """
 
@@ -76,6 +77,7 @@ class RedisStore:
         self._redis = client or open_redis(settings)
         self._prefix = settings.redis.key_prefix
         self._record_seconds = max(1, int(settings.worker.records_hours * _HOUR))
+        self._letter_seconds = max(_DAY, int(settings.topics.deadletter_hours * _HOUR))
 
     async def look_up(self, queries: Sequence[Query]) -> list[Found]:
         """Return what is known of each message, in order, and remember them: ids and keys 1 d."""
@@ -100,19 +102,20 @@ class RedisStore:
     async def _revisions(
         self, queries: Sequence[Query], firsts: Sequence[bytes | None]
     ) -> list[int]:
-        seen_elsewhere = [
-            first is not None and first.decode() != _place(query.position)
+        numbered = [
+            query.requeued or (first is not None and first.decode() != _place(query.position))
             for query, first in zip(queries, firsts, strict=True)
         ]
-        if not any(seen_elsewhere):
+        if not any(numbered):
             return [0] * len(queries)
         pipe = self._redis.pipeline(transaction=False)
-        for query, elsewhere in zip(queries, seen_elsewhere, strict=True):
-            if elsewhere:
+        for query, is_numbered in zip(queries, numbered, strict=True):
+            if is_numbered:
                 key = f"{self._prefix}revisions:{query.id}"
-                pipe.eval(_REVISION, 1, key, _place(query.position), str(_DAY))
+                seconds = self._letter_seconds if query.requeued else _DAY
+                pipe.eval(_REVISION, 1, key, _place(query.position), str(seconds))
         numbers = iter(await self._answer("look_up", pipe.execute()))
-        return [int(next(numbers)) if elsewhere else 0 for elsewhere in seen_elsewhere]
+        return [int(next(numbers)) if is_numbered else 0 for is_numbered in numbered]
 
     async def record(self, verdicts: Sequence[tuple[LogPosition, bytes]]) -> list[bytes]:
         """Record encoded verdicts by place; return those in force, the first recorded wins."""

@@ -7,6 +7,7 @@ from detectors.judging import Judged
 from detectors.verdict import Verdict
 from features.delivery import delivery_key
 from features.envelope import LogPosition
+from streams.delivery import DeliveryError
 from streams.stores.memory import MemoryStore
 from streams.stores.protocol import StoreError
 from streams.wire import read_head
@@ -234,6 +235,64 @@ async def test_a_verdict_the_broker_refuses_is_given_up_with_a_dead_letter(
     assert {verdict.id for verdict in verdicts(broker)} == {"a", "b"}
     assert [v.degraded for v in verdicts(broker) if v.id == "b"] == [("pipeline",)]
     assert len(broker.of("deadletter")) == 1
+
+
+def refuse_size(limit):
+    def refuse(record):
+        if record.topic == "verdicts" and len(record.value) > limit:
+            return "MessageSizeTooLargeError: 1"
+        return None
+
+    return refuse
+
+
+async def test_a_verdict_too_large_for_its_facts_is_given_up_without_them(build, broker, arrive):
+    facts = {"spf": {"value": "x" * 50_000}}
+    broker.refuse = refuse_size(20_000)
+    await build().process([arrive(headers=[envelope(id="m", facts=facts)])])
+    (verdict,) = verdicts(broker)
+    assert (verdict.id, verdict.degraded, verdict.facts) == ("m", ("pipeline",), {})
+    assert len(broker.of("deadletter")) == 1
+
+
+async def test_a_broker_that_refuses_every_verdict_acks_nothing(build, broker, arrive):
+    """A right that was taken away isn't about the message: it would be acked without a verdict."""
+    broker.refuse = lambda record: (
+        "TopicAuthorizationFailedError: 29" if record.topic == "verdicts" else None
+    )
+    with pytest.raises(DeliveryError, match="TopicAuthorizationFailedError"):
+        await build().process([arrive(), arrive(offset=1)])
+    assert not broker.of("deadletter")
+
+
+async def test_what_is_given_up_keeps_its_revision(build, broker, arrive):
+    """The event id `m.judged` stands for the first place's verdict."""
+    await build().process([arrive(offset=1, headers=[envelope(id="m")])])
+    broker.refuse = refuse_size(900)
+    await build().process([arrive(offset=2, headers=[envelope(id="m")])])
+    kept = [(verdict.kind, verdict.revision) for verdict in verdicts(broker)]
+    assert kept == [("judged", 0), ("revised", 1)]
+    assert verdicts(broker)[1].degraded == ("pipeline",)
+
+
+async def test_what_can_not_be_encoded_keeps_its_revision(build, broker, arrive, judge):
+    class Unencodable(Poisoned):
+        def judge(self, batch):
+            replace = msgspec.structs.replace
+            return [
+                Judged(replace(outcome.verdict, policy="\ud800"), outcome.evidence)
+                for outcome in super().judge(batch)
+            ]
+
+    await build().process([arrive(offset=1, headers=[envelope(id="m")])])
+    await build(Unencodable(judge)).process([arrive(offset=2, headers=[envelope(id="m")])])
+    assert [(v.kind, v.revision) for v in verdicts(broker)] == [("judged", 0), ("revised", 1)]
+
+
+async def test_a_giving_up_that_the_store_fails_goes_on(build, broker, arrive):
+    broker.refuse = refuse_size(900)
+    await build(store=AwayStore("look_up")).process([arrive()])
+    assert [verdict.degraded for verdict in verdicts(broker)] == [("pipeline",)]
 
 
 async def test_who_waits_gets_the_same_bytes_on_the_asked_partition(build, broker, arrive, metrics):

@@ -20,3 +20,15 @@ async def test_what_expired_is_forgotten_and_swept():
     now[0] = 400_000
     await store.look_up([Query(place, "id", "delivery") for place in places])
     assert len(store._ids) == 1
+
+
+async def test_numbers_of_requeued_ids_stay_as_long_as_dead_letters():
+    now = [0.0]
+    store = MemoryStore(clock=lambda: now[0])
+    places = [LogPosition("e", 0, offset) for offset in range(3)]
+    numbers = []
+    for place in places:
+        query = Query(place, "id", "delivery", requeued=place.offset > 0)
+        numbers.append((await store.look_up([query]))[0].revision)
+        now[0] += 5 * 86_400
+    assert numbers == [0, 1, 2]

@@ -56,6 +56,14 @@ async def test_an_id_twice_in_one_batch_is_a_duplicate(store):
     assert [entry.revision for entry in found] == [0, 1]
 
 
+async def test_a_requeued_id_is_never_first_and_has_numbers_of_its_own(store):
+    """Also where the place it was first seen at is forgotten: `ID.revised.1` is given once."""
+    requeued = [Query(B, "a", "1", requeued=True), Query(C, "a", "1", requeued=True)]
+    assert [found.revision for found in await store.look_up(requeued)] == [1, 2]
+    plain = Query(A, "a", "1")
+    assert [found.revision for found in await store.look_up([plain, *requeued])] == [3, 1, 2]
+
+
 async def test_a_delivery_seen_elsewhere_is_a_retry(store):
     found = await store.look_up([Query(A, "a", "same"), Query(B, "b", "same")])
     assert [entry.retry for entry in found] == [False, True]
