@@ -37,7 +37,7 @@ class Progress:
     async def waiting(self, consumer: Any) -> int | None:
         """Return the messages not yet acknowledged, None while the broker doesn't tell.
 
-        `consumer` is Faust's.
+        `consumer` is the transport's.
         """
         assigned = list(consumer.assignment())
         if not assigned:
@@ -47,14 +47,23 @@ class Progress:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 ends = await consumer.highwaters(*assigned)
                 starts = await consumer.earliest_offsets(*assigned)
+                lag = await self._lag(consumer, ends, starts)
         except Exception:  # noqa: BLE001 - any failure to answer means that nothing is known
             return None
+        self._show(lag)
+        return sum(lag.values())
+
+    async def _lag(
+        self, consumer: Any, ends: Mapping[TP, int], starts: Mapping[TP, int]
+    ) -> dict[int, int]:
         lag: defaultdict[int, int] = defaultdict(int)
         for tp, end in ends.items():
             start = max(starts.get(tp, 0), consumer._committed_offset[tp] or 0)  # noqa: SLF001
-            lag[tp.partition] += max(0, end - self._next.get(tp.partition, start))
-        self._show(lag)
-        return sum(lag.values())
+            done = self._next.get(tp.partition, start)
+            if end > done and await consumer.exhausted(tp, done, end):
+                done = end
+            lag[tp.partition] += max(0, end - done)
+        return lag
 
     def _show(self, lag: Mapping[int, int]) -> None:
         for partition in self._labels - set(lag):

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from faust.transport.consumer import RecordMap
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message
 
@@ -52,12 +53,34 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._unacked_sizes: defaultdict[TP, dict[int, int]] = defaultdict(dict)
         self._unacked_bytes = 0
+        self._fetched: dict[TP, int] = {}
         self._room = asyncio.Event()
         self._conduct = self.callback
         self.callback = self._deliver
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _wait_next_records(
+        self,
+        timeout: float,  # noqa: ASYNC109 - Faust names it so
+    ) -> tuple[RecordMap | None, set[TP] | None]:
+        """Note the last offset fetched: Faust's own are of what it has passed on."""
+        records, active = await super()._wait_next_records(timeout)
+        for tp, fetched in (records or {}).items():
+            if fetched:
+                self._fetched[tp] = fetched[-1].offset
+        return records, active
+
+    async def exhausted(self, tp: TP, acked: int, end: int) -> bool:
+        """Tell whether nothing is left up to `end` though only what is below `acked` is done.
+
+        A log may end in records that no consumer sees: markers of a publisher's transactions.
+        """
+        if self._fetched.get(tp, -1) >= acked:
+            return False
+        position = await self.position(tp)
+        return position is not None and position >= end
 
     async def _deliver(self, message: Message) -> None:
         """Pass a message on when there is room: Faust bounds its buffers by messages alone."""

@@ -11,6 +11,8 @@ class Consumer:
 
     def __init__(self, ends, starts, committed):
         self.ends, self.starts, self._committed_offset = ends, starts, committed
+        self.asked = []
+        self.empty = set()
 
     def assignment(self):
         return set(self.ends)
@@ -22,6 +24,10 @@ class Consumer:
 
     async def earliest_offsets(self, *_):
         return self.starts
+
+    async def exhausted(self, tp, acked, end):
+        self.asked.append((tp, acked, end))
+        return tp in self.empty
 
 
 def lag(metrics, partition):
@@ -52,3 +58,13 @@ async def test_a_broker_that_is_away_tells_nothing():
 
 async def test_without_partitions_nothing_waits():
     assert await Progress(Metrics()).waiting(Consumer({}, {}, {})) == 0
+
+
+async def test_offsets_that_no_consumer_sees_are_no_lag():
+    """Markers of a publisher's transactions end the log: the watchdog would call it a stall."""
+    metrics = Metrics()
+    consumer = Consumer({ONE: 100, TWO: 50}, {ONE: 0, TWO: 0}, {ONE: 99, TWO: 50})
+    consumer.empty = {ONE}
+    assert await Progress(metrics).waiting(consumer) == 0
+    assert consumer.asked == [(ONE, 99, 100)]
+    assert lag(metrics, 1) == 0

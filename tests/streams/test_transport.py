@@ -129,6 +129,26 @@ async def test_a_rebalance_commits_what_was_acked_first(consumer, told):
     assert told["revoke"] == [{ONE}]
 
 
+async def test_a_partition_is_exhausted_once_all_that_was_fetched_is_acked(consumer, monkeypatch):
+    fetched = {ONE: [message(7), message(8)], TWO: []}
+
+    async def getmany(**_):
+        return fetched
+
+    async def position(_):
+        return 10
+
+    monkeypatch.setattr(consumer, "_getmany", getmany)
+    monkeypatch.setattr(consumer, "position", position)
+    monkeypatch.setattr(consumer, "_get_active_partitions", lambda: {ONE, TWO})
+    consumer.resume_flow()
+    assert (await consumer._wait_next_records(0.1))[0] is fetched
+    assert not await consumer.exhausted(ONE, 8, 10)
+    assert await consumer.exhausted(ONE, 9, 10)
+    assert await consumer.exhausted(TWO, 3, 10)
+    assert not await consumer.exhausted(TWO, 3, 11)
+
+
 async def test_bytes_in_hand_are_bounded_and_acks_make_room(consumer, app):
     app.transport.buffer_bytes = 100
     first, second = message(0, size=60), message(1, size=60)
