@@ -50,11 +50,12 @@ def open_judge(
     `stage` is told of each stage's end, once a batch. Raises what reading policy, classifier and
     keys raises.
     """
+    context = read_context(settings)
     return Judge(
-        read_context(settings),
+        context,
         load_classifier(settings),
         read_policy_in_force(policy, settings),
         shipped_stack(),
-        engine_digest(),
+        engine_digest(context),
         stage=stage,
     )

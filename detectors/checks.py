@@ -53,9 +53,16 @@ class Checks(Generic[View]):
         return add
 
     def detect(self, evidence: Evidence, context: Context) -> Iterator[Finding]:
-        """Yield what fired, in the order of `specs`."""
+        """Yield what fired, in the order of `specs`; then raise what broke in a check, if any."""
         view = self._prepare(evidence, context)
+        failure: Exception | None = None
         for name, check in self._checks:
-            hit = check(view)
+            try:
+                hit = check(view)
+            except Exception as error:  # noqa: BLE001 - one check must not silence the others
+                failure = failure or error
+                continue
             if hit is not None:
                 yield Finding(name, hit.reason, hit.strength, dict(hit.inputs))
+        if failure is not None:
+            raise failure

@@ -8,6 +8,11 @@ __all__ = ["DETECTOR"]
 
 DETECTOR = Checks("content", evidence_itself)
 
+_BEYOND = {
+    "depth_over_limit": "nested parts",
+    "html_nodes_over_limit": "HTML",
+    "parts_over_limit": "parts",
+}
 _STYLE_JUNK = 2_000  # characters of style block that are no CSS
 _IMAGE_MOSTLY = range(60, 300)  # characters of visible text
 _MIXED_WORDS = 2
@@ -142,3 +147,22 @@ def _password_field(evidence: Evidence) -> Hit | None:
     if not evidence.content.password_inputs:
         return None
     return Hit("The message itself asks for a password in a form")
+
+
+@DETECTOR.signal(
+    "more_than_is_read",
+    "spam",
+    "HTML, links, parts or attachments beyond what is read: padding may hide a lure.",
+)
+def _more_than_is_read(evidence: Evidence) -> Hit | None:
+    beyond = [what for flag, what in _BEYOND.items() if flag in evidence.flags]
+    if evidence.content.is_html and "text_over_limit" in evidence.flags:
+        beyond.append("HTML")
+    if evidence.links.dropped:
+        beyond.append("links")
+    if evidence.attachments.dropped:
+        beyond.append("attachments")
+    if not beyond:
+        return None
+    found = ", ".join(sorted(set(beyond)))
+    return Hit(f"It has more than is read of a message: {found}", {"beyond": found})

@@ -8,6 +8,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from unicodedata import unidata_version
 
+from features.context import Context
 from features.vector import SCHEMA
 
 __all__ = ["engine_digest"]
@@ -27,10 +28,11 @@ _NOT_THE_ENGINE = frozenset({"policy.toml"})
 
 
 @cache
-def engine_digest() -> str:
-    """Return 16 hexadecimal digits of SHA-256 over versions, shipped data and feature schema.
+def engine_digest(context: Context) -> str:
+    """Return 16 hexadecimal digits of SHA-256 over versions, shipped data and how mail is read.
 
-    Python's version counts by its Unicode tables, which folding and case rest on.
+    Of the context count the limits and whose words are believed, not the keys. Python's version
+    counts by its Unicode tables, which folding and case rest on.
     """
     digest = hashlib.sha256()
     for library in _LIBRARIES:
@@ -39,6 +41,11 @@ def engine_digest() -> str:
         ("threads", _ONNX_THREADS),
         ("schema", SCHEMA.digest),
         ("unicode", unidata_version),
+        ("limits", context.limits),
+        ("authserv_ids", sorted(context.authserv_ids)),
+        ("upstream_verifies", context.upstream_verifies),
+        ("trusted_relays", sorted(map(str, context.trusted_relays))),
+        ("trusted_sealers", sorted(context.trusted_sealers)),
     ):
         digest.update(f"{name} {value}\n".encode())
     for package in ("features", "detectors"):

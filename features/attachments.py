@@ -77,6 +77,8 @@ _ZIP_HEADER = Struct("<8xH18xHHH12x")  # of an entry: flags, sizes of name, extr
 _OOXML_PARTS: Final = frozenset({"bin"})  # settings of printers, embedded objects
 _MACRO_NAMES: Final = ("vbaproject.bin", "macrosheets/", "xl/macrosheets")
 _OLE_MACRO: Final = (b"_\x00V\x00B\x00A\x00_\x00P\x00R\x00O\x00J\x00E\x00C\x00T", b"Attribut\x00e")
+_ZIP_END = b"PK\x05\x06"
+_ZIP_TAIL = 65_557  # end of central directory with the longest comment (APPNOTE.TXT, 4.3.16)
 _RAR5 = b"Rar!\x1a\x07\x01\x00"
 
 
@@ -109,7 +111,9 @@ class Attachments:
 
 def read_attachments(message: Message, limits: Limits) -> Attachments:
     """Identify each attachment by its bytes; archives are listed by name and never unpacked."""
-    parts = message.attachments[: limits.attachments]
+    parts = message.attachments
+    if len(parts) > limits.attachments:  # padding must not hide what is dangerous by its name
+        parts = tuple(sorted(parts, key=_is_harmless))[: limits.attachments]
     budget = limits.unpacked_bytes
     found = []
     for part in parts:
@@ -145,6 +149,10 @@ def _read(part: Part, budget: int) -> Attachment:
     )
 
 
+def _is_harmless(part: Part) -> bool:
+    return part.filename.lower().rstrip(" .").rpartition(".")[2] not in _RISKY_EXTENSIONS
+
+
 def _kind(part: Part, data: bytes) -> str:
     if part.content_type in ("message/rfc822", "message/global"):
         return "message"
@@ -159,6 +167,12 @@ def _kind(part: Part, data: bytes) -> str:
             return kind
     if head.startswith(_SCRIPT_STARTS):
         return "script"
+    return _by_rest(data, head)
+
+
+def _by_rest(data: bytes, head: bytes) -> str:
+    if data.rfind(_ZIP_END, max(0, len(data) - _ZIP_TAIL)) >= 0:
+        return "zip"  # readers find its directory from the end, whatever stands before it
     return "other" if b"\0" in head or not _is_text(head) else "text"
 
 
@@ -223,7 +237,8 @@ def _zip_members(data: bytes) -> Iterator[tuple[str, bool]]:
         begin = start + _ZIP_HEADER.size
         after = begin + name_size
         name = data[max(begin, after - _NAME_BYTES) : after]
-        yield name.decode("latin-1").lower(), bool(flags & 1)
+        # Windows drops what trails a name.
+        yield name.decode("latin-1").lower().rstrip(" ."), bool(flags & 1)
         following = after + extra + comment
         if not data.startswith(_ZIP_ENTRY, following):
             following = data.find(_ZIP_ENTRY, start + len(_ZIP_ENTRY))

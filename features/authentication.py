@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import Literal, NamedTuple
 
 from features.authentication_results import (
@@ -11,6 +11,7 @@ from features.authentication_results import (
     as_result,
     parse_authentication_results,
 )
+from features.client import is_inside, parse_ip
 from features.context import Context
 from features.domains import split_host
 from features.envelope import Envelope, Fact
@@ -151,10 +152,8 @@ def _edge(message: Message, headers: Headers, relays: Iterable[IPv4Network | IPv
     for place, hop in zip(received, headers.hops, strict=False):
         if not hop.ip and not hop.helo:
             continue
-        address = ip_address(hop.ip) if hop.ip else None
-        if address is None or not (
-            address.is_loopback or any(address in network for network in relays)
-        ):
+        address = parse_ip(hop.ip)
+        if address is None or not is_inside(address, relays):
             return place
     return len(message.headers)
 

@@ -1,6 +1,6 @@
 """Which host handed the message to us: the first hop outside our own relays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -8,7 +8,7 @@ from features.context import Context
 from features.envelope import Envelope
 from features.headers import Hop
 
-__all__ = ["client_ip", "client_network", "parse_ip"]
+__all__ = ["client_ip", "client_network", "is_inside", "parse_ip"]
 
 
 @lru_cache(maxsize=16_384)
@@ -27,14 +27,21 @@ def client_ip(envelope: Envelope, hops: Sequence[Hop], context: Context) -> str:
     """Return the client's address; behind `trusted_relays` the first hop outside, '' if unknown.
 
     Received headers are read from the top and only as long as a relay of ours wrote them:
-    what lies below is the sender's own claim.
+    what lies below is the sender's own claim. Loopback counts as ours.
     """
     address = parse_ip(envelope.client.ip or "")
+    if address is None:
+        return ""
     for hop in hops:
-        if address is None or not _trusted(address, context.trusted_relays):
+        if not is_inside(address, context.trusted_relays):
             break
-        address = parse_ip(hop.ip)
-    return "" if address is None else str(address)
+        if not hop.ip and not hop.helo:
+            continue  # a process of ours that took the message from another, not from a client
+        found = parse_ip(hop.ip)
+        if found is None:
+            return ""
+        address = found
+    return str(address)
 
 
 @lru_cache(maxsize=16_384)
@@ -46,7 +53,8 @@ def client_network(ip: str) -> str:
     return str(ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False))
 
 
-def _trusted(
-    address: IPv4Address | IPv6Address, relays: Sequence[IPv4Network | IPv6Network]
+def is_inside(
+    address: IPv4Address | IPv6Address, relays: Iterable[IPv4Network | IPv6Network]
 ) -> bool:
-    return any(address in network for network in relays)
+    """Tell whether a hop from there is one of ours: loopback (content filters) or a relay."""
+    return address.is_loopback or any(address in network for network in relays)

@@ -72,7 +72,7 @@ class Links:
 def read_links(content: Content, headers: Headers, envelope: Envelope, limits: Limits) -> Links:  # noqa: ARG001 - one signature for all readers
     """Read the links of HTML and text, look their hosts up in the shipped lists; never raises."""
     anchors = [*content.anchors, *_bare_anchors(content)]
-    kept = anchors[: limits.links]
+    kept = _chosen(anchors, limits.links)
     targets = [anchor.href[:12].lower() for anchor in kept]
     known = recipient_marks(headers.recipients[:RECIPIENTS])
     marks = known if known.occur_in("\n".join([anchor.href for anchor in kept])) else None
@@ -93,6 +93,16 @@ def read_links(content: Content, headers: Headers, envelope: Envelope, limits: L
         mailto=sum(target.startswith("mailto:") for target in targets),
         dropped=len(anchors) - len(kept),
     )
+
+
+def _chosen(anchors: list[Anchor], limit: int) -> list[Anchor]:
+    """Return at most `limit` links: beyond it each target once, the first and the last of them."""
+    if len(anchors) <= limit:
+        return anchors
+    once = list({anchor.href: anchor for anchor in reversed(anchors)}.values())[::-1]
+    if len(once) <= limit:
+        return once
+    return once[: limit - limit // 2] + once[len(once) - limit // 2 :]
 
 
 def _bare_anchors(content: Content) -> list[Anchor]:

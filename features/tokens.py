@@ -10,12 +10,12 @@ a secret odd multiplier for each deployment, so that nobody can craft collisions
 import re
 import threading
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.client import is_inside, parse_ip
 from features.content import Content
 from features.context import Context
 from features.headers import Headers
@@ -112,19 +112,10 @@ def _own_trace(message: Message, headers: Headers, context: Context) -> bytes:
     lines = []
     for value, hop in zip(message.all("received"), headers.hops, strict=False):
         lines.append(_TRACE_NOISE.sub("", value))
-        if not _is_ours(hop.ip, context):
+        address = parse_ip(hop.ip)
+        if address is None or not is_inside(address, context.trusted_relays):
             break
     return "\n".join(lines).encode("utf-8", "replace")[:_TRACE_BYTES]
-
-
-def _is_ours(ip: str, context: Context) -> bool:
-    if not ip or not context.trusted_relays:
-        return False
-    try:
-        address = ip_address(ip)
-    except ValueError:
-        return False
-    return any(address in network for network in context.trusted_relays)
 
 
 def _windows(text: str) -> list[bytes]:

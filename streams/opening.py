@@ -26,7 +26,7 @@ def open_core(
         load_classifier(settings),
         policies,
         shipped_stack(),
-        engine_digest(),
+        engine_digest(context),
         stage=stage,
     )
 

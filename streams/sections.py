@@ -229,8 +229,9 @@ class IdentitySection(msgspec.Struct, frozen=True, kw_only=True):
     upstream_verifies: Annotated[
         bool,
         Meta(
-            description="Whether a verifier of ours writes Authentication-Results before Weir; "
-            "if not, a header that bears one of our identifiers is a forgery."
+            description="Whether a verifier of ours writes Authentication-Results before Weir, on "
+            "every message, and removes foreign ones that bear our identifiers (RFC 8601, 5): what "
+            "then bears them is believed. If not, such a header is a forgery."
         ),
     ] = False
     trusted_relays: Annotated[

@@ -56,6 +56,8 @@ def _schema() -> str:
 
 
 def _engine() -> str:
+    from apps.installation import read_context
     from detectors.engine import engine_digest
+    from streams.settings import load
 
-    return engine_digest()
+    return engine_digest(read_context(load(None, os.environ)))

@@ -50,3 +50,21 @@ def test_each_message_is_prepared_once():
     list(checks.detect("mail", None))
 
     assert seen == ["mail"]
+
+
+def test_a_check_that_breaks_silences_no_other(detector):
+    """Else one crafted crash would disarm a whole subject."""
+
+    @detector.signal("third_word", "spam", "The third word is there.")
+    def _third(view):
+        return Hit(view[2])
+
+    @detector.signal("any_word", "spam", "Some word is there.")
+    def _any(view):
+        return Hit("A word") if view else None
+
+    found = []
+    with pytest.raises(IndexError):
+        found.extend(detector.detect(["a"], None))
+
+    assert [finding.name for finding in found] == ["first_word", "any_word"]

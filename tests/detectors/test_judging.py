@@ -3,6 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 from importlib.metadata import version
+from ipaddress import ip_network
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from detectors.policy_file import read_policy, shipped_policy
 from detectors.record import decode, encode
 from detectors.stack import shipped_stack
 from detectors.weights import WeightsError
-from features.context import Context
+from features.context import Context, Limits
 from features.envelope import Envelope, Incoming
 from features.vector import SCHEMA
 from models.classifier import Classifier
@@ -282,19 +283,37 @@ def test_whatever_the_bytes_are_a_whole_verdict_comes(raw, sender):
 
 
 def test_the_engines_digest_is_that_of_versions_and_data():
-    assert engine_digest() == engine_digest()
-    assert len(engine_digest()) == 16
-    int(engine_digest(), 16)
+    assert len(engine_digest(Context())) == 16
+    int(engine_digest(Context()), 16)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Context(limits=Limits(links=7)),
+        Context(authserv_ids=frozenset({"mx.example.com"})),
+        Context(upstream_verifies=True),
+        Context(trusted_relays=(ip_network("10.0.0.0/8"),)),
+        Context(trusted_sealers=frozenset({"example.com"})),
+    ],
+)
+def test_the_engine_is_another_where_mail_is_read_otherwise(other):
+    assert engine_digest(other) != engine_digest(Context())
+
+
+def test_keys_are_no_part_of_the_engine():
+    """Replay with other keys gives other hashes of addresses, and nothing else."""
+    assert engine_digest(Context(hash_key=b"k" * 32)) == engine_digest(Context())
 
 
 @pytest.mark.parametrize("what", ["common-expression-language", "numpy", "unicode"])
 def test_the_engine_is_another_where_its_rules_numbers_or_letters_may_be(what, monkeypatch):
     """CEL decides rules, numpy hashes fingerprints, and folding reads Python's Unicode tables."""
-    shipped = engine_digest()
+    shipped = engine_digest(Context())
     if what == "unicode":
         monkeypatch.setattr("detectors.engine.unidata_version", "1.1.5")
     else:
         monkeypatch.setattr(
             "detectors.engine.version", lambda name: "0" if name == what else version(name)
         )
-    assert engine_digest.__wrapped__() != shipped
+    assert engine_digest.__wrapped__(Context()) != shipped

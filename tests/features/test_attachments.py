@@ -151,6 +151,32 @@ def test_a_long_name_hides_no_extension():
     assert "archive_executable" in one(zipped("x" * 4_000 + ".exe"), "a.zip").traits
 
 
+@pytest.mark.parametrize("name", ["invoice.exe.", "invoice.exe "])
+def test_what_windows_drops_from_a_name_hides_no_extension(name):
+    assert "archive_executable" in one(zipped(name), "a.zip").traits
+
+
+def test_bytes_before_an_archive_hide_it_from_no_reader():
+    found = one(b"\n" + zipped("invoice.exe"), "a.zip")
+
+    assert found.kind == "zip"
+    assert "archive_executable" in found.traits
+
+
+def test_padding_does_not_push_a_program_beyond_the_limit():
+    mail = EmailMessage()
+    mail["From"] = "a@example.com"
+    for number in range(5):
+        mail.add_attachment(b"x", maintype="image", subtype="png", filename=f"{number}.png")
+    mail.add_attachment(b"MZ", maintype="application", subtype="pdf", filename="invoice.pdf.exe")
+    limits = Limits(attachments=3)
+
+    attachments = read_attachments(parse(mail.as_bytes(), limits), limits)
+
+    assert "double_extension" in attachments.traits
+    assert attachments.dropped == 3
+
+
 def test_an_office_document_is_no_archive_and_its_macros_are_seen():
     plain = one(
         zipped("[Content_Types].xml", "word/document.xml", "printerSettings1.bin"), "a.docx"

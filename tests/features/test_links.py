@@ -158,9 +158,18 @@ def test_hosts_of_pictures_are_kept_apart():
 
 
 def test_links_beyond_the_limit_are_counted_and_not_read():
-    links = links_of('<a href="https://example.de/">x</a>' * 30, limits=Limits(links=20))
+    html = "".join(f'<a href="https://example.de/{n}">x</a>' for n in range(30))
+    links = links_of(html, limits=Limits(links=20))
 
     assert (len(links.all), links.dropped) == (20, 10)
+    assert [links.all[0].path, links.all[-1].path] == ["/0", "/29"]
+
+
+def test_one_target_written_many_times_hides_no_other():
+    padding = '<a href="https://example.de/">x</a>' * 30
+    links = links_of(f'{padding}<a href="https://evil.example.fr/">y</a>', limits=Limits(links=20))
+
+    assert "example.fr" in links.domains
 
 
 @given(st.text(), st.text())

@@ -21,7 +21,7 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 def judge():
     """The real core, without a classifier."""
     context = Context(hash_key=b"k" * 32)
-    return Judge(context, None, shipped_policy(), shipped_stack(), engine_digest())
+    return Judge(context, None, shipped_policy(), shipped_stack(), engine_digest(context))
 
 
 @pytest.fixture

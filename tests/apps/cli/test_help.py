@@ -73,13 +73,16 @@ def test_an_unknown_command_is_answered_with_the_nearest():
 
 
 def test_the_version_names_model_policy_schema_and_engine():
+    from apps.installation import read_context
     from detectors.engine import engine_digest
     from features.vector import SCHEMA
     from models.classifier import Classifier
+    from streams.settings import load
 
+    engine = engine_digest(read_context(load(None, {})))
     result = CliRunner().invoke(weir, ["--version"])
     assert result.exit_code == 0
-    for digest in (SCHEMA.digest, engine_digest(), Classifier.shipped().version):
+    for digest in (SCHEMA.digest, engine, Classifier.shipped().version):
         assert digest in result.stdout
 
 
