@@ -225,13 +225,27 @@ def _inconsistent(settings: Settings) -> Iterator[str]:
             f"worker.batch_bytes = {settings.worker.batch_bytes}; allowed: at least "
             f"topics.message_bytes ({settings.topics.message_bytes})"
         )
-    if settings.redis.url and urlsplit(settings.redis.url).scheme not in _REDIS_SCHEMES:
-        yield f"redis.url: scheme not known; allowed: {', '.join(_REDIS_SCHEMES)}"
+    yield from _inconsistent_redis(settings.redis)
     for network in settings.identity.trusted_relays:
         try:
             ipaddress.ip_network(network, strict=False)
         except ValueError:
             yield f"identity.trusted_relays = {network!r}; allowed: addresses and networks (CIDR)"
+
+
+def _inconsistent_redis(redis: RedisSection) -> Iterator[str]:
+    scheme = urlsplit(redis.url).scheme
+    if redis.url and scheme not in _REDIS_SCHEMES:
+        yield f"redis.url: scheme not known; allowed: {', '.join(_REDIS_SCHEMES)}"
+    default = RedisSection()
+    for name in ("host", "port", "db", "username", "password", "tls"):
+        if redis.url and getattr(redis, name) != getattr(default, name):
+            yield f"redis.url and redis.{name} are both set; allowed: one or the other"
+    for name in _CERTIFICATES:
+        if getattr(redis, name) and not redis.tls and scheme != "rediss":
+            yield f"redis.{name} is set without TLS; allowed with redis.tls or a rediss:// address"
+    if bool(redis.ssl_certfile) != bool(redis.ssl_keyfile):
+        yield "redis.ssl_certfile and redis.ssl_keyfile; allowed: both or neither"
 
 
 def _inconsistent_kafka(kafka: KafkaSection) -> Iterator[str]:
@@ -256,6 +270,15 @@ def _inconsistent_kafka(kafka: KafkaSection) -> Iterator[str]:
         )
     if bool(kafka.ssl_certfile) != bool(kafka.ssl_keyfile):
         yield "kafka.ssl_certfile and kafka.ssl_keyfile; allowed: both or neither"
+    unused = () if kafka.security.endswith("SSL") else _CERTIFICATES
+    if not kafka.security.startswith("SASL"):
+        unused += ("sasl_username", "sasl_password")
+    for name in unused:
+        if getattr(kafka, name):
+            yield (
+                f"kafka.{name} is set, kafka.security = {kafka.security!r} doesn't use it; "
+                f"allowed: a security with {'TLS' if name in _CERTIFICATES else 'SASL'}"
+            )
 
 
 def _shown(key: Key, value: Any) -> str:
@@ -266,6 +289,9 @@ def _shown(key: Key, value: Any) -> str:
     if key.name != "url":
         return "***"
     parts = urlsplit(str(value))
+    if "password" in parts.query:
+        parts = parts._replace(query="***")
+        value = urlunsplit(parts)
     if parts.password is None:
         return str(value)
     return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{parts.netloc.split('@')[-1]}"))
@@ -318,6 +344,7 @@ def _metas(annotated: Any) -> list[msgspec.Meta]:
     return [meta for meta in get_args(annotated) if isinstance(meta, msgspec.Meta)]
 
 
+_CERTIFICATES: tuple[str, ...] = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _SECTIONS: dict[str, type[msgspec.Struct]] = {
     name: section for name, section in get_type_hints(Settings).items() if name != "origins"

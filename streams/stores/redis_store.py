@@ -6,6 +6,7 @@ packing three commands a message in Python costs six times as much.
 
 from collections.abc import Awaitable, Sequence
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import BlockingConnectionPool, Connection, SSLConnection
@@ -71,6 +72,13 @@ def open_redis(settings: Settings, *, guarded: bool = False) -> Redis:
         "timeout": section.timeout_seconds,
         "client_name": settings.kafka.client_id,
     }
+    if section.tls or urlsplit(section.url).scheme == "rediss":
+        ssl_context("redis", section.ssl_cafile, section.ssl_certfile, section.ssl_keyfile)
+        options |= {
+            "ssl_ca_certs": section.ssl_cafile or None,
+            "ssl_certfile": section.ssl_certfile or None,
+            "ssl_keyfile": section.ssl_keyfile or None,
+        }
     if section.url:
         return Redis(connection_pool=BlockingConnectionPool.from_url(section.url, **options))
     options |= {
@@ -81,13 +89,6 @@ def open_redis(settings: Settings, *, guarded: bool = False) -> Redis:
         "password": section.password or None,
         "connection_class": SSLConnection if section.tls else Connection,
     }
-    if section.tls:
-        ssl_context("redis", section.ssl_cafile, section.ssl_certfile, section.ssl_keyfile)
-        options |= {
-            "ssl_ca_certs": section.ssl_cafile or None,
-            "ssl_certfile": section.ssl_certfile or None,
-            "ssl_keyfile": section.ssl_keyfile or None,
-        }
     return Redis(connection_pool=BlockingConnectionPool(**options))
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from streams.connection import client_options, ssl_context
 from streams.settings import SettingsError, load
+from streams.stores.redis_store import open_redis
 
 
 def test_plain_brokers_need_no_more_than_their_addresses():
@@ -40,3 +41,11 @@ def test_a_certificate_that_can_not_be_read_names_its_key(certificate, tmp_path)
     with pytest.raises(SettingsError, match="certfile" if certificate else "cafile") as caught:
         ssl_context("kafka", *files)
     assert "\n" not in str(caught.value)
+
+
+def test_certificates_count_for_a_redis_address_too(tmp_path):
+    junk = tmp_path / "junk.pem"
+    junk.write_text("no certificate")
+    environ = {"WEIR_REDIS__URL": "rediss://host", "WEIR_REDIS__SSL_CAFILE": str(junk)}
+    with pytest.raises(SettingsError, match="ssl_cafile"):
+        open_redis(load(None, environ))

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -98,14 +99,38 @@ def test_a_missing_file_is_named(tmp_path):
 def test_secrets_are_masked_wherever_settings_are_shown():
     environ = {
         "WEIR_REDIS__URL": "redis://user:hush@host:1/0",
-        "WEIR_REDIS__PASSWORD": "hush",
+        "WEIR_KAFKA__SECURITY": "SASL_SSL",
+        "WEIR_KAFKA__SASL_USERNAME": "weir",
         "WEIR_KAFKA__SASL_PASSWORD": "hush",
     }
     rows = {key: value for key, value, _ in in_force(load(None, environ))}
     assert rows["redis.url"] == "redis://user:***@host:1/0"
-    assert rows["redis.password"] == rows["kafka.sasl_password"] == "***"
+    assert rows["kafka.sasl_password"] == "***"
+    rows = {key: value for key, value, _ in in_force(load(None, {"WEIR_REDIS__PASSWORD": "hush"}))}
+    assert rows["redis.password"] == "***"
+    query = {"WEIR_REDIS__URL": "redis://host:1/0?password=hush"}
+    rows = {key: value for key, value, _ in in_force(load(None, query))}
+    assert rows["redis.url"] == "redis://host:1/0?***"
     with pytest.raises(SettingsError) as caught:
         load(None, {**environ, "WEIR_REDIS__URL": "http://user:hush@host"})
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"REDIS__URL": "redis://h", "REDIS__PASSWORD": "hush"}, "redis.password are both set"),
+        ({"REDIS__URL": "redis://h", "REDIS__PORT": "7"}, "redis.port are both set"),
+        ({"REDIS__SSL_CAFILE": "ca.pem"}, "redis.ssl_cafile is set without TLS"),
+        ({"REDIS__TLS": "true", "REDIS__SSL_KEYFILE": "k"}, "both or neither"),
+        ({"KAFKA__SSL_CAFILE": "ca.pem"}, "kafka.ssl_cafile is set, kafka.security = 'PLAINTEXT'"),
+        ({"KAFKA__SECURITY": "SSL", "KAFKA__SASL_USERNAME": "u"}, "kafka.sasl_username is set"),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_refused(environ, words):
+    """What looks like TLS or a password must not turn out to be neither."""
+    with pytest.raises(SettingsError, match=re.escape(words)) as caught:
+        load(None, {f"WEIR_{name}": value for name, value in environ.items()})
     assert "hush" not in str(caught.value)
 
 
