@@ -151,6 +151,8 @@ class Pipeline:
             log.warning("store_failed", step="look_up", error=str(error))
             return False
         for case, known in zip(cases, found, strict=True):
+            if known.verdict is not None and not _is_of(case, known.verdict):
+                known = known._replace(verdict=None)  # noqa: PLW2901 - as if there were none
             case.found = known
             if known.verdict is not None:
                 case.value = known.verdict
@@ -204,7 +206,8 @@ class Pipeline:
                     case.value = self._encode(_lacks(case.verdict, "store"))
         else:
             for case, value in zip(cases, kept, strict=True):
-                case.value = value
+                if value is not case.value and _is_of(case, value):
+                    case.value = value
                 self._recorded(case.arrival.position)
         self._lap("record", started, timings)
 
@@ -363,6 +366,21 @@ def _queries(cases: Sequence[_Case]) -> list[Query]:
         place, requeued = case.arrival.position, case.arrival.requeued
         queries.append(Query(place, envelope.id, case.delivery_key, requeued))
     return queries
+
+
+def _is_of(case: _Case, value: bytes) -> bool:
+    """Tell whether a recorded verdict is of this message.
+
+    It isn't if the topic was created anew without a new epoch: places repeat themselves then.
+    """
+    try:
+        if read_head(value).id == case.arrival.incoming.envelope.id:
+            return True
+    except msgspec.MsgspecError:
+        pass
+    partition, offset = case.arrival.position.partition, case.arrival.position.offset
+    log.error("record_of_another_message", partition=partition, offset=offset)
+    return False
 
 
 def _judge_safely(judge: Judging, batch: Sequence[Incoming]) -> list[Judged]:

@@ -148,7 +148,11 @@ async def create(
                     f"topic {topic.name}: the broker refused to create it: "
                     f"{for_code(code).__name__}: {reason}"
                 )
-            await new_epoch(topic.name, secrets.token_hex(4))
+            try:
+                await new_epoch(topic.name, secrets.token_hex(4))
+            except BaseException:  # with the old epoch, old records would answer new messages
+                await admin.delete_topics([topic.name])
+                raise
             created.append(topic.name)
         await _until_visible(admin, created)
     return created

@@ -295,6 +295,17 @@ async def test_a_giving_up_that_the_store_fails_goes_on(build, broker, arrive):
     assert [verdict.degraded for verdict in verdicts(broker)] == [("pipeline",)]
 
 
+@pytest.mark.parametrize("recorded", [b'{"id":"other","kind":"judged","revision":0}', b"\xff"])
+async def test_a_record_of_another_message_answers_none(build, broker, arrive, store, recorded):
+    """A topic made anew by Kafka's own tools has the old epoch, and old places."""
+    arrival = arrive(headers=[envelope(id="m")])
+    await store.record([(arrival.position, recorded)])
+    await build().process([arrival])
+    (verdict,) = verdicts(broker)
+    assert (verdict.id, "pipeline" in verdict.degraded) == ("m", False)
+    assert not broker.of("deadletter")
+
+
 async def test_who_waits_gets_the_same_bytes_on_the_asked_partition(build, broker, arrive, metrics):
     wanted = [("weir-request-id", b"r1"), ("weir-reply-partition", b"1")]
     await build().process([arrive(headers=[envelope(id="m"), *wanted]), arrive(offset=1)])

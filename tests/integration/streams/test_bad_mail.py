@@ -14,6 +14,7 @@ pytestmark = pytest.mark.integration
 
 POISONED = Path(__file__).parent / "poisoned_worker.py"
 LIMIT = 1_000_000
+BEYOND_UTC = b'{"id":"late","received_at":"9999-12-31T23:59:59-12:00"}'
 NASTY = [
     b"",
     b"\n",
@@ -46,6 +47,8 @@ async def test_broken_mail_and_records_get_a_verdict_each(installation):
         Record(topic, None, b"From: a@b.example\n\nx", []),
         Record(topic, b"k", b"x", [("weir-envelope", b"\xff{")]),
         Record(topic, b"k", b"x", [("weir-envelope", b"[" * 50_000)]),
+        Record(topic, b"k", b"x", [("weir-envelope", b'{"x":' + b"[" * 9000 + b"]" * 9000 + b"}")]),
+        Record(topic, b"k", b"x", [("weir-envelope", BEYOND_UTC)]),
         Record(topic, b"k", b"x", [("weir-request-id", b"\n"), ("weir-reply-partition", b"99")]),
         Record(topic, b"k", b"x", [("weir-request-id", b"r"), ("weir-reply-partition", b"99")]),
         Record(topic, b"", b"", [("", b"")]),

@@ -8,6 +8,8 @@ import pytest
 
 from detectors.verdict import Verdict
 from streams import topics
+from streams.settings import load
+from streams.stores.protocol import StoreError
 from streams.topics import TopicError
 
 pytestmark = pytest.mark.integration
@@ -86,3 +88,20 @@ async def test_topics_are_created_as_promised_and_checked(installation):
     )
     with pytest.raises(TopicError, match=r"max\.message\.bytes = 1131072"):
         await topics.check(small)
+
+
+async def test_a_topic_whose_epoch_can_not_be_kept_is_not_left_behind(installation):
+    """With the old epoch, records of the topic before it would answer its messages."""
+    settings = load(installation.config, {"WEIR_TOPICS__PREFIX": f"{installation.name}.again."})
+    kept = []
+
+    async def away(*_):
+        raise StoreError("away")
+
+    async def keep(topic, _):
+        kept.append(topic)
+
+    with pytest.raises(StoreError):
+        await topics.create(settings, away)
+    assert await topics.create(settings, keep) == kept
+    assert len(kept) == 6
