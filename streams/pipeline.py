@@ -8,23 +8,30 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
-from detectors.judging import Judged
-from detectors.verdict import Verdict
-from features.delivery import delivery_key
-from features.envelope import Incoming, LogPosition
+from features.envelope import LogPosition
+from streams.cases import (
+    NOTHING_FOUND,
+    Case,
+    incoming,
+    is_of,
+    lacks,
+    numbered,
+    place_of,
+    queries,
+    with_envelope,
+)
 from streams.delivery import Deliver, DeliveryError
+from streams.judging import Judging, judge_safely
 from streams.metrics import Metrics
-from streams.stores.protocol import Found, Query, Store, StoreError
+from streams.stores.protocol import Found, Store, StoreError
 from streams.wire import (
     Arrival,
-    Headers,
     Record,
     VerdictHead,
     dead_letter,
@@ -33,24 +40,11 @@ from streams.wire import (
     verdict_record,
 )
 
-__all__ = ["Judging", "Pipeline", "Places"]
+__all__ = ["Pipeline", "Places"]
 
-_NOTHING_FOUND = Found(None, 0, retry=False)
 _INLINE_BYTES = 262_144  # below it, hashing a batch costs less than handing it to the thread
 
 log = structlog.get_logger(__name__)
-
-
-class Judging(Protocol):
-    """What the pipeline needs of the core."""
-
-    def judge(self, batch: Sequence[Incoming]) -> list[Judged]:
-        """Return one verdict a message, in order."""
-        ...
-
-    def degraded(self, incoming: Incoming, *missing: str) -> Verdict:
-        """Return the verdict on a message that can't be judged; `missing` names the parts."""
-        ...
 
 
 class Places(NamedTuple):
@@ -61,18 +55,6 @@ class Places(NamedTuple):
     replies: str
     deadletter: str
     reply_partitions: Callable[[], int]
-
-
-@dataclass(slots=True)
-class _Case:
-    """A message on its way: `value` is its encoded verdict, `error` what broke on it."""
-
-    arrival: Arrival
-    found: Found = _NOTHING_FOUND
-    delivery_key: str = ""
-    verdict: Verdict | None = None
-    value: bytes = b""
-    error: str | None = None
 
 
 class Pipeline:
@@ -127,7 +109,7 @@ class Pipeline:
         started = time.perf_counter()
         begun = datetime.now(UTC)
         timings: dict[str, float] = {}
-        cases = [_Case(arrival) for arrival in arrivals]
+        cases = [Case(arrival) for arrival in arrivals]
         seen = await self._look_up(cases)
         self._lap("look_up", started, timings)
         fresh = [case for case in cases if case.found.verdict is None]
@@ -137,21 +119,21 @@ class Pipeline:
         judged_at = datetime.now(UTC)
         await self._produce(cases, timings, begun, judged_at)
 
-    async def _look_up(self, cases: Sequence[_Case]) -> bool:
+    async def _look_up(self, cases: Sequence[Case]) -> bool:
         """Fill in what the store knows; tell whether it answered."""
         size = sum(len(case.arrival.incoming.raw) for case in cases)
         if size <= _INLINE_BYTES:
-            queries = _queries(cases)
+            asked = queries(cases)
         else:
             loop = asyncio.get_running_loop()
-            queries = await loop.run_in_executor(self._executor, _queries, cases)
+            asked = await loop.run_in_executor(self._executor, queries, cases)
         try:
-            found = await self._store.look_up(queries)
+            found = await self._store.look_up(asked)
         except StoreError as error:
             log.warning("store_failed", step="look_up", error=str(error))
             return False
         for case, known in zip(cases, found, strict=True):
-            if known.verdict is not None and not _is_of(case, known.verdict):
+            if known.verdict is not None and not is_of(case, known.verdict):
                 known = known._replace(verdict=None)  # noqa: PLW2901 - as if there were none
             case.found = known
             if known.verdict is not None:
@@ -164,34 +146,34 @@ class Pipeline:
         return True
 
     async def _judge_all(
-        self, cases: Sequence[_Case], timings: dict[str, float], *, seen: bool
+        self, cases: Sequence[Case], timings: dict[str, float], *, seen: bool
     ) -> None:
         started = time.perf_counter()
         judge = self._judge()
         loop = asyncio.get_running_loop()
-        incoming = [_incoming(case) for case in cases]
-        judged = await loop.run_in_executor(self._executor, _judge_safely, judge, incoming)
-        for case, message, outcome in zip(cases, incoming, judged, strict=True):
+        messages = [incoming(case) for case in cases]
+        judged = await loop.run_in_executor(self._executor, judge_safely, judge, messages)
+        for case, message, outcome in zip(cases, messages, judged, strict=True):
             verdict, case.error = outcome.verdict, outcome.error
             for fault in outcome.faults:
                 log.warning("part_failed", id=verdict.id, fault=fault)
             if case.error is not None:
                 self._metrics.errors.labels("judge").inc()
-                log.error("message_broke_the_pipeline", id=verdict.id, error=_place(case.error))
-            verdict = _numbered(case, verdict)
+                log.error("message_broke_the_pipeline", id=verdict.id, error=place_of(case.error))
+            verdict = numbered(case, verdict)
             if not seen:
-                verdict = _lacks(verdict, "store")
+                verdict = lacks(verdict, "store")
             try:
                 case.value = self._encode(verdict)
             except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as error:
                 case.error = f"encode: {type(error).__name__}: {error}"
-                verdict = _numbered(case, judge.degraded(message, "pipeline"))
+                verdict = numbered(case, judge.degraded(message, "pipeline"))
                 case.value = self._encode(verdict)
             case.verdict = verdict
         self._lap("judge", started, timings)
 
     async def _record(
-        self, cases: Sequence[_Case], timings: dict[str, float], *, seen: bool
+        self, cases: Sequence[Case], timings: dict[str, float], *, seen: bool
     ) -> None:
         """Record what was judged; what the store already has is what is produced."""
         started = time.perf_counter()
@@ -203,17 +185,17 @@ class Pipeline:
                 log.warning("store_failed", step="record", error=str(error))
                 for case in cases:
                     assert case.verdict is not None
-                    case.value = self._encode(_lacks(case.verdict, "store"))
+                    case.value = self._encode(lacks(case.verdict, "store"))
         else:
             for case, value in zip(cases, kept, strict=True):
-                if value is not case.value and _is_of(case, value):
+                if value is not case.value and is_of(case, value):
                     case.value = value
                 self._recorded(case.arrival.position)
         self._lap("record", started, timings)
 
     async def _produce(
         self,
-        cases: Sequence[_Case],
+        cases: Sequence[Case],
         timings: dict[str, float],
         begun: datetime,
         judged_at: datetime,
@@ -221,7 +203,7 @@ class Pipeline:
         started = time.perf_counter()
         heads = [read_head(case.value) for case in cases]
         records: list[Record] = []
-        owners: list[tuple[_Case, str]] = []
+        owners: list[tuple[Case, str]] = []
         for case, head in zip(cases, heads, strict=True):
             waited = begun.timestamp() * 1000 - case.arrival.appended_ms
             record = verdict_record(
@@ -258,18 +240,18 @@ class Pipeline:
             return None
         return reply_record(self._places.replies, verdict, arrival.reply)
 
-    def _dead_letter(self, case: _Case) -> Record:
+    def _dead_letter(self, case: Case) -> Record:
         arrival = case.arrival
         return dead_letter(
             self._places.deadletter,
             origin=(self._places.messages, arrival.position.partition, arrival.position.offset),
             key=arrival.key,
             value=arrival.incoming.raw,
-            headers=_with_envelope(arrival),
+            headers=with_envelope(arrival),
             error=case.error or "broke the pipeline before; answered from its record",
         )
 
-    def _settle(self, case: _Case, what: str, refusal: str | None) -> None:
+    def _settle(self, case: Case, what: str, refusal: str | None) -> None:
         if what == "reply":
             self._metrics.replies.labels("sent" if refusal is None else "failed").inc()
         elif what == "dead letter" and refusal is None:
@@ -294,12 +276,12 @@ class Pipeline:
         The verdict comes first and small: if the broker doesn't take even that one, it isn't about
         the message, and nothing may be acknowledged.
         """
-        case = _Case(arrival, error=f"{type(error).__name__}: {error}")
+        case = Case(arrival, error=f"{type(error).__name__}: {error}")
         case.found = await self._known(case)
         # The facts are the only part of a degraded verdict that has no bound.
         envelope = msgspec.structs.replace(arrival.incoming.envelope, facts={})
-        bare = _incoming(case)._replace(envelope=envelope)
-        case.value = self._encode(_numbered(case, self._judge().degraded(bare, "pipeline")))
+        bare = incoming(case)._replace(envelope=envelope)
+        case.value = self._encode(numbered(case, self._judge().degraded(bare, "pipeline")))
         head = read_head(case.value)
         record = verdict_record(
             self._places.verdicts,
@@ -327,15 +309,15 @@ class Pipeline:
             self._metrics.dead_letters.inc()
         self._count([case], [head])
 
-    async def _known(self, case: _Case) -> Found:
+    async def _known(self, case: Case) -> Found:
         """Return what the store knows of a message, so that its revision stays what it was."""
         try:
-            (found,) = await self._store.look_up(_queries([case]))
+            (found,) = await self._store.look_up(queries([case]))
         except Exception:  # noqa: BLE001 - it may be what broke
-            return _NOTHING_FOUND
+            return NOTHING_FOUND
         return found
 
-    def _count(self, cases: Sequence[_Case], heads: Sequence[VerdictHead]) -> None:
+    def _count(self, cases: Sequence[Case], heads: Sequence[VerdictHead]) -> None:
         now_ms = time.time() * 1000
         for case, head in zip(cases, heads, strict=True):
             self._metrics.verdicts.labels(head.action, head.kind).inc()
@@ -356,83 +338,3 @@ class Pipeline:
 
 class _RefusedError(Exception):
     """The broker will never take this message's verdict."""
-
-
-def _queries(cases: Sequence[_Case]) -> list[Query]:
-    queries = []
-    for case in cases:
-        envelope, raw = case.arrival.incoming.envelope, case.arrival.incoming.raw
-        case.delivery_key = delivery_key(raw, envelope.mail_from, envelope.rcpt_to)
-        place, requeued = case.arrival.position, case.arrival.requeued
-        queries.append(Query(place, envelope.id, case.delivery_key, requeued))
-    return queries
-
-
-def _is_of(case: _Case, value: bytes) -> bool:
-    """Tell whether a recorded verdict is of this message.
-
-    It isn't if the topic was created anew without a new epoch: places repeat themselves then.
-    """
-    try:
-        if read_head(value).id == case.arrival.incoming.envelope.id:
-            return True
-    except msgspec.MsgspecError:
-        pass
-    partition, offset = case.arrival.position.partition, case.arrival.position.offset
-    log.error("record_of_another_message", partition=partition, offset=offset)
-    return False
-
-
-def _judge_safely(judge: Judging, batch: Sequence[Incoming]) -> list[Judged]:
-    """Judge a batch; if that fails as a whole, its messages one by one."""
-    try:
-        judged = judge.judge(batch)
-        if len(judged) == len(batch):
-            return judged
-        reason = f"judge: {len(judged)} verdicts for {len(batch)} messages"
-    except Exception as error:  # noqa: BLE001 - whatever it is, each message gets its verdict
-        reason = f"judge: {type(error).__name__}: {error}"
-    if len(batch) == 1:
-        return [Judged(judge.degraded(batch[0], "pipeline"), None, reason)]
-    return [outcome for message in batch for outcome in _judge_safely(judge, [message])]
-
-
-def _incoming(case: _Case) -> Incoming:
-    """Return the message with what is known of it by now."""
-    incoming = case.arrival.incoming._replace(delivery_key=case.delivery_key)
-    if case.arrival.requeued:
-        return incoming._replace(flags=(*incoming.flags, "requeued"))
-    if case.found.revision:
-        return incoming._replace(flags=(*incoming.flags, "duplicate"))
-    return incoming
-
-
-def _revision(case: _Case) -> int:
-    """A requeued dead letter has a verdict already, even if the store no longer knows it."""
-    return max(case.found.revision, int(case.arrival.requeued))
-
-
-def _numbered(case: _Case, verdict: Verdict) -> Verdict:
-    """Return the verdict as a revision where its id has others: a ce_id stands for one value."""
-    revision = _revision(case)
-    if not revision:
-        return verdict
-    return msgspec.structs.replace(verdict, kind="revised", revision=revision)
-
-
-def _lacks(verdict: Verdict, part: str) -> Verdict:
-    return msgspec.structs.replace(verdict, degraded=(*verdict.degraded, part))
-
-
-def _with_envelope(arrival: Arrival) -> Headers:
-    """Return the original headers; an id that was derived goes along, so that it stays."""
-    if not {"envelope_missing", "envelope_malformed", "id_malformed"} & {*arrival.incoming.flags}:
-        return arrival.headers
-    envelope = msgspec.json.encode(arrival.incoming.envelope)
-    kept = [header for header in arrival.headers if header[0] != "weir-envelope"]
-    return [*kept, ("weir-envelope", envelope)]
-
-
-def _place(error: str) -> str:
-    """Keep stage, type and place of an error; what it says may quote the message."""
-    return ": ".join(error.split(": ")[:2])

@@ -31,10 +31,11 @@ from streams.app import App, build_app
 from streams.delivery import Delivery
 from streams.forgetting import Forgetting
 from streams.health import HealthServer
+from streams.judging import Judging
 from streams.logs import set_up_logs
 from streams.metrics import Metrics, StageClock
 from streams.opening import open_core
-from streams.pipeline import Judging, Pipeline, Places
+from streams.pipeline import Pipeline, Places
 from streams.policies import PolicyWatch, keep, read_policy_of
 from streams.progress import Progress
 from streams.settings import KeysError, Settings, SettingsError, load
