@@ -53,6 +53,7 @@ Wrap = Callable[[Judging], Judging]
 _TICK = 1.0  # seconds between looks at policy, crash and stop
 _LAG_TICKS = 3  # lag is asked of the broker every so many ticks
 _STORE_TRIES = 5
+_SWITCH_SECONDS = 0.000_5  # a tenth of the default
 
 log = structlog.get_logger(__name__)
 
@@ -316,6 +317,8 @@ def run(settings: Settings, wrap: Wrap = lambda judge: judge) -> int:
     line each (a policy: a line a mistake), for what it can't start with.
     """
     set_up_logs(settings.log)
+    # The judging thread gives the interpreter up only this often, and the loop waits for it.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # Faust's threads make loops of it
     code = asyncio.run(_work(settings, wrap))
     logging.shutdown()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import sys
 import tempfile
 import time
@@ -70,6 +71,7 @@ def _mail(path: str | None) -> list[bytes]:
     raws = [item.raw for item in read_mail([chosen], 1_000_000) if isinstance(item, Mail)]
     if not raws:
         raise FileNotFoundError(2, "holds no mail", chosen)
+    random.Random(0).shuffle(raws)  # noqa: S311 - folders hold mail by kind, a stream doesn't
     return raws
 
 
