@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from detectors.record import encode
 from features.envelope import LogPosition
 from streams.cases import (
     NOTHING_FOUND,
@@ -84,7 +85,6 @@ class Pipeline:
         self._executor = executor
         self._worker = worker
         self._recorded = recorded
-        self._encode = msgspec.json.Encoder().encode
 
     async def process(self, arrivals: Sequence[Arrival]) -> None:
         """Return when every message has a delivered verdict or is a dead letter.
@@ -164,11 +164,11 @@ class Pipeline:
             if not seen:
                 verdict = lacks(verdict, "store")
             try:
-                case.value = self._encode(verdict)
+                case.value = encode(verdict)
             except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as error:
                 case.error = f"encode: {type(error).__name__}: {error}"
                 verdict = numbered(case, judge.degraded(message, "pipeline"))
-                case.value = self._encode(verdict)
+                case.value = encode(verdict)
             case.verdict = verdict
         self._lap("judge", started, timings)
 
@@ -185,7 +185,7 @@ class Pipeline:
                 log.warning("store_failed", step="record", error=str(error))
                 for case in cases:
                     assert case.verdict is not None
-                    case.value = self._encode(lacks(case.verdict, "store"))
+                    case.value = encode(lacks(case.verdict, "store"))
         else:
             for case, value in zip(cases, kept, strict=True):
                 if value is not case.value and is_of(case, value):
@@ -281,7 +281,7 @@ class Pipeline:
         # The facts are the only part of a degraded verdict that has no bound.
         envelope = msgspec.structs.replace(arrival.incoming.envelope, facts={})
         bare = incoming(case)._replace(envelope=envelope)
-        case.value = self._encode(numbered(case, self._judge().degraded(bare, "pipeline")))
+        case.value = encode(numbered(case, self._judge().degraded(bare, "pipeline")))
         head = read_head(case.value)
         record = verdict_record(
             self._places.verdicts,

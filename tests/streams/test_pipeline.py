@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from detectors.judging import Judged
+from detectors.record import decode, encode
 from detectors.verdict import Verdict
 from features.delivery import delivery_key
 from features.envelope import LogPosition
@@ -71,6 +72,15 @@ async def test_every_message_of_a_batch_gets_its_verdict_in_order(build, broker,
     assert broker.of("verdicts")[0].key == b"m0"
     timings = json.loads(dict(broker.of("verdicts")[0].headers)["weir-timings"])
     assert set(timings) == {"wait", "look_up", "judge", "record"}
+
+
+async def test_the_bytes_on_the_topic_are_those_of_the_record(build, broker, arrive):
+    """One encoder: what `weir check --json` prints is what a worker publishes."""
+    await build().process([arrive(headers=[envelope(id="m")])])
+
+    value = broker.of("verdicts")[0].value
+    assert value == encode(decode(value))
+    assert b'"received_at":"2026-03-01T11:00:00.000000Z"' in value
 
 
 async def test_the_key_of_the_delivery_is_that_of_message_sender_and_recipients(
@@ -210,7 +220,7 @@ async def test_a_verdict_that_can_not_be_encoded_is_a_dead_letter(build, broker,
         def judge(self, batch):
             replace = msgspec.structs.replace
             return [
-                Judged(replace(outcome.verdict, policy="\ud800"), outcome.evidence)
+                Judged(replace(outcome.verdict, policy=object()), outcome.evidence)
                 for outcome in super().judge(batch)
             ]
 
@@ -280,7 +290,7 @@ async def test_what_can_not_be_encoded_keeps_its_revision(build, broker, arrive,
         def judge(self, batch):
             replace = msgspec.structs.replace
             return [
-                Judged(replace(outcome.verdict, policy="\ud800"), outcome.evidence)
+                Judged(replace(outcome.verdict, policy=object()), outcome.evidence)
                 for outcome in super().judge(batch)
             ]
 
