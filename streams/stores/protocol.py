@@ -1,11 +1,24 @@
 """What the pipeline asks of a store, whichever keeps it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from features.envelope import LogPosition
+from features.envelope import Direction, LogPosition
+from features.rolling import Increment, Reading
 
-__all__ = ["Found", "Query", "Store", "StoreError"]
+__all__ = [
+    "Advanced",
+    "Found",
+    "Keeping",
+    "Mention",
+    "Move",
+    "Query",
+    "Step",
+    "Store",
+    "StoreError",
+]
+
+Step = Literal["arrival", "outcome"]
 
 
 class StoreError(RuntimeError):
@@ -22,6 +35,7 @@ class Query(NamedTuple):
     id: str
     delivery_key: str
     requeued: bool = False
+    message_key: str = ""
 
 
 class Found(NamedTuple):
@@ -30,12 +44,55 @@ class Found(NamedTuple):
     `verdict` is the recorded one, encoded, if this place was judged before. `revision` is 0
     where the id was first seen here, else a number that no other place of the id has; a requeued
     one is never first, and is numbered for as long as dead letters are kept. `retry` tells
-    that the same delivery was seen at another place: an SMTP client tried again.
+    that the same delivery was seen at another place: an SMTP client tried again. `split` tells
+    that the same message was seen at another place for other recipients.
     """
 
     verdict: bytes | None
     revision: int
     retry: bool
+    split: bool = False
+
+
+class Move(NamedTuple):
+    """What one message adds to the state and asks of it, in one step.
+
+    `at` is the message's time (seconds); `position` decides, by the marks, whether its increments
+    were applied before, and is None for mail that never reached the log (always applied).
+    `adds` False: a retry, which only reads. `mentions` are keyed hashes of the Message-IDs that it
+    answers.
+    """
+
+    position: LogPosition | None
+    at: float
+    increments: tuple[Increment, ...]
+    adds: bool = True
+    mentions: tuple[bytes, ...] = ()
+
+
+class Mention(NamedTuple):
+    """A message of the last 3 days that another one answers."""
+
+    id: str
+    position: LogPosition | None
+    direction: Direction
+
+
+class Advanced(NamedTuple):
+    """The readings of a move's increments in their order, None where the entity is unknown."""
+
+    readings: tuple[Reading | None, ...]
+    mentions: tuple[Mention | None, ...] = ()
+
+
+class Keeping(NamedTuple):
+    """What is recorded of a judged message: its verdict by place, its Message-ID's keyed hash."""
+
+    position: LogPosition
+    verdict: bytes
+    message_id: bytes = b""
+    id: str = ""
+    direction: Direction = "inbound"
 
 
 class Store(Protocol):
@@ -45,8 +102,24 @@ class Store(Protocol):
         """Return what is known of each message, in order, and remember them: ids and keys 1 d."""
         ...
 
-    async def record(self, verdicts: Sequence[tuple[LogPosition, bytes]]) -> list[bytes]:
-        """Record encoded verdicts by place; return those in force, the first recorded wins."""
+    async def advance(self, moves: Sequence[Move]) -> list[Advanced]:
+        """Apply the arrival step of each message, in order, and return its readings.
+
+        A message at or below its shard's mark was applied before: it is read only. A reading is
+        taken after the message's own increments.
+        """
+        ...
+
+    async def record(self, kept: Sequence[Keeping], outcomes: Sequence[Move] = ()) -> list[bytes]:
+        """Record encoded verdicts by place; return those in force, the first recorded wins.
+
+        In the same round trip index their Message-IDs (3 d), and apply the outcome step, which has
+        marks of its own. Verdicts recorded are worth having even where outcomes fail.
+        """
+        ...
+
+    async def marks(self, epoch: str) -> dict[int, int]:
+        """Return the highest offset that any shard has applied, by partition of the mail log."""
         ...
 
     async def forget(self, positions: Sequence[LogPosition]) -> None:

@@ -1,0 +1,35 @@
+"""What is known of a message's sender when it is judged: the vector's sender part, by name."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.columns.sender_columns import COLUMNS
+
+__all__ = ["UNKNOWN", "History"]
+
+_PLACES: Final = MappingProxyType({column.name: at for at, column in enumerate(COLUMNS)})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """The sender part of the vector, float32 of shape (len(COLUMNS),), NaN where nothing is known.
+
+    `correspondent` is the domain of the correspondent that the sender resembles, '' if none or
+    unknown. Detectors read nothing else of the state, so that a replay from a verdict's numbers
+    finds what the first judgement found.
+    """
+
+    numbers: NDArray[np.float32]
+    correspondent: str = ""
+
+    def __getitem__(self, name: str) -> float:
+        """Return a number by its column's name; KeyError for an unknown one."""
+        return float(self.numbers[_PLACES[name]])
+
+
+UNKNOWN: Final = History(np.full(len(COLUMNS), np.nan, dtype=np.float32))
+"""Nothing was read of the state."""
