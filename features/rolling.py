@@ -78,7 +78,8 @@ class Kind:
     days: int = 180
     doubles: int = field(init=False)  # first, last, previous, then each counter's, then the day
     places: Mapping[tuple[str, str], int] = field(init=False)  # (counter, half-life or "")
-    codes: Mapping[str, int] = field(init=False)  # item codes by counter or sketch
+    codes: Mapping[str, int] = field(init=False)  # item codes by counter
+    sketch_codes: Mapping[str, int] = field(init=False)  # a sketch may share a counter's name
 
     def __post_init__(self) -> None:
         """Number the fields."""
@@ -87,10 +88,11 @@ class Kind:
             for part in ("", *counter.half_lives):
                 places[counter.name, part] = 3 + len(places)
         codes = {counter.name: code for code, counter in enumerate(self.counters)}
-        codes |= {name: _SKETCH_CODE + at for at, name in enumerate(self.sketches)}
+        sketch_codes = {name: _SKETCH_CODE + at for at, name in enumerate(self.sketches)}
         object.__setattr__(self, "doubles", 3 + len(places) + bool(self.sketches))
         object.__setattr__(self, "places", MappingProxyType(places))
         object.__setattr__(self, "codes", MappingProxyType(codes))
+        object.__setattr__(self, "sketch_codes", MappingProxyType(sketch_codes))
 
     @property
     def size(self) -> int:
@@ -201,7 +203,7 @@ def distinct_item(kind: Kind, sketch: str, element: bytes) -> bytes:
     digest = int.from_bytes(hashlib.blake2b(element, digest_size=8).digest(), "big")
     register, rest = digest % REGISTERS, digest // REGISTERS
     rank = 60 - rest.bit_length()  # leading zeros of 59 bits, and one
-    return bytes((kind.codes[sketch], register, rank))
+    return bytes((kind.sketch_codes[sketch], register, rank))
 
 
 def sighting(at: float, items: bytes) -> bytes | None:
