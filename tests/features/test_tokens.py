@@ -12,7 +12,7 @@ from features.envelope import Envelope
 from features.headers import read_headers
 from features.links import read_links
 from features.message import parse
-from features.tokens import SLOTS, segments
+from features.tokens import SLOTS, layout, segments
 
 ENVELOPE = Envelope(id="1", received_at=datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -50,7 +50,7 @@ def test_slots_are_in_range_and_each_stands_once():
     tokens = tokens_of(mail("the same the same the same " * 40))
 
     for part in (tokens.header, *tokens.segments):
-        assert part.dtype == np.int32
+        assert part.dtype == np.intp
         assert len(set(part.tolist())) == len(part)
         assert part.min() >= 0
         assert part.max() < SLOTS
@@ -137,8 +137,46 @@ def test_another_salt_gives_other_slots(salt):
     assert (salted == default) == (salt | 1 == 2_654_435_761)
 
 
-def test_a_message_without_a_body_has_no_segment():
-    assert tokens_of(mail("")).segments == ()
+def test_slots_keep_no_gram_that_runs_from_one_part_into_the_next():
+    body = "<p>Hello there</p><a href='https://example.com/x'>go</a>"
+    tokens = tokens_of(mail(body, kind="html"))
+
+    whole = {slot for part in tokens.segments for slot in part.tolist()}
+    assert whole == (
+        slots_of("Hello there go") | slots_of(body) | slots_of("https://example.com/x")
+    )
+
+
+def test_parts_are_ascending_one_after_the_other_with_their_sizes():
+    tokens = tokens_of(mail("".join(f"word{n} " for n in range(400))))
+
+    assert sum(tokens.sizes) == len(tokens.slots)
+    assert [len(part) for part in (tokens.header, *tokens.segments)] == list(tokens.sizes)
+    assert all((np.diff(part) > 0).all() for part in (tokens.header, *tokens.segments))
+
+
+@pytest.mark.parametrize("body", ["", "abc"])
+def test_a_body_without_four_bytes_has_no_segment(body):
+    tokens = tokens_of(mail(body))
+
+    assert tokens.segments == ()
+    assert len(tokens.header) == len(tokens.slots) > 0
+
+
+def test_a_message_without_anything_has_an_empty_header_part():
+    tokens = tokens_of(b"")
+
+    assert (tokens.sizes, tokens.header.tolist(), tokens.segments) == ((0,), [], ())
+
+
+def test_a_salt_of_more_bits_than_the_hash_uses_is_still_told_apart_by_the_layout():
+    """Two salts may share the multiplier's 32 bits; a state belongs to one installation."""
+    contexts = [Context(), Context(token_salt=1), Context(token_salt=1 + (1 << 32))]
+
+    digests = {layout(context) for context in contexts}
+
+    assert len(digests) == 3
+    assert layout(Context()) == layout(Context())
 
 
 @given(st.binary(max_size=400))

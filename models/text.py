@@ -1,0 +1,198 @@
+"""The online text model: a River classifier of two halves over hashed segments (TextModel)."""
+
+import math
+import zlib
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from river.base import Classifier
+from river.base.typing import ClfTarget, FeatureName
+
+from features.tokens import SLOTS, Tokens
+from models.bayes import Bayes
+from models.gradient import Gradient, sigmoid
+from models.parts import Occurrences, part_sums
+from models.sample import Sample
+from models.state import State, number, table
+
+__all__ = ["Halves", "TextModel"]
+
+Halves = Literal["both", "gradient", "bayes"]
+
+_CLIP: Final = 15.0  # logits; beyond it a half says no more
+_SETTINGS: Final = ("rate", "smoothing", "start", "prior", "sharpness")
+_SHIFT: Final = 32 - 20
+
+
+class TextModel(Classifier):
+    """Logistic regression and naive Bayes over a message's segments, under a soft maximum.
+
+    Each segment is scored together with the header part. A message's two logits are means over
+    its segments, weighted by exp(sharpness * (the segment's sum of both - the highest)): a lure
+    isn't diluted by honest text around it, as it would be in one sum, and an honest message
+    isn't condemned by one odd window, as it would be by a hard maximum.
+
+    `rate`, `start` and `smoothing` are the gradient half's (AdaGrad's step, its first sum of
+    squares, how far targets stay from 0 and 1); `prior` is the naive Bayes half's pseudo-count.
+    Both halves start from nothing and say 0. docs/decisions/0009-online-text-model.md has the
+    measurements behind the defaults.
+    """
+
+    def __init__(
+        self,
+        rate: float = 0.004,
+        smoothing: float = 0.0075,
+        start: float = 0.1,
+        prior: float = 1e-3,
+        sharpness: float = 1.5,
+    ) -> None:
+        self.rate = rate
+        self.smoothing = smoothing
+        self.start = start
+        self.prior = prior
+        self.sharpness = sharpness
+        self._gradient = Gradient(rate, start)
+        self._bayes = Bayes(prior)
+        self._scratch = Occurrences.scratch()
+
+    def predict(self, batch: Sequence[Sample]) -> NDArray[np.float64]:
+        """Return both halves' logits of abuse, shape (n, 2): gradient, naive Bayes.
+
+        Each row depends on its sample alone, to the bit. Raises ValueError for a sample without
+        tokens.
+        """
+        return self._logits([_tokens(sample) for sample in batch])
+
+    def learn(
+        self,
+        sample: Sample,
+        abuse: bool,  # noqa: FBT001  # the truth, as y is in River's learn_one
+        weight: float = 1.0,
+        *,
+        halves: Halves = "both",
+        smoothing: float | None = None,
+    ) -> None:
+        """Learn one message's truth; a weight scales the step and what is counted.
+
+        Labels that only tell what was missed (reports) make a gradient worse than none, while
+        counts take them: `halves` chooses. `smoothing` replaces the model's own. Raises
+        ValueError for a sample without tokens.
+        """
+        self._learn(_tokens(sample), abuse=abuse, weight=weight, halves=halves, smoothing=smoothing)
+
+    def learn_one(self, x: dict[FeatureName, Any], y: ClfTarget) -> None:
+        """Learn a dictionary as River has it: each pair of name and value is a binary feature."""
+        self._learn(_hashed(x), abuse=bool(y), weight=1.0, halves="both", smoothing=None)
+
+    def predict_proba_one(self, x: dict[FeatureName, Any], **kwargs: Any) -> dict[ClfTarget, float]:
+        """Return the probability of False and True for a dictionary: the halves' logits summed."""
+        del kwargs  # River's interface has them; nothing here depends on any
+        gradient, bayes = self._logits([_hashed(x)])[0].tolist()
+        probability = sigmoid(_clipped(gradient) + _clipped(bayes))
+        return {False: 1.0 - probability, True: probability}
+
+    def state(self) -> dict[str, State]:
+        """Return all that was learned, and the settings; arrays are the model's own."""
+        honest, abuse = self._bayes.messages
+        return {
+            **{name: float(getattr(self, name)) for name in _SETTINGS},
+            "weights": self._gradient.weights,
+            "squares": self._gradient.squares,
+            "abuse": self._bayes.abuse,
+            "honest": self._bayes.honest,
+            "abuse_messages": abuse,
+            "honest_messages": honest,
+        }
+
+    def restore(self, state: dict[str, State]) -> None:
+        """Become the model whose state this is; raises ArtifactError where it is none."""
+        settings = {name: number(state, name) for name in _SETTINGS}
+        gradient = Gradient(settings["rate"], settings["start"])
+        gradient.weights = table(state, "weights", SLOTS)
+        gradient.squares = table(state, "squares", SLOTS)
+        bayes = Bayes(settings["prior"])
+        bayes.abuse = table(state, "abuse", SLOTS)
+        bayes.honest = table(state, "honest", SLOTS)
+        bayes.messages = [number(state, "honest_messages"), number(state, "abuse_messages")]
+        bayes.renew()
+        for name, value in settings.items():
+            setattr(self, name, value)
+        self._gradient, self._bayes = gradient, bayes
+
+    def _logits(self, batch: Sequence[Tokens]) -> NDArray[np.float64]:
+        if not batch:
+            return np.empty((0, 2))
+        slots = np.concatenate([tokens.slots for tokens in batch])
+        sizes = [size for tokens in batch for size in tokens.sizes]
+        weights = part_sums(self._gradient.values(slots), sizes)
+        ratios = part_sums(self._bayes.values(slots), sizes)
+        rows = []
+        start = 0
+        for tokens in batch:
+            end = start + len(tokens.sizes)
+            rows.append(self._message(weights[start:end], ratios[start:end], tokens.sizes))
+            start = end
+        return np.array(rows)
+
+    def _message(
+        self, weights: Sequence[float], ratios: Sequence[float], sizes: Sequence[int]
+    ) -> tuple[float, float]:
+        """Return both logits of a message from the sums of its parts."""
+        gradient = _with_header(weights)
+        bayes = [
+            self._bayes.logit(total, size)
+            for total, size in zip(_with_header(ratios), _with_header(sizes), strict=True)
+        ]
+        if len(gradient) == 1:
+            return gradient[0], bayes[0]
+        # Plain floats: a vector's exp may differ in its last bit with the place in the vector.
+        scores = [
+            _clipped(one) + _clipped(other) for one, other in zip(gradient, bayes, strict=True)
+        ]
+        highest = max(scores)
+        shares = [math.exp(self.sharpness * (score - highest)) for score in scores]
+        whole = sum(shares)
+        return (
+            sum([share * value for share, value in zip(shares, gradient, strict=True)]) / whole,
+            sum([share * value for share, value in zip(shares, bayes, strict=True)]) / whole,
+        )
+
+    def _learn(
+        self,
+        tokens: Tokens,
+        *,
+        abuse: bool,
+        weight: float,
+        halves: Halves,
+        smoothing: float | None,
+    ) -> None:
+        where = Occurrences(tokens, self._scratch)
+        if halves != "bayes":
+            margin = self.smoothing if smoothing is None else smoothing
+            logits = _with_header(part_sums(self._gradient.values(tokens.slots), tokens.sizes))
+            self._gradient.learn(where, logits, 1.0 - margin if abuse else margin, weight)
+        if halves != "gradient":
+            self._bayes.learn(where, weight, abuse=abuse)
+
+
+def _with_header(parts: Sequence[float]) -> list[float]:
+    """Return each segment's number with the header part's added; without segments, that alone."""
+    header, *segments = parts
+    return [header + segment for segment in segments] or [header]
+
+
+def _clipped(logit: float) -> float:
+    return max(-_CLIP, min(_CLIP, logit))
+
+
+def _tokens(sample: Sample) -> Tokens:
+    if sample.tokens is None:
+        raise ValueError("a sample without tokens given, the text model reads nothing else")
+    return sample.tokens
+
+
+def _hashed(features: dict[FeatureName, Any]) -> Tokens:
+    keys = {zlib.crc32(f"{name}={value}".encode()) >> _SHIFT for name, value in features.items()}
+    return Tokens(np.array(sorted(keys), np.intp), (len(keys),))
