@@ -37,6 +37,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     `sha256` is the artifact's, `schema` the digest of the feature schema it was trained on,
     `inputs` the features it reads, by name and in its own order. `metrics` maps a sub-corpus to
     its figures (docs in the model card). `trainer` names library versions and parameters.
+    `trained_on` is the SHA-256 of the list of training messages beside it, if there is one.
     """
 
     format: int = 1
@@ -47,6 +48,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     calibration: Calibration = Calibration()
     license: str = "Apache-2.0"
     data: tuple[DataSource, ...] = ()
+    trained_on: str = ""
     metrics: dict[str, dict[str, float | None]] = {}
     trainer: dict[str, str | int | float | bool] = {}
 

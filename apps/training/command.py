@@ -26,7 +26,7 @@ _MODEL = "classifier"
     default=Path("model"),
     show_default=True,
     metavar="DIR",
-    help="Folder for classifier.onnx, manifest.json and MODEL_CARD.md.",
+    help="Folder for classifier.onnx, manifest.json, trained_on.bin and MODEL_CARD.md.",
 )
 @click.option(
     "--trees",

@@ -18,6 +18,7 @@ from apps.training.evaluation import (
     validate,
 )
 from apps.training.export import to_onnx
+from apps.training.trained_on import FILE, pack
 from apps.training.trees import Parameters, fit, gains, margins
 from features.vector import SCHEMA, Schema
 from models.classifier import Classifier
@@ -32,11 +33,12 @@ _LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxmltools")
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A trained model as the bytes of its three files, its gates, and how it was validated."""
+    """A trained model as the bytes of its four files, its gates, and how it was validated."""
 
     version: str
     artifact: bytes
     manifest: bytes
+    trained_on: bytes
     card: str
     gates: tuple[gates.Gate, ...]
     validation: Validation
@@ -70,6 +72,7 @@ def train(
     say("final model")
     booster = fit(dataset, columns, parameters)
     artifact = to_onnx(booster)
+    trained_on = pack(dataset.sha256)
     manifest = Manifest(
         name=NAME,
         sha256=digest(artifact),
@@ -77,6 +80,7 @@ def train(
         inputs=tuple(inputs),
         calibration=validation.calibration,
         data=_sources(dataset, licenses or {}),
+        trained_on=digest(trained_on),
         metrics=metrics,
         trainer={
             **{library: version(library) for library in _LIBRARIES},
@@ -102,14 +106,15 @@ def train(
         reliability_of(dataset, validation),
         len(artifact),
     )
-    return Release(loaded.version, artifact, encoded, card, checked, validation)
+    return Release(loaded.version, artifact, encoded, trained_on, card, checked, validation)
 
 
 def write(release: Release, folder: Path) -> None:
-    """Write artifact, manifest and model card into a folder, which is made if it isn't there."""
+    """Write a release's four files into a folder, which is made if it isn't there."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _ARTIFACT).write_bytes(release.artifact)
     (folder / "manifest.json").write_bytes(release.manifest)
+    (folder / FILE).write_bytes(release.trained_on)
     (folder / "MODEL_CARD.md").write_text(release.card, encoding="utf-8")
 
 
