@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from features.tokens import SLOTS, Slots
-from models.parts import Floats, Occurrences
+from features.tokens import SLOTS
+from models.parts import Floats, Occurrences, Pairs
 
 __all__ = ["Gradient", "sigmoid"]
 
@@ -19,24 +19,24 @@ def sigmoid(logit: float) -> float:
 
 
 class Gradient:
-    """One weight a slot, its logit the sum over header part and segment.
+    """Learns one weight a slot; a segment's logit is the sum over header part and segment.
 
-    Learns every segment towards a smoothed target, at a rate that falls with the squared
-    gradients that a slot has seen (AdaGrad; Duchi, Hazan and Singer 2011). `start` is the sum of
-    squares that each begins with.
+    Steps go towards a smoothed target, at a rate that falls with the squared gradients that a
+    slot has seen (AdaGrad; Duchi, Hazan and Singer 2011). `start` is the sum of squares that each
+    slot begins with. The weights are the real halves of the model's scores.
     """
 
     def __init__(self, rate: float, start: float) -> None:
         self._rate = rate
-        self.weights: Floats = np.zeros(SLOTS)
         self.squares: Floats = np.full(SLOTS, start)
 
-    def values(self, slots: Slots) -> Floats:
-        """Return the slots' weights."""
-        return self.weights.take(slots)
-
     def learn(
-        self, where: Occurrences, logits: Sequence[float], target: float, weight: float
+        self,
+        scores: Pairs,
+        where: Occurrences,
+        logits: Sequence[float],
+        target: float,
+        weight: float,
     ) -> None:
         """Take one step from each segment's logit towards the target.
 
@@ -45,12 +45,11 @@ class Gradient:
         """
         slopes = [weight / len(logits) * (target - sigmoid(logit)) for logit in logits]
         squares = [slope * slope for slope in slopes]
-        steps = where.totals([sum(slopes), *slopes])
         sums = self.squares.take(where.slots)
-        sums += where.totals([sum(squares), *squares])
+        sums += where.totals([sum(squares), *squares][: where.parts])
         self.squares[where.slots] = sums
-        np.sqrt(sums, out=sums)
+        steps = where.totals([sum(slopes), *slopes][: where.parts])
         steps *= self._rate
-        steps /= sums
-        steps += self.weights.take(where.slots)
-        self.weights[where.slots] = steps
+        steps /= np.sqrt(sums, out=sums)
+        steps += scores.real[where.slots]
+        scores.real[where.slots] = steps

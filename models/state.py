@@ -23,7 +23,7 @@ def number(state: Mapping[str, State], name: str) -> float:
 
 
 def table(state: Mapping[str, State], name: str, length: int) -> NDArray[np.float64]:
-    """Return an array of the state as the model's own copy, float64 of shape (length,).
+    """Return an array of the state, float64 of shape (length,), perhaps not to be written to.
 
     Raises ArtifactError where it is missing, of another type or shape, or not finite.
     """
@@ -34,7 +34,7 @@ def table(state: Mapping[str, State], name: str, length: int) -> NDArray[np.floa
         )
     if not np.isfinite(value).all():
         raise ArtifactError(f"snapshot: {name}: holds numbers that aren't finite")
-    return value.copy()
+    return value
 
 
 def _said(value: State | None) -> str:

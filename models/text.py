@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from river.base.typing import ClfTarget, FeatureName
 from features.tokens import SLOTS, Tokens
 from models.bayes import Bayes
 from models.gradient import Gradient, sigmoid
-from models.parts import Occurrences, part_sums
+from models.parts import Occurrences, Pairs, part_sums
 from models.sample import Sample
 from models.state import State, number, table
 
@@ -53,6 +53,7 @@ class TextModel(Classifier):
         self.start = start
         self.prior = prior
         self.sharpness = sharpness
+        self._scores: Pairs = np.zeros(SLOTS, np.complex128)  # weights, log ratios
         self._gradient = Gradient(rate, start)
         self._bayes = Bayes(prior)
         self._scratch = Occurrences.scratch()
@@ -63,7 +64,10 @@ class TextModel(Classifier):
         Each row depends on its sample alone, to the bit. Raises ValueError for a sample without
         tokens.
         """
-        return self._logits([_tokens(sample) for sample in batch])
+        # One message after the other: no sum can depend on its neighbours, and arrays of a few
+        # thousand numbers stay in the cache where those of a batch don't.
+        rows = [self._logits(_tokens(sample)) for sample in batch]
+        return np.array(rows, np.float64).reshape(-1, 2)
 
     def learn(
         self,
@@ -89,68 +93,59 @@ class TextModel(Classifier):
     def predict_proba_one(self, x: dict[FeatureName, Any], **kwargs: Any) -> dict[ClfTarget, float]:
         """Return the probability of False and True for a dictionary: the halves' logits summed."""
         del kwargs  # River's interface has them; nothing here depends on any
-        gradient, bayes = self._logits([_hashed(x)])[0].tolist()
+        gradient, bayes = self._logits(_hashed(x))
         probability = sigmoid(_clipped(gradient) + _clipped(bayes))
         return {False: 1.0 - probability, True: probability}
 
     def state(self) -> dict[str, State]:
-        """Return all that was learned, and the settings; arrays are the model's own."""
-        honest, abuse = self._bayes.messages
+        """Return a copy of all that was learned, and the settings it was learned under."""
         return {
             **{name: float(getattr(self, name)) for name in _SETTINGS},
-            "weights": self._gradient.weights,
-            "squares": self._gradient.squares,
-            "abuse": self._bayes.abuse,
-            "honest": self._bayes.honest,
-            "abuse_messages": abuse,
-            "honest_messages": honest,
+            "weights": self._scores.real.copy(),
+            "squares": self._gradient.squares.copy(),
+            "abuse": self._bayes.counts.real.copy(),
+            "honest": self._bayes.counts.imag.copy(),
+            "abuse_messages": self._bayes.abuse,
+            "honest_messages": self._bayes.honest,
         }
 
-    def restore(self, state: dict[str, State]) -> None:
-        """Become the model whose state this is; raises ArtifactError where it is none."""
+    def restore(self, state: Mapping[str, State]) -> None:
+        """Become the model whose state this is, to the bit.
+
+        Raises ArtifactError where it is none, and stays what it was.
+        """
         settings = {name: number(state, name) for name in _SETTINGS}
+        scores: Pairs = np.zeros(SLOTS, np.complex128)
+        scores.real = table(state, "weights", SLOTS)
         gradient = Gradient(settings["rate"], settings["start"])
-        gradient.weights = table(state, "weights", SLOTS)
-        gradient.squares = table(state, "squares", SLOTS)
+        gradient.squares[:] = table(state, "squares", SLOTS)
         bayes = Bayes(settings["prior"])
-        bayes.abuse = table(state, "abuse", SLOTS)
-        bayes.honest = table(state, "honest", SLOTS)
-        bayes.messages = [number(state, "honest_messages"), number(state, "abuse_messages")]
-        bayes.renew()
+        bayes.counts.real = table(state, "abuse", SLOTS)
+        bayes.counts.imag = table(state, "honest", SLOTS)
+        bayes.abuse = number(state, "abuse_messages")
+        bayes.honest = number(state, "honest_messages")
+        bayes.renew(scores)
         for name, value in settings.items():
             setattr(self, name, value)
-        self._gradient, self._bayes = gradient, bayes
+        self._scores, self._gradient, self._bayes = scores, gradient, bayes
 
-    def _logits(self, batch: Sequence[Tokens]) -> NDArray[np.float64]:
-        if not batch:
-            return np.empty((0, 2))
-        slots = np.concatenate([tokens.slots for tokens in batch])
-        sizes = [size for tokens in batch for size in tokens.sizes]
-        weights = part_sums(self._gradient.values(slots), sizes)
-        ratios = part_sums(self._bayes.values(slots), sizes)
-        rows = []
-        start = 0
-        for tokens in batch:
-            end = start + len(tokens.sizes)
-            rows.append(self._message(weights[start:end], ratios[start:end], tokens.sizes))
-            start = end
-        return np.array(rows)
-
-    def _message(
-        self, weights: Sequence[float], ratios: Sequence[float], sizes: Sequence[int]
-    ) -> tuple[float, float]:
-        """Return both logits of a message from the sums of its parts."""
-        gradient = _with_header(weights)
-        bayes = [
-            self._bayes.logit(total, size)
-            for total, size in zip(_with_header(ratios), _with_header(sizes), strict=True)
-        ]
-        if len(gradient) == 1:
+    def _logits(self, tokens: Tokens) -> tuple[float, float]:
+        sums = self._segment_sums(tokens)
+        gradient = [total.real for total in sums]
+        balance = self._bayes.balance()
+        if balance is None:
+            bayes = [0.0] * len(sums)
+        else:
+            header, *segments = tokens.sizes
+            lengths = [header + size for size in segments] or [header]
+            bayes = [
+                total.imag / max(length, 1) + balance
+                for total, length in zip(sums, lengths, strict=True)
+            ]
+        if len(sums) == 1:
             return gradient[0], bayes[0]
         # Plain floats: a vector's exp may differ in its last bit with the place in the vector.
-        scores = [
-            _clipped(one) + _clipped(other) for one, other in zip(gradient, bayes, strict=True)
-        ]
+        scores = [_clipped(a) + _clipped(b) for a, b in zip(gradient, bayes, strict=True)]
         highest = max(scores)
         shares = [math.exp(self.sharpness * (score - highest)) for score in scores]
         whole = sum(shares)
@@ -158,6 +153,11 @@ class TextModel(Classifier):
             sum([share * value for share, value in zip(shares, gradient, strict=True)]) / whole,
             sum([share * value for share, value in zip(shares, bayes, strict=True)]) / whole,
         )
+
+    def _segment_sums(self, tokens: Tokens) -> list[complex]:
+        """Return each segment's sum of scores, the header part's in it; else that alone."""
+        header, *segments = part_sums(self._scores.take(tokens.slots), tokens.sizes)
+        return [header + segment for segment in segments] or [header]
 
     def _learn(
         self,
@@ -171,16 +171,11 @@ class TextModel(Classifier):
         where = Occurrences(tokens, self._scratch)
         if halves != "bayes":
             margin = self.smoothing if smoothing is None else smoothing
-            logits = _with_header(part_sums(self._gradient.values(tokens.slots), tokens.sizes))
-            self._gradient.learn(where, logits, 1.0 - margin if abuse else margin, weight)
+            logits = [total.real for total in self._segment_sums(tokens)]
+            target = 1.0 - margin if abuse else margin
+            self._gradient.learn(self._scores, where, logits, target, weight)
         if halves != "gradient":
-            self._bayes.learn(where, weight, abuse=abuse)
-
-
-def _with_header(parts: Sequence[float]) -> list[float]:
-    """Return each segment's number with the header part's added; without segments, that alone."""
-    header, *segments = parts
-    return [header + segment for segment in segments] or [header]
+            self._bayes.learn(self._scores, where, weight, abuse=abuse)
 
 
 def _clipped(logit: float) -> float:
