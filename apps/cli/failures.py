@@ -28,6 +28,8 @@ class Failure(click.ClickException):
 
 # Errors whose own text is one complete line. By name, so that nothing is imported to ask.
 _ONE_LINE = {
+    "apps.evaluation.index": ("BadIndexError", Code.USAGE),
+    "apps.evaluation.bogofilter": ("PeerMissingError", Code.USAGE),
     "detectors.policy": ("PolicyError", Code.USAGE),
     "models.classifier": ("ArtifactError", Code.USAGE),
     "models.manifest": ("ArtifactError", Code.USAGE),

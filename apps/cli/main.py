@@ -15,6 +15,7 @@ COMMANDS = {
     "completion": Lazy("apps.cli.completion:completion", "Print the shell's completion script."),
     "deadletter": Lazy("apps.cli.deadletter:deadletter", "Look at dead letters and requeue them."),
     "doctor": Lazy("apps.cli.doctor:doctor", "Find what is wrong here and say what to do."),
+    "evaluate": Lazy("apps.cli.evaluate:evaluate", "Score labelled mail in order, as TREC does."),
     "keys": Lazy("apps.cli.keys:keys", "Make the secrets that workers share."),
     "policy": Lazy("apps.cli.policy:policy", "Check a policy file; show the one in force."),
     "send": Lazy("apps.cli.send:send", "Publish mail to the mail log at a given rate."),

@@ -9,7 +9,9 @@ __all__ = ["bar"]
 
 @contextmanager
 def bar(what: str, total: int | None, unit: str = "bytes") -> Iterator[Callable[[int], None]]:
-    """Show a bar while the block runs, and yield what advances it; nothing without a terminal.
+    """Show a bar with rate and time left while the block runs, and yield what advances it.
+
+    Without a terminal nothing is shown.
 
     Args:
         what: what is being done.
@@ -25,14 +27,24 @@ def bar(what: str, total: int | None, unit: str = "bytes") -> Iterator[Callable[
         DownloadColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TimeRemainingColumn,
+        TransferSpeedColumn,
     )
+    from rich.text import Text
 
-    amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+    class RateColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
+
+    columns: tuple[ProgressColumn, ...] = (MofNCompleteColumn(), RateColumn())
+    if unit == "bytes":
+        columns = (DownloadColumn(), TransferSpeedColumn())
     with Progress(
         "{task.description}",
         BarColumn(),
-        amount,
+        *columns,
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,

@@ -1,6 +1,7 @@
 """An index of labelled mail, as the TREC spam track writes it: a label and a path a line."""
 
 from collections.abc import Iterator
+from errno import ENOENT
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ def read_index(index: Path) -> list[Entry]:
 
     A label that is written with a capital (SPAM, Ham) is for scoring only (TREC 2005 spam track
     guidelines). Blank lines are passed over. Raises BadIndexError at the first line that isn't such
-    a line, or names no file; OSError where the index can't be read.
+    a line, OSError where a file isn't there or the index can't be read.
     """
     entries = list(_entries(index))
     if not entries:
@@ -57,9 +58,7 @@ def _entries(index: Path) -> Iterator[Entry]:
             file = folder / path
             if not file.is_file():
                 said = "is no file" if file.exists() else "no such file"
-                raise BadIndexError(
-                    f"{index}:{number}: {_quoted(path)}: {said}; paths are relative to {folder}"
-                )
+                raise FileNotFoundError(ENOENT, f"{said}; {index}:{number} names it", str(file))
             yield Entry(path, file, _LABELS[label], words[0] == label)
 
 

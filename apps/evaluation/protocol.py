@@ -42,6 +42,7 @@ class Outcome(NamedTuple):
 
     path: str
     spam: bool
+    taught: bool
     opinion: Opinion
 
 
@@ -49,9 +50,10 @@ def immediate(stream: Iterable[Item], subject: Filter, *, learn: bool = True) ->
     """Judge each message of the stream and then show its label, unless it is for scoring only."""
     for item in stream:
         opinion = subject.judge(item.incoming)
-        if learn and item.entry.taught:
+        taught = learn and item.entry.taught
+        if taught:
             subject.learn(item.entry.spam)
-        yield Outcome(item.entry.path, item.entry.spam, opinion)
+        yield Outcome(item.entry.path, item.entry.spam, taught, opinion)
 
 
 def scores_of(outcomes: Iterable[Outcome]) -> Scores:

@@ -25,10 +25,15 @@ NEAR = (0.0001, 0.0002, 0.0004, 0.001, 0.002, 0.004, 0.01)
 _BEGINNING, _EARLY = 500, 2_000
 
 
-def report(outcomes: Sequence[Outcome], cpu: Mapping[str, float]) -> dict[str, Any]:
+def report(
+    outcomes: Sequence[Outcome], thresholds: Mapping[str, float], cpu: Mapping[str, float]
+) -> dict[str, Any]:
     """Return all figures of a judged stream; shares in %, None where a class is missing.
 
-    `cpu` is the CPU time spent by stage in seconds.
+    Args:
+        outcomes: the stream; at least one message.
+        thresholds: the policy's, as probabilities by action.
+        cpu: CPU time by stage, in seconds.
     """
     scores = scores_of(outcomes)
     count = len(outcomes)
@@ -38,8 +43,11 @@ def report(outcomes: Sequence[Outcome], cpu: Mapping[str, float]) -> dict[str, A
     return {
         **ranking(scores),
         "broken": sum(it.opinion.logit is None for it in outcomes),
-        "taught_nothing": None,
-        "thresholds": _thresholds(outcomes),
+        "taught": sum(it.taught for it in outcomes),
+        "thresholds": {
+            action: {"score": threshold, **_operating(outcomes, action)}
+            for action, threshold in thresholds.items()
+        },
         "actions": _actions(outcomes),
         "calibration": calibration_error(probabilities, scores.spam),
         "learning": _learning(scores),
@@ -47,7 +55,8 @@ def report(outcomes: Sequence[Outcome], cpu: Mapping[str, float]) -> dict[str, A
             {"ham_misjudged_pct": 100 * at.ham_misjudged, "spam_missed_pct": 100 * at.spam_missed}
             for at in near_the_threshold(scores)
         ],
-        "cpu_us": {name: round(spent / count * 1e6, 1) for name, spent in cpu.items()},
+        "cpu_us": round(sum(cpu.values()) / count * 1e6, 1),
+        "cpu_us_stages": {name: round(spent / count * 1e6, 1) for name, spent in cpu.items()},
     }
 
 
@@ -57,15 +66,6 @@ def near_the_threshold(scores: Scores) -> list[Point]:
         return []
     points = [missed(scores, rate) for rate in NEAR]
     return list(dict.fromkeys(points))
-
-
-def _thresholds(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
-    found = {}
-    for action in ACTIONS[1:]:
-        if not any(action in it.opinion.reached for it in outcomes):
-            continue
-        found[action] = _operating(outcomes, action)
-    return found
 
 
 def _operating(outcomes: Sequence[Outcome], action: str) -> dict[str, Any]:

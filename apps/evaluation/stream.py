@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -21,11 +20,10 @@ _UNDATED = datetime(2000, 1, 1, tzinfo=UTC)  # until a message tells its time
 
 
 class Item(NamedTuple):
-    """A message of the stream with its entry in the index, and the SHA-256 of its file."""
+    """A message of the stream with its entry in the index."""
 
     entry: Entry
     incoming: Incoming
-    sha256: bytes
 
 
 class Clock:
@@ -58,12 +56,7 @@ def read_stream(entries: Iterable[Entry], limits: Limits, now: datetime) -> Iter
     """
     clock = Clock(now)
     for entry in entries:
-        whole = Path(entry.file).read_bytes()
-        yield Item(
-            entry,
-            incoming_of(whole, entry.path, clock, limits),
-            hashlib.sha256(whole).digest(),
-        )
+        yield Item(entry, incoming_of(entry.file.read_bytes(), entry.path, clock, limits))
 
 
 def incoming_of(whole: bytes, name: str, clock: Clock, limits: Limits) -> Incoming:

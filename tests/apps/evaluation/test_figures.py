@@ -1,6 +1,7 @@
 """Figures have known answers on small streams, ties included, and never flatter."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -95,9 +96,8 @@ def test_missed_spam_is_what_the_best_single_threshold_gives(spam, ham, rate):
 def test_the_area_under_the_curves_corners_is_the_area_of_the_ranks(spam, ham):
     points = curve(scores(spam, ham))
     under = sum(
-        (after.ham_misjudged - before.ham_misjudged)
-        * (after.spam_missed + before.spam_missed) / 2
-        for before, after in zip(points, points[1:], strict=False)
+        (after.ham_misjudged - before.ham_misjudged) * (after.spam_missed + before.spam_missed) / 2
+        for before, after in pairwise(points)
     )
     assert 100 * under == pytest.approx(ranking(scores(spam, ham))["one_minus_roca_pct"])
 

@@ -1,0 +1,104 @@
+"""An evaluation's figures as tables for a terminal."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+
+__all__ = ["tables"]
+
+_RATES = ("0.1%", "0.04%", "0.01%")
+
+
+def tables(found: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Yield what a terminal is to show of the object that apps.evaluation.report makes."""
+    yield (
+        f"{found['messages']:,} messages, {found['spam']:,} spam and {found['ham']:,} ham; "
+        f"{found['taught']:,} labels shown. Score of {', '.join(found['models'])}."
+    )
+    if found["broken"]:
+        yield f"{found['broken']:,} broke the pipeline and count as undecided."
+    for table in (
+        _ranking({"all": found, **found["learning"]}),
+        _near(found["roc"]),
+        _thresholds(found["thresholds"]),
+        _actions(found["actions"]),
+    ):
+        yield ""
+        yield table
+    yield ""
+    calibration = found["calibration"]
+    yield (
+        f"Calibration: expected error {_number(calibration['expected_error'])}, "
+        f"Brier {_number(calibration['brier'])}"
+    )
+    stages = ", ".join(f"{name} {us:,.0f}" for name, us in found["cpu_us_stages"].items())
+    yield f"CPU: {found['cpu_us']:,.0f} us a message ({stages})"
+
+
+def _ranking(parts: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = _table(
+        "missed at % of ham",
+        "messages",
+        "1-ROCA%",
+        "95 %",
+        *_RATES,
+    )
+    for name, part in parts.items():
+        table.add_row(
+            name,
+            f"{part['messages']:,}",
+            _number(part["one_minus_roca_pct"]),
+            _interval(part["one_minus_roca_pct_low"], part["one_minus_roca_pct_high"]),
+            *(_percent(part[f"missed_pct_at_{rate}"]) for rate in _RATES),
+        )
+    return table
+
+
+def _thresholds(parts: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = _table("threshold", "score", "ham", "ham %", "95 %", "recall %", "lam %")
+    for action, at in parts.items():
+        table.add_row(
+            action,
+            f"{at['score']:g}",
+            f"{at['ham_misjudged']:,}",
+            _percent(at["ham_misjudged_pct"]),
+            _interval(at["ham_misjudged_pct_low"], at["ham_misjudged_pct_high"]),
+            _percent(at["recall_pct"]),
+            _percent(at["lam_pct"]),
+        )
+    return table
+
+
+def _actions(parts: Mapping[str, Mapping[str, int]]) -> Table:
+    table = _table("action", "ham", "spam")
+    for action, counts in parts.items():
+        table.add_row(action, f"{counts['ham']:,}", f"{counts['spam']:,}")
+    return table
+
+
+def _near(points: list[Mapping[str, float]]) -> Table:
+    table = _table("ham misjudged %", "spam missed %")
+    for at in points:
+        table.add_row(_percent(at["ham_misjudged_pct"]), _percent(at["spam_missed_pct"]))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else "left", no_wrap=bool(place))
+    return table
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{_number(low)} to {_number(high)}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,99 @@
+"""Mail judged in order and without a log, with what was seen before it: evaluation's shell."""
+
+from collections.abc import Callable, Sequence
+
+from detectors.judging import Judge, Judged, Prepared
+from detectors.outcomes import outcome_of
+from features.envelope import Incoming
+from features.history import UNKNOWN, History
+from features.sender import Touches, labelled, read_history
+from streams.judging import conclude_safely, prepare_safely
+from streams.stores.protocol import Move
+from streams.stores.rolling_memory import RollingMemory
+
+__all__ = ["Offline"]
+
+
+class Offline:
+    """Does in one thread, and at once, what the worker does with a batch; it keeps no verdict.
+
+    The order of acts is the worker's: what the messages show, their arrivals in the state, what
+    it reads of their senders, the verdicts, their outcomes. Without `state` every sender is
+    unknown. `core` may be exchanged between batches. `stage`, if given, is called with "state"
+    and "learn" at their ends, so that the caller can time them beside the core's stages.
+    """
+
+    def __init__(
+        self,
+        core: Judge,
+        state: RollingMemory | None = None,
+        stage: Callable[[str], None] | None = None,
+    ) -> None:
+        self.core = core
+        self.state = state
+        self._stage = stage or _unobserved
+
+    def judge(self, batch: Sequence[Incoming]) -> list[Judged]:
+        """Return one verdict a message, in order.
+
+        The history of a message has those before it in the batch, but not how they were judged:
+        in a batch of one all is known.
+        """
+        prepared = prepare_safely(self.core, batch)
+        histories = self._arrive(prepared)
+        self._stage("state")
+        judged = conclude_safely(self.core, prepared, histories)
+        self._depart(judged)
+        self._stage("state")
+        return judged
+
+    def label(self, judged: Judged, *, abuse: bool, weight: float = 1.0) -> None:
+        """Teach what a message was: its models, and the label counts that the state keeps.
+
+        A message that broke the pipeline teaches nothing.
+        """
+        if judged.error is not None or judged.evidence is None:
+            return
+        if self.core.models is not None:
+            self.core.models.learn(judged, abuse=abuse, weight=weight)
+        if self.state is not None:
+            touches = judged.evidence.touches
+            move = Move(None, touches.at, labelled(touches, abuse=abuse))
+            self.state.advance("outcome", [move])
+        self._stage("learn")
+
+    def _arrive(self, prepared: Sequence[Prepared]) -> list[History | None]:
+        """Apply what arrives, and return what is known of each message's sender."""
+        histories: list[History | None] = [UNKNOWN] * len(prepared)
+        if self.state is None:
+            return histories
+        touched = [
+            (at, one.evidence.touches)
+            for at, one in enumerate(prepared)
+            if one.evidence is not None
+        ]
+        moves = [_arrival(touches) for _, touches in touched]
+        advanced = self.state.advance("arrival", moves)
+        for (at, touches), answer in zip(touched, advanced, strict=True):
+            directions = [mention and mention.direction for mention in answer.mentions]
+            histories[at] = read_history(touches, answer.readings, directions, touches.at)
+        return histories
+
+    def _depart(self, judged: Sequence[Judged]) -> None:
+        """Apply what is known now that the messages are judged."""
+        if self.state is None:
+            return
+        moves = [
+            Move(None, one.evidence.touches.at, outcome_of(one.evidence.touches, one.verdict))
+            for one in judged
+            if one.evidence is not None and one.error is None
+        ]
+        self.state.advance("outcome", moves)
+
+
+def _arrival(touches: Touches) -> Move:
+    return Move(None, touches.at, touches.increments, mentions=touches.mentions)
+
+
+def _unobserved(stage: str) -> None:
+    """Stand in for a caller that doesn't time the stages."""
