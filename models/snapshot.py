@@ -60,11 +60,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def version(self) -> str:
         """What verdicts name: name@digest+sequence, with 12 digits of the digest."""
-        return self.version_of(self.name)
-
-    def version_of(self, model: str) -> str:
-        """Return the version of one of its models under the model's own name."""
-        return f"{model}@{self.digest[:12]}+{self.sequence}"
+        return f"{self.name}@{self.digest[:12]}+{self.sequence}"
 
 
 class _Array(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -189,5 +189,6 @@ def _tokens(sample: Sample) -> Tokens:
 
 
 def _hashed(features: dict[FeatureName, Any]) -> Tokens:
-    keys = {zlib.crc32(f"{name}={value}".encode()) >> _SHIFT for name, value in features.items()}
+    pairs = [f"{name}={value}".encode("utf-8", "replace") for name, value in features.items()]
+    keys = {zlib.crc32(pair) >> _SHIFT for pair in pairs}
     return Tokens(np.array(sorted(keys), np.intp), (len(keys),))
