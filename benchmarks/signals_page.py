@@ -1,15 +1,19 @@
 """What benchmarks/signals.py writes: the table, data/weights.toml and docs/detectors.md."""
 
+import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from detectors.catalogue import DETECTORS, SPECS
 from detectors.weights import SignalWeight, Weights
 from features.context import Context
 from features.envelope import Envelope, Incoming
-from features.evidence import extract
+from features.evidence import Evidence, extract
+from features.history import known
 
 __all__ = ["MODEL_SECTION", "page", "table", "weights_toml"]
 
@@ -22,15 +26,6 @@ CONTEXTS = (
     Context(authserv_ids=frozenset({"mx.brookvale.org"})),
 )
 ENVELOPE = Envelope(id="sample", received_at=datetime(2025, 11, 11, tzinfo=UTC))
-
-WEIGHTS_HEAD = """\
-# What each signal weighs, with its measurement beside it (detectors/weights.py has the format).
-# Written by benchmarks/signals.py --write; [stack], [learned] and [groups] are kept as they are,
-# and so are weights that nothing measured ("set by judgement") and fp of a survey elsewhere.
-# [stack] and [learned] are fitted given the model, on its out-of-fold margins, by `weir weigh`,
-# which shows what they do by source; scores are calibrated for a stream of which 5 % is abuse. The
-# cap of [groups.learned] is set by judgement: alone, the model can tag and not quarantine.
-"""
 
 PAGE_HEAD = """\
 # Detectors
@@ -53,9 +48,12 @@ the same definitions over 1,434 legitimate messages of 2012 to 2026. Recall is o
 messages of Phishing Pot (2022 to 2024), which is used for evaluation only.
 Measured {day} by `python benchmarks/signals.py FOLDER --write`. Lists of hosts and brands and some
 exemptions were mended on false positives seen in the modern set, so its rates are optimistic.
+Signals of velocity, novelty, correspondents and reputation read the sender's history, which these
+collections of single messages haven't got: their weights are set by judgement, and low.
 
 **Adding a signal.** Write a check in the module of its group, with its catalogue entry in the
-decorator; add `tests/corpus/signals/NAME/fires.eml` and `near.eml` (more as `fires2.eml`, ...);
+decorator; add `tests/corpus/signals/NAME/fires.eml` and `near.eml` (more as `fires2.eml`, ...),
+with the readings of the sender's history, if it reads any, in a `.toml` beside each;
 give it a weight under `[signals.NAME]` of `weights.toml`; run the benchmark with `--write`.
 """
 
@@ -82,20 +80,13 @@ def table(weights: Weights) -> str:
     return "\n".join(lines)
 
 
-def weights_toml(weights: Weights) -> str:
-    """Return the weights as the TOML text that detectors.weights reads."""
-    calibration = weights.stack.calibration
-    lines = [
-        WEIGHTS_HEAD,
-        "[stack]",
-        f"bias = {weights.stack.bias}",
-        f"calibration = {{ a = {calibration.a}, b = {calibration.b} }}",
-    ]
-    for model, learned in weights.learned.items():
-        lines += ["", f"[learned.{model}]", f"weight = {learned.weight}"]
-        lines += [f'speaks_for = "{learned.speaks_for}"']
-    for name, group in weights.groups.items():
-        lines += ["", f"[groups.{name}]", f"cap = {group.cap}"]
+def weights_toml(weights: Weights, old: str) -> str:
+    """Return the weights as the TOML text that detectors.weights reads.
+
+    What stands before the signals (stack, models, groups) stays as in the old text.
+    """
+    head, _, _ = old.partition("\n[signals.")
+    lines = [head.rstrip("\n")]
     for name in SPECS:
         lines += ["", f"[signals.{name}]", *_signal(weights.signals[name])]
     return "\n".join(lines) + "\n"
@@ -103,10 +94,12 @@ def weights_toml(weights: Weights) -> str:
 
 def _signal(signal: SignalWeight) -> list[str]:
     fp = ", ".join(f"{source} = {_plain(share)}" for source, share in signal.fp.items())
+    shares = []
+    if signal.recall is not None:
+        shares = [f"recall = {_plain(signal.recall)}", f"fp = {{ {fp} }}"]
     return [
         f"weight = {signal.weight}",
-        f"recall = {_plain(signal.recall or 0.0)}",
-        f"fp = {{ {fp} }}",
+        *shares,
         f"measured = {signal.measured.isoformat()}",
         f'on = "{signal.on}"',
     ]
@@ -157,8 +150,8 @@ def _row(name: str, weights: Weights, reasons: Mapping[str, str]) -> str:
         spec.what + (" Reads the raw header." if spec.raw else ""),
         spec.speaks_for,
         f"{signal.weight:.1f}",
-        f"{100 * (signal.recall or 0):.1f}",
-        (fp or "none") + mark,
+        "" if signal.recall is None else f"{100 * signal.recall:.1f}",
+        ("not measured" if signal.recall is None else fp or "none") + mark,
         reasons.get(name, "").replace("|", "/"),
     )
     return "| " + " | ".join(cells) + " |"
@@ -170,9 +163,18 @@ def _reasons() -> dict[str, str]:
     for sample in sorted(SAMPLES.glob("*/fires.eml")):
         name = sample.parent.name
         for context in CONTEXTS:
-            evidence = extract(Incoming(ENVELOPE, sample.read_bytes()), context)
+            evidence = _read(sample, context)
             for detector in DETECTORS:
                 for finding in detector.detect(evidence, context):
                     if finding.name == name:
                         found.setdefault(name, finding.reason)
     return found
+
+
+def _read(sample: Path, context: Context) -> Evidence:
+    """Return a sample's evidence with the readings that lie beside it, if any."""
+    beside = sample.with_suffix(".toml")
+    told = tomllib.loads(beside.read_text("utf-8")) if beside.exists() else {}
+    envelope = msgspec.structs.replace(ENVELOPE, direction=told.get("direction", "inbound"))
+    evidence = extract(Incoming(envelope, sample.read_bytes()), context)
+    return evidence.with_history(known(told.get("readings", {}), told.get("correspondent", "")))

@@ -5,7 +5,7 @@ from features.attachments import Attachment
 from features.data_files import read_data
 from features.evidence import Evidence
 
-__all__ = ["DETECTOR"]
+__all__ = ["DETECTOR", "carries_program"]
 
 
 DETECTOR = Checks("attachments", evidence_itself)
@@ -14,6 +14,18 @@ _ENDINGS = frozenset().union(
     *(v for v in read_data("file_extensions").values() if isinstance(v, list))
 )
 _PROGRAMS = frozenset({"executable", "script", "archive_executable"})
+_MAY_RUN = _PROGRAMS | {
+    "double_extension",
+    "right_to_left_name",
+    "html_smuggling",
+    "archive_encrypted",
+    "macro",
+}
+
+
+def carries_program(evidence: Evidence) -> bool:
+    """Say whether what is attached is, or may hide, a program: no good name speaks for that."""
+    return not evidence.attachments.traits.isdisjoint(_MAY_RUN)
 
 
 def _with_trait(evidence: Evidence, *traits: str) -> Attachment | None:

@@ -8,9 +8,13 @@ from detectors import (
     authentication,
     combinations,
     content,
+    correspondents,
     headers,
     impersonation,
     links,
+    novelty,
+    reputation,
+    velocity,
 )
 from detectors.signals import Detector, Spec
 
@@ -36,5 +40,9 @@ DETECTORS: tuple[Detector, ...] = (
     content.DETECTOR,
     attachments.DETECTOR,
     combinations.DETECTOR,
+    velocity.DETECTOR,
+    novelty.DETECTOR,
+    correspondents.DETECTOR,
+    reputation.DETECTOR,
 )
 SPECS: Mapping[str, Spec] = catalogue(DETECTORS)

@@ -1,5 +1,6 @@
 """The values that an operator's rules read, each made only when some rule asks for it."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ from detectors.actions import MICRO, Action, probability
 from detectors.relations import shown_host
 from detectors.signals import AbuseClass
 from detectors.stack import Weighed
+from detectors.standing import stand
 from features.client import client_ip
 from features.context import Context
 from features.domains import split_host
@@ -31,6 +33,11 @@ def mail_from_domain(mail_from: str | None) -> str:
     _, at, host = (mail_from or "").rpartition("@")
     host = host.lower().strip("<> .") if at else ""  # a local part alone is no domain
     return shown_host(split_host(host).registrable or host)
+
+
+def _reading(facts: Facts, name: str, unknown: float) -> float:
+    value = facts.evidence.history[name]
+    return unknown if math.isnan(value) else value
 
 
 READERS: Mapping[str, Callable[[Facts], str | int | float | bool | list[str]]] = {
@@ -58,4 +65,11 @@ READERS: Mapping[str, Callable[[Facts], str | int | float | bool | list[str]]] =
     "attachment_kinds": lambda f: sorted({a.kind for a in f.evidence.attachments.all}),
     "message_bytes": lambda f: f.evidence.message.size,
     "flags": lambda f: list(f.evidence.flags),
+    # Unknown compares as harmless: a rule that marks the young must not mark all in an outage.
+    "sender_age": lambda f: _reading(f, "sender.age", math.inf),
+    "sender_messages": lambda f: _reading(f, "sender.messages", 0.0),
+    "first_contact": lambda f: f.evidence.history["pair.received"] <= 1,
+    "known_correspondent": lambda f: (
+        stand(f.evidence, f.context).proven and f.evidence.history["pair.known"] > 0
+    ),
 }

@@ -54,6 +54,12 @@ VARIABLES: Mapping[str, Variable] = {
     "attachment_kinds": Variable(["pdf"], "what the attachments' bytes show them to be"),
     "message_bytes": Variable(1, "size of the message"),
     "flags": Variable(["truncated"], "what was odd about the message or its envelope"),
+    "sender_age": Variable(0.5, "seconds since the sender was first seen, infinite if unknown"),
+    "sender_messages": Variable(0.5, "messages of the sender with this one, 0 if unknown"),
+    "first_contact": Variable(False, "whether the sender wrote to none of the recipients before"),
+    "known_correspondent": Variable(
+        False, "whether a recipient writes to the sender, who is proven"
+    ),
 }
 
 _FUNCTIONS = frozenset(

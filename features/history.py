@@ -1,5 +1,6 @@
 """What is known of a message's sender when it is judged: the vector's sender part, by name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.columns.sender_columns import COLUMNS
 
-__all__ = ["UNKNOWN", "History"]
+__all__ = ["UNKNOWN", "History", "known"]
 
 _PLACES: Final = MappingProxyType({column.name: at for at, column in enumerate(COLUMNS)})
 
@@ -33,3 +34,11 @@ class History:
 
 UNKNOWN: Final = History(np.full(len(COLUMNS), np.nan, dtype=np.float32))
 """Nothing was read of the state."""
+
+
+def known(readings: Mapping[str, float], correspondent: str = "") -> History:
+    """Return the history of which these numbers are known; KeyError for an unknown name."""
+    numbers = UNKNOWN.numbers.copy()
+    for name, value in readings.items():
+        numbers[_PLACES[name]] = value
+    return History(numbers, correspondent)

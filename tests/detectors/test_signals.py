@@ -1,15 +1,18 @@
 """Every signal of the catalogue has messages that fire it and near misses that must not."""
 
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from detectors.catalogue import DETECTORS, SPECS
 from detectors.signals import Finding
 from features.context import Context
 from features.envelope import Envelope, Incoming
 from features.evidence import extract
+from features.history import known
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "signals"
 OURS = frozenset({"mx.brookvale.org"})
@@ -26,7 +29,12 @@ def _context(signal: str) -> Context:
 
 def _detect(sample: Path) -> dict[str, Finding]:
     context = _context(sample.parent.name)
-    evidence = extract(Incoming(ENVELOPE, sample.read_bytes()), context)
+    beside = sample.with_suffix(".toml")  # the readings of its sender's history
+    told = tomllib.loads(beside.read_text("utf-8")) if beside.exists() else {}
+    envelope = replace(ENVELOPE, direction=told.get("direction", "inbound"))
+    evidence = extract(Incoming(envelope, sample.read_bytes()), context).with_history(
+        known(told.get("readings", {}), told.get("correspondent", ""))
+    )
     found = [f for detector in DETECTORS for f in detector.detect(evidence, context)]
     assert len({finding.name for finding in found}) == len(found), "a signal fired twice"
     return {finding.name: finding for finding in found}
@@ -51,6 +59,7 @@ def test_a_sample_fires_its_signal_and_a_near_miss_does_not(sample):
 
 def test_every_sample_belongs_to_a_signal():
     assert {sample.parent.name for sample in SAMPLES} <= set(SPECS)
+    assert all(readings.with_suffix(".eml") in SAMPLES for readings in CORPUS.glob("*/*.toml"))
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=_id)

@@ -1,0 +1,156 @@
+"""Whom our users write to: who is taken for them, and that it is really them."""
+
+from collections.abc import Iterator
+
+from detectors.attachments import carries_program
+from detectors.checks import Checks, Hit
+from detectors.lookalike import resembles
+from detectors.relations import shown_host
+from detectors.standing import DAY, Standing, stand
+from features.domains import split_host
+from features.hosts import is_freemail
+
+__all__ = ["DETECTOR"]
+
+DETECTOR = Checks("correspondents", stand)
+
+_KNOWN_ROUTE = 7 * DAY
+_KNOWN_MESSAGES = 3
+_ALONE, _CIRCUMSTANCE = 0.4, 0.2
+
+
+def _themselves(standing: Standing) -> bool:
+    """Say whether one of the recipients writes to this very address."""
+    return standing.history["pair.known"] > 0
+
+
+def _circumstances(standing: Standing) -> Iterator[str]:
+    """Yield what makes a likeness worse, as reasons say it."""
+    evidence = standing.parties.evidence
+    own = evidence.headers.from_.domain.registrable
+    elsewhere = {mailbox.domain.registrable for mailbox in evidence.headers.reply_to} - {own, ""}
+    if elsewhere:
+        yield f"answers go to {shown_host(min(elsewhere))}"
+    elif is_freemail(own):
+        yield "it has a free mailbox"
+    if evidence.content.phrases.get("invoice", 0):
+        yield "it is about money"
+    if standing.young or standing.history["pair.received"] <= 1:
+        yield "it never wrote before"
+
+
+def _taken_for(standing: Standing, reason: str) -> Hit:
+    """Return the hit of a likeness, the stronger the more speaks against the sender."""
+    evidence = standing.parties.evidence
+    worse = list(_circumstances(standing))
+    reply_to = " ".join(shown_host(mailbox.host) for mailbox in evidence.headers.reply_to[:4])
+    inputs: dict[str, str | int] = {
+        "correspondent": standing.history.correspondent,
+        "from_domain": standing.parties.sender,
+        "circumstances": len(worse),
+    }
+    if reply_to:
+        inputs["reply_to"] = reply_to
+    said = f"{reason}; {', '.join(worse)}" if worse else reason
+    return Hit(said, inputs, min(1.0, _ALONE + _CIRCUMSTANCE * len(worse)))
+
+
+@DETECTOR.signal(
+    "correspondent_name",
+    "phish",
+    "It is named like somebody our user writes to, and comes from another address.",
+)
+def _correspondent_name(standing: Standing) -> Hit | None:
+    if standing.outbound or standing.history["correspondent.name"] != 1 or _themselves(standing):
+        return None
+    whom = standing.history.correspondent
+    at = f" at {whom}" if whom and whom != standing.parties.sender else ""
+    return _taken_for(
+        standing, f"Named like your correspondent{at}, but sent from {standing.parties.sender}"
+    )
+
+
+@DETECTOR.signal(
+    "correspondent_lookalike",
+    "phish",
+    "Its domain looks like one that our user writes to, and is another.",
+)
+def _correspondent_lookalike(standing: Standing) -> Hit | None:
+    if standing.outbound or standing.history["correspondent.domain"] != 1 or _themselves(standing):
+        return None
+    whom = standing.history.correspondent
+    domain = standing.parties.evidence.headers.from_.domain
+    how = resembles(domain, split_host(whom)) if whom else ""
+    model = f"your correspondent's {whom}" if whom else "a correspondent's"
+    return _taken_for(standing, f"{standing.parties.sender} looks like {model} {how}".rstrip())
+
+
+@DETECTOR.signal(
+    "correspondent_unproven",
+    "phish",
+    "It bears a correspondent's address, nothing proves it, and it comes from a strange network.",
+)
+def _correspondent_unproven(standing: Standing) -> Hit | None:
+    authentication = standing.parties.evidence.authentication
+    if standing.outbound or authentication.aligned is not False or authentication.arc_sealer:
+        return None
+    # Read is the record of this domain *from this network*, as nothing is proven.
+    if not (_themselves(standing) and standing.history["sender.age"] < DAY):
+        return None
+    if standing.history["thread.answers"] == 1 or standing.parties.bulk:
+        return None
+    sender = standing.parties.sender
+    return Hit(
+        f"It claims a correspondent of yours at {sender}, unproven and from a strange network",
+        {"from_domain": sender, "age": standing.history["sender.age"]},
+    )
+
+
+@DETECTOR.signal(
+    "known_correspondent", "ham", "Our user writes to this very sender, who is proven or usual."
+)
+def _known_correspondent(standing: Standing) -> Hit | None:
+    if standing.outbound or not _themselves(standing) or _suspect(standing):
+        return None
+    history, sender = standing.history, standing.parties.sender
+    # Anyone can write this address into From: unproven, it counts only where it is at home.
+    home = (
+        standing.parties.evidence.authentication.aligned is None
+        and history["sender.age"] >= _KNOWN_ROUTE
+        and history["sender.messages"] >= _KNOWN_MESSAGES
+    )
+    if not (standing.proven or home):
+        return None
+    known = history["pair.known"]
+    return Hit(
+        f"You write to this sender at {sender} yourself",
+        {"from_domain": sender, "known": known, "proven": standing.proven},
+        (1.0 if standing.proven else 0.5) * min(1.0, known),
+    )
+
+
+@DETECTOR.signal(
+    "answers_our_mail", "ham", "It answers a message that our users sent, by its Message-ID."
+)
+def _answers_our_mail(standing: Standing) -> Hit | None:
+    if standing.outbound or standing.history["thread.answers"] != 1 or _suspect(standing):
+        return None
+    # A Message-ID is no secret on a list, and who read a stolen mailbox knows many.
+    sure = (
+        standing.proven and _themselves(standing) and not standing.parties.evidence.headers.list_id
+    )
+    return Hit(
+        "It answers a message of your own",
+        {"answers": 1, "proven": standing.proven},
+        1.0 if sure else 0.5,
+    )
+
+
+def _suspect(standing: Standing) -> bool:
+    """Say whether the message pretends to be somebody's, or carries what may be a program."""
+    history = standing.history
+    return (
+        history["correspondent.name"] == 1
+        or history["correspondent.domain"] == 1
+        or carries_program(standing.parties.evidence)
+    )

@@ -1,0 +1,73 @@
+"""What a message's readings say of its sender on the whole: young, proven, of good record."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from detectors.relations import Relations, relate
+from features.context import Context
+from features.evidence import Evidence
+from features.history import History
+
+__all__ = ["DAY", "HOUR", "Standing", "stand"]
+
+HOUR: Final = 3_600.0
+DAY: Final = 86_400.0
+_YOUNG = 3 * DAY
+_LONG = 30 * DAY
+_MANY = 30  # messages
+_FEW_BAD = 0.02
+_MOST_DELIVERED = 0.8
+_FEW_REPORTS = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The message's parties with its history, and what several checks conclude from that.
+
+    `proven`: DKIM or SPF proves From's own domain, so that the readings are of the one named.
+    `young`: first seen less than three days ago. `good`: proven, seen for long and often, nearly
+    all delivered, hardly any bad or reported. A missing reading makes each of them False.
+    """
+
+    parties: Relations
+    history: History
+    outbound: bool
+    proven: bool
+    young: bool
+    good: bool
+
+    @property
+    def mass(self) -> bool:
+        """Whether it says that it is mass mail, with a way out, in a proven domain's name."""
+        return self.proven and self.parties.evidence.headers.list_unsubscribe
+
+
+@lru_cache(maxsize=1)
+def stand(evidence: Evidence, context: Context) -> Standing:
+    """Work the standing out, once a message for all detectors that read it."""
+    history = evidence.history
+    proven = evidence.authentication.aligned is True and history["sender.proven"] == 1
+    return Standing(
+        parties=relate(evidence, context),
+        history=history,
+        outbound=evidence.envelope.direction == "outbound",
+        proven=proven,
+        young=history["sender.age"] < _YOUNG,
+        good=proven and _good(history),
+    )
+
+
+def _good(history: History) -> bool:
+    messages, before = history["sender.messages"], history["sender.messages_7d"] - 1
+    labels_speak_well = (
+        history["sender.spam"] <= _FEW_REPORTS * messages
+        or history["sender.ham"] > 10 * history["sender.spam"]
+    )
+    return (
+        history["sender.age"] >= _LONG
+        and messages >= _MANY
+        and history["sender.inbox_7d"] >= _MOST_DELIVERED * before
+        and history["sender.bad_7d"] <= _FEW_BAD * max(before, 1.0)
+        and labels_speak_well
+    )
