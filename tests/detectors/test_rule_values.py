@@ -1,6 +1,13 @@
+import math
+from datetime import UTC, datetime
+
 import pytest
 
-from detectors.rule_values import mail_from_domain
+from detectors.rule_values import READERS, Facts, mail_from_domain
+from features.context import Context
+from features.envelope import Envelope, Fact, Incoming
+from features.evidence import extract
+from features.history import UNKNOWN, known
 
 
 @pytest.mark.parametrize(
@@ -15,3 +22,31 @@ from detectors.rule_values import mail_from_domain
 )
 def test_the_envelope_senders_domain_is_no_local_part(mail_from, domain):
     assert mail_from_domain(mail_from) == domain
+
+
+def _sender_values(history, **facts):
+    envelope = Envelope(id="x", received_at=datetime(2026, 1, 1, tzinfo=UTC), facts=facts)
+    raw = b"From: a@example.com\nTo: b@ours.example\n\nHello\n"
+    evidence = extract(Incoming(envelope, raw), Context()).with_history(history)
+    given = Facts(evidence, Context(), None, "accept", "ham", "")
+    names = ("sender_age", "sender_messages", "first_contact", "known_correspondent")
+    return [READERS[name](given) for name in names]
+
+
+def test_an_unread_history_is_neither_young_nor_new_nor_known():
+    assert _sender_values(UNKNOWN) == [math.inf, 0.0, False, False]
+
+
+def test_a_rule_reads_the_senders_history_and_knows_only_proven_correspondents():
+    history = known(
+        {
+            "sender.age": 60,
+            "sender.messages": 2,
+            "sender.proven": 1,
+            "pair.received": 1,
+            "pair.known": 1,
+        }
+    )
+    proof = {"dkim": Fact("pass"), "dkim.domains": Fact("example.com")}
+    assert _sender_values(history, **proof) == [60.0, 2.0, True, True]
+    assert _sender_values(history) == [60.0, 2.0, True, False]

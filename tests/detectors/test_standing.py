@@ -1,0 +1,170 @@
+"""Detectors of the sender's history: what is missing never speaks, and what new may do alone."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors import correspondents, novelty, reputation, velocity
+from detectors.catalogue import SPECS
+from detectors.signals import Finding
+from detectors.stack import CORROBORATES, shipped_stack
+from detectors.standing import DAY, stand
+from features.columns.sender_columns import COLUMNS
+from features.context import Context
+from features.envelope import Envelope, Fact, Incoming
+from features.evidence import extract
+from features.history import UNKNOWN, History, known
+
+CONTEXT = Context()
+DETECTORS = (
+    velocity.DETECTOR,
+    novelty.DETECTOR,
+    correspondents.DETECTOR,
+    reputation.DETECTOR,
+)
+PROVEN = {"dkim": Fact("pass", "mx"), "dkim.domains": Fact("quarrybrook.net", "mx")}
+RAW = (
+    b"From: Mara Lindt <mara@quarrybrook.net>\nTo: anna@brookvale.org\nSubject: Drawings\n"
+    b"In-Reply-To: <1@brookvale.org>\n\nHere they are. https://lowfield.example/a\n"
+)
+EVERYTHING_NEW = {
+    "sender.proven": 0,
+    "sender.age": 0,
+    "sender.messages": 1,
+    "network.age": 60 * DAY,
+    "pair.received": 1,
+    "pair.known": 0,
+    "thread.answers": 0,
+    "links.new": 1,
+}
+GOOD = {
+    "sender.proven": 1,
+    "sender.age": 400 * DAY,
+    "sender.messages": 900,
+    "sender.messages_7d": 40.0,
+    "sender.inbox_7d": 38.9,
+    "sender.bad_7d": 0,
+    "sender.spam": 0,
+    "sender.ham": 0,
+}
+
+
+def _evidence(history: History, raw: bytes = RAW, **envelope):
+    given = Envelope(id="x", received_at=datetime(2026, 1, 1, tzinfo=UTC), **envelope)
+    return extract(Incoming(given, raw), CONTEXT).with_history(history)
+
+
+def _found(history: History, raw: bytes = RAW, **envelope) -> dict[str, Finding]:
+    evidence = _evidence(history, raw, **envelope)
+    return {f.name: f for detector in DETECTORS for f in detector.detect(evidence, CONTEXT)}
+
+
+@pytest.mark.parametrize("direction", ["inbound", "outbound"])
+@pytest.mark.parametrize("facts", [{}, PROVEN])
+def test_nothing_is_found_where_the_state_was_not_read(direction, facts):
+    assert _found(UNKNOWN, direction=direction, facts=facts) == {}
+
+
+_VALUES = st.sampled_from([0.0, 1.0, 2.0, 7.0, 40.0, 500.0, 1e5, 2e6, 3e7])
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(
+    numbers=st.lists(_VALUES, min_size=len(COLUMNS), max_size=len(COLUMNS)),
+    missing=st.sets(st.integers(0, len(COLUMNS) - 1)),
+    outbound=st.booleans(),
+    proven=st.booleans(),
+)
+def test_any_numbers_with_any_of_them_missing_are_read_and_none_quoted_is_missing(
+    numbers, missing, outbound, proven
+):
+    values = np.array(numbers, dtype=np.float32)
+    values[list(missing)] = np.nan
+    found = _found(
+        History(values, "kestrel-metals.com"),
+        direction="outbound" if outbound else "inbound",
+        facts=PROVEN if proven else {},
+    )
+    for finding in found.values():
+        assert 0 < finding.strength <= 1
+        assert "nan" not in finding.reason
+        assert "nan" not in map(str, finding.inputs.values())
+
+
+def test_new_alone_adds_at_most_its_cap_and_corroborates_nothing():
+    """A verdict: whatever is new about the sender, one other group can't reject with its help."""
+    stack = shipped_stack()
+    cap = stack._weights.groups["novelty"].cap * stack._weights.stack.calibration.a * 1e6
+    new = [f for f in _found(known(EVERYTHING_NEW)).values() if SPECS[f.name].group == "novelty"]
+    assert len(new) >= 3
+    alone = stack.weigh(new, ())
+    assert CORROBORATES < alone.logit - alone.bias <= cap
+    assert alone.groups == 0
+    content = Finding("wallet_phrases", "It is about crypto wallets or tokens")
+    assert stack.weigh([*new, content], ()).groups == 1
+
+
+def test_an_unproven_sender_has_no_good_name_whatever_its_readings_say():
+    history = known({**GOOD, "pair.known": 1, "correspondent.name": 0, "correspondent.domain": 0})
+    assert {"known_correspondent", "good_record"} <= _found(history, facts=PROVEN).keys()
+    failed = {"dkim": Fact("none", "mx"), "spf": Fact("none", "mx")}
+    assert not {"known_correspondent", "good_record"} & _found(history, facts=failed).keys()
+
+
+def test_another_domains_signature_does_not_lend_the_author_its_good_name():
+    facts = {"dkim": Fact("pass", "mx"), "dkim.domains": Fact("mail-service.example.com", "mx")}
+    evidence = _evidence(known(GOOD), facts=facts)
+    assert not stand(evidence, CONTEXT).proven
+    assert not stand(evidence, CONTEXT).good
+
+
+def test_who_is_taken_for_a_correspondent_gets_no_credit_for_answering():
+    answer = {"thread.answers": 1, "pair.known": 0, "correspondent.name": 0}
+    assert "answers_our_mail" in _found(known({**answer, "correspondent.domain": 0}))
+    assert "answers_our_mail" not in _found(known({**answer, "correspondent.domain": 1}))
+
+
+def test_each_circumstance_makes_a_likeness_weigh_more():
+    like = {"correspondent.name": 1, "pair.known": 0, "sender.age": 90 * DAY, "pair.received": 9}
+    plain = _found(known(like))["correspondent_name"]
+    first = _found(known({**like, "pair.received": 1}))["correspondent_name"]
+    money = RAW.replace(b"Here they are.", b"Please use our new bank details.")
+    elsewhere = money.replace(b"Subject:", b"Reply-To: <m.lindt@gmail.com>\nSubject:")
+    worst = _found(known({**like, "pair.received": 1}), elsewhere)["correspondent_name"]
+    assert plain.strength < first.strength < worst.strength
+    assert "answers go to gmail.com, it is about money, it never wrote before" in worst.reason
+    assert "m.lindt" not in repr(worst)
+
+
+def test_a_burst_weighs_more_the_larger_it_is_and_less_with_a_way_out_in_a_proven_name():
+    young = {"sender.age": 7_200, "sender.proven": 1}
+
+    def strength(messages, raw=RAW, **envelope):
+        readings = {
+            "sender.messages": messages,
+            "sender.messages_1d": messages,
+            "sender.recipients_1d": 1,
+        }
+        found = _found(known({**young, **readings}), raw, **envelope)
+        return found["burst_new_sender"].strength if "burst_new_sender" in found else 0.0
+
+    list_mail = RAW.replace(b"Subject:", b"List-Unsubscribe: <https://quarrybrook.net>\nSubject:")
+    assert 0 == strength(5) < strength(25) < strength(250) == strength(2500) == 1
+    assert strength(2500, list_mail, facts=PROVEN) == 0.5
+    assert strength(2500, list_mail) == 1
+
+
+def test_few_reports_say_less_than_many_of_the_same_share():
+    def strength(spam, ham, **more):
+        readings = {"sender.messages": 100, "sender.spam": spam, "sender.ham": ham, **more}
+        found = _found(known(readings))
+        return found["reported_sender"].strength if "reported_sender" in found else 0.0
+
+    assert strength(2, 0) == 0
+    assert 0 < strength(3, 0) < strength(9, 0) < strength(40, 0)
+    assert strength(40, 40) == 0
+    assert strength(9, 0, **{"network.spam": 0, "network.ham": 50}) < strength(9, 0)
+    assert strength(40, 0, **{"sender.messages": 1e6}) == 0
