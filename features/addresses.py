@@ -2,12 +2,14 @@
 
 import hmac
 import unicodedata
+from functools import lru_cache
 
 from features.context import Context
 
 __all__ = ["hash_address"]
 
 _BYTES = 16  # 128 bits
+_LONGEST_KEPT = 320  # characters (RFC 5321, 4.5.3.1: 64 and 255): hostile ones aren't kept
 
 
 def hash_address(address: str, context: Context) -> str:
@@ -18,6 +20,14 @@ def hash_address(address: str, context: Context) -> str:
     """
     if not address:
         return ""
+    make = _kept if len(address) <= _LONGEST_KEPT else _hash
+    return f"{context.hash_key_id}:{make(address, context.hash_key)}"
+
+
+def _hash(address: str, key: bytes) -> str:
     folded = unicodedata.normalize("NFC", address.lower())
-    digest = hmac.digest(context.hash_key, folded.encode("utf-8", "backslashreplace"), "sha256")
-    return f"{context.hash_key_id}:{digest[:_BYTES].hex()}"
+    digest = hmac.digest(key, folded.encode("utf-8", "backslashreplace"), "sha256")
+    return digest[:_BYTES].hex()
+
+
+_kept = lru_cache(maxsize=16_384)(_hash)

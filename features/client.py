@@ -45,12 +45,13 @@ def client_ip(envelope: Envelope, hops: Sequence[Hop], context: Context) -> str:
 
 
 @lru_cache(maxsize=16_384)
-def client_network(ip: str) -> str:
+def client_network(ip: str, ipv6_bits: int = 48) -> str:
     """Return the address's network in CIDR notation, /24 or /48; '' for no address."""
     address = parse_ip(ip)
     if address is None:
         return ""
-    return str(ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False))
+    bits = 24 if address.version == 4 else ipv6_bits
+    return str(ip_network(f"{address}/{bits}", strict=False))
 
 
 def is_inside(

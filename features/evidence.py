@@ -1,6 +1,6 @@
 """All that one pass over a message found: the input of models and detectors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +12,24 @@ from features.context import Context
 from features.envelope import Envelope, Incoming
 from features.fingerprint import fingerprint
 from features.headers import Headers, read_headers
+from features.history import UNKNOWN, History
 from features.links import Links, read_links
 from features.message import Message, parse
-from features.vector import vectorize
+from features.sender import Touches, touches
+from features.vector import SCHEMA, vectorize
 
 __all__ = ["Evidence", "examine", "extract"]
+
+_SENDER = SCHEMA.part("sender").slice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """A parsed message, what each subject found in it, and the numbers made of that.
 
-    `vector` is float32, one value a feature of `features.vector.SCHEMA`, NaN where missing.
+    `vector` is float32, one value a feature of `features.vector.SCHEMA`, NaN where missing. The
+    sender part is `history`: missing until the state was read (`with_history`). `touches` is what
+    to add to the state, and to ask it.
     """
 
     envelope: Envelope
@@ -36,6 +42,14 @@ class Evidence:
     fingerprint: str
     vector: NDArray[np.float32]
     flags: tuple[str, ...]
+    touches: Touches
+    history: History = UNKNOWN
+
+    def with_history(self, history: History) -> "Evidence":
+        """Return the evidence with what is known of the sender, in a vector of its own."""
+        vector = self.vector.copy()
+        vector[_SENDER] = history.numbers
+        return replace(self, vector=vector, history=history)
 
 
 def extract(incoming: Incoming, context: Context) -> Evidence:
@@ -50,6 +64,17 @@ def examine(incoming: Incoming, message: Message, context: Context) -> Evidence:
     content = read_content(message, headers, context.limits)
     links = read_links(content, headers, incoming.envelope, context.limits)
     attachments = read_attachments(message, context.limits)
+    content_key = fingerprint(content, links, attachments)
+    touched = touches(
+        incoming.envelope,
+        message,
+        headers,
+        authentication,
+        links,
+        attachments,
+        content_key,
+        context,
+    )
     return Evidence(
         envelope=incoming.envelope,
         message=message,
@@ -58,7 +83,8 @@ def examine(incoming: Incoming, message: Message, context: Context) -> Evidence:
         content=content,
         links=links,
         attachments=attachments,
-        fingerprint=fingerprint(content, links, attachments),
+        fingerprint=content_key,
         vector=vectorize(message, headers, authentication, content, links, attachments),
-        flags=(*incoming.flags, *message.flags, *content.flags),
+        flags=(*incoming.flags, *message.flags, *content.flags, *touched.flags),
+        touches=touched,
     )

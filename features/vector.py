@@ -13,16 +13,17 @@ from features.columns import (
     content_columns,
     header_columns,
     link_columns,
+    sender_columns,
 )
 from features.content import Content
 from features.headers import Headers
 from features.links import Links
 from features.message import Message
-from features.schema import Feature, Schema, digest_of
+from features.schema import Feature, Schema, schema_of
 
 __all__ = ["SCHEMA", "Feature", "Schema", "schema_table", "vectorize"]
 
-_FEATURES: Final = (
+_MESSAGE: Final = (
     *header_columns.COLUMNS,
     *authentication_columns.COLUMNS,
     *content_columns.COLUMNS,
@@ -30,10 +31,16 @@ _FEATURES: Final = (
     *attachment_columns.COLUMNS,
 )
 
-_REVISION = 1  # of how numbers are worked out; tests/features/test_vector_frozen.py watches it
+# Revisions of how numbers are worked out; tests/features/test_vector_frozen.py watches them.
+_MESSAGE_REVISION = 1
+_SENDER_REVISION = 0
 
-SCHEMA: Final = Schema(_FEATURES, digest_of(_FEATURES, _REVISION))
-"""What the vector holds, in order. A model trained on another schema is refused."""
+SCHEMA: Final = schema_of(
+    message=(_MESSAGE, _MESSAGE_REVISION), sender=(sender_columns.COLUMNS, _SENDER_REVISION)
+)
+"""What the vector holds, in order. A model trained on another schema of its part is refused."""
+
+_UNREAD: Final = (float("nan"),) * len(sender_columns.COLUMNS)
 
 
 def vectorize(
@@ -44,7 +51,10 @@ def vectorize(
     links: Links,
     attachments: Attachments,
 ) -> NDArray[np.float32]:
-    """Return the message's numbers, float32 of shape (len(SCHEMA.features),), NaN where missing."""
+    """Return the message's numbers, float32 of shape (len(SCHEMA.features),), NaN where missing.
+
+    The sender part is missing: what is known of the sender isn't in the message.
+    """
     return np.array(
         [
             *header_columns.values(message, headers),
@@ -52,6 +62,7 @@ def vectorize(
             *content_columns.values(message, content),
             *link_columns.values(content, links),
             *attachment_columns.values(attachments),
+            *_UNREAD,
         ],
         dtype=np.float32,
     )
@@ -59,11 +70,16 @@ def vectorize(
 
 def schema_table() -> str:
     """Return the schema as docs/features.md shows it."""
-    rows = "\n".join(
-        f"| `{it.name}` | {it.unit} | {it.what} | {'yes' if it.routing else ''} |"
-        for it in SCHEMA.features
+    return f"Digest `{SCHEMA.digest}`, {len(SCHEMA.features)} features in two parts.\n" + "".join(
+        f"\n## Part `{part.name}`\n\n"
+        f"Digest `{part.digest}`, {len(part.features)} features.\n\n"
+        "| feature | unit | what | routing or identity |\n| --- | --- | --- | --- |\n"
+        + "\n".join(_row(feature) for feature in part.features)
+        + "\n"
+        for part in SCHEMA.parts
     )
-    return (
-        f"Digest `{SCHEMA.digest}`, {len(SCHEMA.features)} features.\n\n"
-        "| feature | unit | what | routing or identity |\n| --- | --- | --- | --- |\n" + rows + "\n"
-    )
+
+
+def _row(feature: Feature) -> str:
+    routing = "yes" if feature.routing else ""
+    return f"| `{feature.name}` | {feature.unit} | {feature.what} | {routing} |"

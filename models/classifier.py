@@ -1,6 +1,5 @@
 """The offline classifier: an ONNX session that gives the raw margin, one thread, bit for bit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Self
@@ -9,6 +8,7 @@ import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
 
+from features.schema import Part, Schema
 from features.vector import SCHEMA
 from models.manifest import ArtifactError, Manifest, digest, read_manifest
 
@@ -53,13 +53,13 @@ class Classifier:
         cls,
         manifest: bytes,
         artifact: bytes,
-        schema_digest: str = SCHEMA.digest,
-        names: Sequence[str] = SCHEMA.names,
+        schema: Schema = SCHEMA,
     ) -> Self:
         """Check digest, schema and inputs of an artifact and open it.
 
-        `names` are the schema's features in the vector's order. Raises ArtifactError, in one
-        line that says what was given, what is wanted and what to do.
+        The part of `schema` that the artifact reads must be the one it was trained on; the other
+        parts don't matter. Raises ArtifactError, in one line that says what was given, what is
+        wanted and what to do.
         """
         known = read_manifest(manifest)
         given = digest(artifact)
@@ -68,12 +68,7 @@ class Classifier:
                 f"artifact {known.name}: SHA-256 {given[:12]} given, {known.sha256[:12]} wanted "
                 "by its manifest; restore the file or " + _RETRAIN
             )
-        if known.schema != schema_digest:
-            raise ArtifactError(
-                f"artifact {known.name}: trained on feature schema {known.schema}, "
-                f"{schema_digest} is in force; " + _RETRAIN
-            )
-        columns = _columns(known, names)
+        columns = _columns(known, _part(known, schema))
         return cls(known, digest(manifest)[:12], _session(known, artifact), columns)
 
     @classmethod
@@ -109,13 +104,29 @@ class Classifier:
         return calibration.slope * self.margins(vectors) + calibration.intercept
 
 
-def _columns(manifest: Manifest, names: Sequence[str]) -> list[int]:
-    places = {name: index for index, name in enumerate(names)}
+def _part(manifest: Manifest, schema: Schema) -> Part:
+    part = next((part for part in schema.parts if part.name == manifest.part), None)
+    if part is None:
+        raise ArtifactError(
+            f"artifact {manifest.name}: reads part {manifest.part!r} of the feature schema, there "
+            f"are {', '.join(part.name for part in schema.parts)}; " + _RETRAIN
+        )
+    if manifest.schema != part.digest:
+        raise ArtifactError(
+            f"artifact {manifest.name}: trained on feature schema {manifest.schema}, "
+            f"{part.digest} is in force for part {part.name}; " + _RETRAIN
+        )
+    return part
+
+
+def _columns(manifest: Manifest, part: Part) -> list[int]:
+    """Return the places of the inputs in the whole vector."""
+    places = {feature.name: at for at, feature in enumerate(part.features, part.start)}
     missing = [name for name in manifest.inputs if name not in places]
     if missing or not manifest.inputs:
         raise ArtifactError(
-            f"artifact {manifest.name}: reads feature {missing[0]!r}, which the schema doesn't "
-            "have; " + _RETRAIN
+            f"artifact {manifest.name}: reads feature {missing[0]!r}, which part "
+            f"{part.name} doesn't have; " + _RETRAIN
             if missing
             else f"artifact {manifest.name}: its manifest names no inputs; " + _RETRAIN
         )

@@ -34,15 +34,17 @@ class DataSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The record beside an ONNX artifact.
 
-    `sha256` is the artifact's, `schema` the digest of the feature schema it was trained on,
-    `inputs` the features it reads, by name and in its own order. `metrics` maps a sub-corpus to
-    its figures (docs in the model card). `trainer` names library versions and parameters.
+    `sha256` is the artifact's. `part` names the part of the feature schema it was trained on,
+    `schema` is that part's digest, `inputs` are the features it reads, by name, in its own
+    order. `metrics` maps a sub-corpus to its figures (docs in the model card). `trainer` names
+    library versions and parameters.
     `trained_on` is the SHA-256 of the list of training messages beside it, if there is one.
     """
 
     format: int = 1
     name: str
     sha256: str
+    part: str
     schema: str
     inputs: tuple[str, ...]
     calibration: Calibration = Calibration()

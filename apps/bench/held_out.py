@@ -12,7 +12,7 @@ from apps.training.corpora import Sample, read_corpora
 from apps.training.dataset import Dataset, read_dataset
 from apps.training.evaluation import Validation, validate
 from apps.training.export import to_onnx
-from apps.training.inputs import inputs
+from apps.training.inputs import PART, inputs
 from apps.training.trees import Parameters, fit
 from detectors.judging import Judge
 from features.vector import SCHEMA
@@ -50,7 +50,8 @@ class HeldOut:
         manifest = Manifest(
             name="classifier",
             sha256=digest(artifact),
-            schema=SCHEMA.digest,
+            part=PART,
+            schema=SCHEMA.part(PART).digest,
             inputs=inputs(),
             calibration=self.validation.calibration,
         )

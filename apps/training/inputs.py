@@ -2,7 +2,10 @@
 
 from features.vector import SCHEMA, Schema
 
-__all__ = ["EXCLUDED", "inputs"]
+__all__ = ["EXCLUDED", "PART", "inputs"]
+
+PART = "message"
+"""The part of the schema that is read: a corpus of files has no history of its senders."""
 
 _YEAR = "tells ham of 2002 from today's (ROC area at least 0.9), whatever else it says"
 _ARTEFACT = "common in legitimate mail of another kind than the training ham"
@@ -28,6 +31,6 @@ def inputs(schema: Schema = SCHEMA) -> tuple[str, ...]:
     """Return the names of the features to train on, in the schema's order."""
     return tuple(
         feature.name
-        for feature in schema.features
+        for feature in schema.part(PART).features
         if not feature.routing and feature.name not in EXCLUDED
     )

@@ -18,6 +18,7 @@ from apps.training.evaluation import (
     validate,
 )
 from apps.training.export import to_onnx
+from apps.training.inputs import PART
 from apps.training.trained_on import FILE, pack
 from apps.training.trees import Parameters, fit, gains, margins
 from features.vector import SCHEMA, Schema
@@ -76,7 +77,8 @@ def train(
     manifest = Manifest(
         name=NAME,
         sha256=digest(artifact),
-        schema=schema.digest,
+        part=PART,
+        schema=schema.part(PART).digest,
         inputs=tuple(inputs),
         calibration=validation.calibration,
         data=_sources(dataset, licenses or {}),
@@ -89,7 +91,7 @@ def train(
         },
     )
     encoded = manifest.encode()
-    loaded = Classifier.load(encoded, artifact, schema.digest, schema.names)
+    loaded = Classifier.load(encoded, artifact, schema)
     every = np.concatenate([dataset.vectors, unseen.vectors])
     checked = (
         gates.templates(dataset, validation.logits),

@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from features.schema import Feature, schema_of
 from models.classifier import ArtifactError, Classifier
 from models.manifest import Calibration, Manifest
 
 NAMES = ("a", "b", "c")
-SCHEMA = "0123456789ab"
+FEATURES = tuple(Feature(name, "count", "a number") for name in NAMES)
+SCHEMA = schema_of(message=(FEATURES, 0), sender=((Feature("d", "count", "another"),), 0))
+DIGEST = SCHEMA.part("message").digest
 TREES = 120
 
 
@@ -61,14 +64,15 @@ def _manifest(artifact=ARTIFACT, **changes):
     fields = {
         "name": "classifier",
         "sha256": hashlib.sha256(artifact).hexdigest(),
-        "schema": SCHEMA,
+        "part": "message",
+        "schema": DIGEST,
         "inputs": ("c", "a"),
     }
     return Manifest(**(fields | changes)).encode()
 
 
 def _load(artifact=ARTIFACT, **changes):
-    return Classifier.load(_manifest(artifact, **changes), artifact, SCHEMA, NAMES)
+    return Classifier.load(_manifest(artifact, **changes), artifact, SCHEMA)
 
 
 CLASSIFIER = _load()
@@ -125,7 +129,10 @@ def test_the_version_stands_for_trees_and_calibration():
     ("changes", "said"),
     [
         ({"sha256": "ab" * 32}, ["SHA-256", "abababababab wanted"]),
-        ({"schema": "ffffffffffff"}, ["schema ffffffffffff", SCHEMA]),
+        ({"schema": "ffffffffffff"}, ["schema ffffffffffff", DIGEST]),
+        ({"schema": SCHEMA.digest}, [f"schema {SCHEMA.digest}", DIGEST]),
+        ({"part": "sender"}, [f"schema {DIGEST}", "in force for part sender"]),
+        ({"part": "gone"}, ["part 'gone'", "message, sender"]),
         ({"inputs": ("c", "gone")}, ["'gone'"]),
         ({"inputs": ()}, ["names no inputs"]),
         ({"inputs": ("a", "b", "c")}, ["reads 2 numbers", "names 3"]),
@@ -142,9 +149,26 @@ def test_an_artifact_that_does_not_fit_is_refused_in_one_line_with_advice(change
     assert "\n" not in message
 
 
+def test_an_artifact_does_not_depend_on_the_parts_that_it_does_not_read():
+    new = Feature("new", "count", "a third")
+    longer = schema_of(message=(FEATURES, 0), sender=((new, new), 1))
+    behind = schema_of(sender=((new, new), 0), message=(FEATURES, 0))
+    vectors = np.random.default_rng(3).normal(size=(20, 3)).astype(np.float32)
+    before = np.zeros((20, 2), dtype=np.float32)
+
+    assert longer.digest != SCHEMA.digest
+    assert np.array_equal(
+        Classifier.load(_manifest(), ARTIFACT, longer).margins(vectors), CLASSIFIER.margins(vectors)
+    )
+    assert np.array_equal(
+        Classifier.load(_manifest(), ARTIFACT, behind).margins(np.hstack([before, vectors])),
+        CLASSIFIER.margins(vectors),
+    )
+
+
 def test_a_corrupted_artifact_is_refused():
     with pytest.raises(ArtifactError, match="SHA-256"):
-        Classifier.load(_manifest(), ARTIFACT[:-1] + b"x", SCHEMA, NAMES)
+        Classifier.load(_manifest(), ARTIFACT[:-1] + b"x", SCHEMA)
 
 
 def test_bytes_that_are_no_onnx_are_refused_even_with_the_right_digest():
@@ -155,7 +179,7 @@ def test_bytes_that_are_no_onnx_are_refused_even_with_the_right_digest():
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": 1}', b"\xff\xfe", b'{"x": 1}'])
 def test_a_manifest_that_is_none_is_refused(content):
     with pytest.raises(ArtifactError, match="manifest: not readable"):
-        Classifier.load(content, ARTIFACT, SCHEMA, NAMES)
+        Classifier.load(content, ARTIFACT, SCHEMA)
 
 
 def test_a_manifest_survives_its_encoding():

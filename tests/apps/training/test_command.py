@@ -9,7 +9,6 @@ from apps.training import gathering
 from apps.training.command import train, weigh
 from apps.training.corpora import Sample
 from apps.training.dataset import read_dataset
-from features.vector import SCHEMA
 from models.classifier import Classifier
 
 SOBER = ("meeting", "notes", "draft", "review", "schedule", "budget", "library", "kernel", "garden")
@@ -54,7 +53,6 @@ def test_two_folders_become_a_model_that_tells_them_apart(folders, tmp_path):
     classifier = Classifier.load(
         (out / "manifest.json").read_bytes(),
         (out / "classifier.onnx").read_bytes(),
-        SCHEMA.digest,
     )
     assert [(s.name, s.ham, s.spam) for s in classifier.manifest.data] == [
         ("mail-ham", 60, 0),

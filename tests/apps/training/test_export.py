@@ -8,6 +8,7 @@ import onnx
 import pytest
 
 from apps.training.export import to_onnx
+from features.schema import Feature, schema_of
 from models.classifier import Classifier
 from models.manifest import Manifest, digest
 
@@ -26,8 +27,15 @@ def trained():
     booster = lightgbm.train(settings, lightgbm.Dataset(vectors, wave > 0.5), 120)
     artifact = to_onnx(booster)
     names = tuple("abcdef")
-    manifest = Manifest(name="m", sha256=digest(artifact), schema="s", inputs=names)
-    return booster, Classifier.load(manifest.encode(), artifact, "s", names), vectors
+    schema = schema_of(message=([Feature(name, "count", name) for name in names], 0))
+    manifest = Manifest(
+        name="m",
+        sha256=digest(artifact),
+        part="message",
+        schema=schema.part("message").digest,
+        inputs=names,
+    )
+    return booster, Classifier.load(manifest.encode(), artifact, schema), vectors
 
 
 def _apart(booster, classifier, vectors):

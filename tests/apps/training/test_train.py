@@ -9,11 +9,14 @@ import pytest
 from apps.training.dataset import Dataset
 from apps.training.train import train, write
 from apps.training.trees import Parameters, weigh
-from features.vector import Feature, Schema
+from features.schema import Feature, schema_of
 from models.classifier import Classifier
 from models.manifest import Manifest
 
-SCHEMA = Schema(tuple(Feature(f"g.{name}", "count", name) for name in "abcdefgh"), "abcdef012345")
+SCHEMA = schema_of(
+    message=([Feature(f"g.{name}", "count", name) for name in "abcdefgh"], 0),
+    sender=([Feature("sender.x", "count", "x")], 0),
+)
 INPUTS = ("g.b", "g.a", "g.d")
 PARAMETERS = Parameters(trees=60, leaves=4)
 
@@ -59,8 +62,7 @@ def test_a_release_is_loaded_as_it_was_written(release, tmp_path):
     loaded = Classifier.load(
         (tmp_path / "model" / "manifest.json").read_bytes(),
         (tmp_path / "model" / "classifier.onnx").read_bytes(),
-        SCHEMA.digest,
-        SCHEMA.names,
+        SCHEMA,
     )
 
     assert loaded.version == release.version
@@ -83,7 +85,7 @@ def test_the_manifest_says_what_it_was_made_of(release):
     manifest = msgspec.json.decode(release.manifest, type=Manifest)
 
     assert manifest.inputs == INPUTS
-    assert manifest.schema == SCHEMA.digest
+    assert (manifest.part, manifest.schema) == ("message", SCHEMA.part("message").digest)
     assert [(s.name, s.ham, s.spam, s.license) for s in manifest.data] == [
         ("modern-x", 40, 30, "the operator's own mail"),
         ("sa-ham", 300, 0, "CC0"),

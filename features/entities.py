@@ -1,0 +1,103 @@
+"""Entities' names, and the keys made of them: 96 bits of a keyed hash over kind, scope and name."""
+
+import hashlib
+from functools import lru_cache
+from typing import Final
+
+from features.addresses import hash_address
+from features.client import client_network, parse_ip
+from features.context import Context
+from features.domains import split_host
+from features.hosts import MAIL_SERVICES, is_freemail
+from features.rolling import KINDS, Entity
+
+__all__ = ["UNKNOWN_NETWORK", "Namer", "domain_of", "ip_name", "proof_name"]
+
+UNKNOWN_NETWORK: Final = "unknown"
+_KEY_BYTES = 12
+_LONGEST_KEPT = 512  # characters of a name that is kept from message to message
+_LONGEST_HOST = 253  # RFC 1035, 2.3.4
+_KEPT = 32_768
+
+
+class Namer:
+    """Makes the entities of one installation (its `hash_key`) and one tenant.
+
+    Entities of kinds that are `by_tenant` are scoped to the tenant, all others are shared.
+    """
+
+    __slots__ = ("_context", "_tenant")
+
+    def __init__(self, context: Context, tenant: str) -> None:
+        self._context = context
+        self._tenant = tenant
+
+    def entity(self, kind: str, name: str) -> Entity:
+        """Return the entity of a kind's and its own name; KeyError for an unknown kind."""
+        scope = self._tenant if KINDS[kind].by_tenant else ""
+        make = _kept if len(name) + len(scope) <= _LONGEST_KEPT else _made
+        return make(kind, scope, name, self._context.hash_key)
+
+    def person(self, address: str) -> str:
+        """Return the keyed hash that stands for an address or a login name in names."""
+        return hash_address(address, self._context)
+
+    def secret(self, purpose: bytes, text: str) -> bytes:
+        """Return 16 bytes of a keyed hash of what no name may show, scoped to the tenant."""
+        digest = hashlib.blake2b(digest_size=16, key=_key(self._context.hash_key), person=purpose)
+        digest.update(_octets(f"{len(self._tenant)}:{self._tenant}{text}"))
+        return digest.digest()
+
+
+def domain_of(host: str) -> str:
+    """Return the registrable domain of a (lower-case) host, the host itself where it has none."""
+    return split_host(host).registrable or host[:_LONGEST_HOST]
+
+
+def proof_name(proof: str, host: str, person: str, network: str = "") -> str:
+    """Return the name of a sender's domain under a proof ("dkim", "spf", "claimed").
+
+    `person` is the hash of the author's address. Where anyone may have an address (free mail), or
+    many customers share a domain (mail services, unless DKIM's d= names the customer's own), the
+    sender is the address. A claimed name counts for the client's network alone (CIDR notation).
+    """
+    domain = domain_of(host)
+    if is_freemail(host):
+        name = f"{domain}/{person}"
+    elif domain in MAIL_SERVICES:
+        own = proof == "dkim" and host != domain
+        name = host[:_LONGEST_HOST] if own else f"{domain}/{person}"
+    else:
+        name = domain
+    return (
+        f"{proof}:{name}@{network or UNKNOWN_NETWORK}" if proof == "claimed" else f"{proof}:{name}"
+    )
+
+
+def ip_name(ip: str) -> str:
+    """Return an address's name: IPv4 as it is, IPv6 as its /64 (RFC 4291, 2.5.4); '' for none."""
+    address = parse_ip(ip)
+    if address is None:
+        return ""
+    return str(address) if address.version == 4 else client_network(ip, 64)
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _made(kind: str, scope: str, name: str, hash_key: bytes) -> Entity:
+    known = KINDS[kind]
+    digest = hashlib.blake2b(digest_size=_KEY_BYTES, key=_key(hash_key), person=b"weir entity")
+    digest.update(_octets(f"{known.code}{len(scope)}:{scope}{name}"))
+    label = name if kind == "domain" else f"{kind}:{name}"
+    return Entity(known, digest.digest(), label)
+
+
+_kept = lru_cache(maxsize=_KEPT)(_made)
+
+
+@lru_cache(maxsize=4)
+def _key(hash_key: bytes) -> bytes:
+    """Return a key of at most the 64 bytes that BLAKE2b takes."""
+    return hash_key if len(hash_key) <= 64 else hashlib.sha256(hash_key).digest()

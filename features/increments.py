@@ -1,0 +1,208 @@
+"""What a message adds to each entity on its arrival, and which ones it only asks about."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Final
+
+from features.attachments import Attachments
+from features.correspondents import name_key, sender_skeletons, skeleton
+from features.domains import split_host
+from features.entities import Namer, ip_name
+from features.envelope import Envelope
+from features.headers import Headers
+from features.hosts import is_freemail
+from features.links import Links
+from features.message import Message
+from features.origin import Origin
+from features.rolling import KINDS, Increment, counted, distinct_item
+
+__all__ = ["ATTACHMENTS", "LINKS", "Increments", "linked_domains", "sent_files"]
+
+LINKS: Final = 8
+ATTACHMENTS: Final = 16
+_NAMED = 16  # correspondents of an outbound message whose names and domains are kept
+_BANDS = 2  # of a fingerprint's six: each costs an entity
+_FIELD = 8_192  # characters of a DKIM signature
+_BULK: Final = frozenset({"bulk", "list", "junk"})
+_MESSAGE: Final = {
+    name: counted(kind, "messages") for name, kind in KINDS.items() if "messages" in kind.codes
+}
+_RECEIVED: Final = counted(KINDS["pair"], "received")
+_SENT: Final = {name: counted(KINDS[name], "sent") for name in ("pair", "name", "likeness")}
+
+
+class Increments:
+    """The increments of one message, by subject."""
+
+    __slots__ = ("_content", "_domain", "_namer", "_network", "_origin", "_recipients")
+
+    def __init__(self, namer: Namer, origin: Origin, fingerprint: str) -> None:
+        self._namer = namer
+        self._origin = origin
+        self._recipients = [person.encode() for person in origin.recipients]
+        self._domain = [origin.domain.encode("utf-8", "backslashreplace")] if origin.domain else []
+        self._network = [origin.network.encode()] if origin.network else []
+        self._content = [fingerprint.partition("-")[0].encode()] if fingerprint else []
+
+    def account(self, login: str) -> Iterator[Increment]:
+        """Yield that of outbound mail's sender: the login name, else the user's address."""
+        name = self._namer.person(login) or self._origin.author
+        if name:
+            yield self._sender("account", name)
+
+    def domain(self) -> Iterator[Increment]:
+        """Yield those of inbound mail's sender: domain, address, and the route it took."""
+        origin = self._origin
+        if not origin.sender:
+            return
+        yield self._sender("domain", origin.sender)
+        name, at, network = origin.sender.partition("@")
+        if origin.author and "/" not in name:  # else the sender is the address
+            yield self._seen("address", f"{name}/{origin.author}{at}{network}")
+        if origin.network and not at:
+            yield self._seen("route", f"{name}@{origin.network}")
+
+    def client(self) -> Iterator[Increment]:
+        """Yield those of the client's address, its network and its greeting."""
+        origin = self._origin
+        if origin.ip:
+            yield self._seen("ip", ip_name(origin.ip), domains=self._domain)
+            yield self._seen("network", origin.network, domains=self._domain)
+        if origin.greeting:
+            yield self._seen("helo", origin.greeting)
+
+    def content(self, fingerprint: str) -> Iterator[Increment]:
+        """Yield those of the content: a short text as a whole, else the first two bands."""
+        bands = fingerprint.split("-")[:_BANDS] if fingerprint else ()
+        for place, band in enumerate(bands):
+            name = band if band.startswith("=") else f"{place}.{band}"
+            yield self._seen("content", name, recipients=self._recipients, senders=self._domain)
+
+    def links(self, domains: Sequence[str]) -> Iterator[Increment]:
+        """Yield those of the first domains linked to."""
+        for domain in domains[:LINKS]:
+            yield self._seen("link", domain, senders=self._domain)
+
+    def attachments(self, digests: Sequence[str]) -> Iterator[Increment]:
+        """Yield those of the first attachments, by their SHA-256."""
+        for digest in digests[:ATTACHMENTS]:
+            yield self._seen("attachment", digest)
+
+    def signature(self, message: Message) -> Iterator[Increment]:
+        """Yield that of the first DKIM signature (RFC 6376, 3.5), by a hash of its b=."""
+        value = message.raw_first("dkim-signature")[:_FIELD]
+        for tag in value.split(";"):
+            name, equals, signed = tag.partition("=")
+            if equals and name.strip() == "b":
+                octets = "".join(signed.split()).encode("utf-8", "backslashreplace")
+                if octets:
+                    name = hashlib.blake2b(octets, digest_size=16).hexdigest()
+                    yield self._seen("signature", name, recipients=self._recipients)
+                return
+
+    def received(self, headers: Headers) -> Iterator[Increment]:
+        """Yield those of inbound mail's pairs, and what its author might be taken for."""
+        origin, entity = self._origin, self._namer.entity
+        if not origin.author:
+            return
+        for person in origin.recipients:
+            yield Increment(entity("pair", f"{person},{origin.correspondent}"), _RECEIVED)
+        name = name_key(headers.from_.display)
+        if name:
+            hidden = self._namer.secret(b"weir name", name).hex()
+            for person in origin.recipients:
+                yield Increment(entity("name", f"{person},{hidden}"))
+        domain = headers.from_.domain.registrable
+        if domain and not is_freemail(domain):
+            yield Increment(entity("likeness", f"={domain}"))
+            for looks in sender_skeletons(domain):
+                yield Increment(entity("likeness", looks))
+
+    def sent(self, envelope: Envelope, headers: Headers) -> Iterator[Increment]:
+        """Yield those of outbound mail's pairs, and of the names and domains written to.
+
+        What a program answers or sends to many makes nobody a correspondent: else whoever gets
+        an out-of-office reply would be one.
+        """
+        origin, entity = self._origin, self._namer.entity
+        if not origin.author:
+            return
+        personal = (
+            not headers.auto_submitted
+            and headers.precedence not in _BULK
+            and envelope.mail_from != ""
+        )
+        for person in origin.recipients:
+            pair = entity("pair", f"{origin.author},{person}")
+            yield Increment(pair, _SENT["pair"] if personal else b"")
+        if not personal:
+            return
+        people = dict(zip(headers.recipients, origin.recipients, strict=False))
+        named = 0
+        for mailbox in (*headers.to, *headers.cc):
+            person, name = people.get(mailbox.address, ""), name_key(mailbox.display)
+            if name and person and person != origin.author and named < _NAMED:
+                named += 1
+                hidden = self._namer.secret(b"weir name", name).hex()
+                key = entity("name", f"{origin.author},{hidden}")
+                yield Increment(key, _SENT["name"], person.encode())
+        yield from self._domains(headers.recipients, _own_domains(envelope, headers))
+
+    def _domains(self, recipients: Sequence[str], own: frozenset[str]) -> Iterator[Increment]:
+        """Yield the likenesses of the recipients' domains: as they are, and as they look."""
+        entity = self._namer.entity
+        hosts = [address.rpartition("@")[2] for address in recipients]
+        domains = dict.fromkeys([split_host(host).registrable for host in hosts])
+        foreign = [it for it in domains if it and it not in own and not is_freemail(it)]
+        for domain in foreign[:_NAMED]:
+            tag = domain.encode("utf-8", "backslashreplace")
+            yield Increment(entity("likeness", f"={domain}"), _SENT["likeness"], tag)
+            looks = skeleton(domain)
+            if looks:
+                yield Increment(entity("likeness", looks), _SENT["likeness"], tag)
+
+    def _sender(self, kind: str, name: str) -> Increment:
+        counts = counted(KINDS[kind], "recipients", self._origin.recipient_count)
+        return self._seen(
+            kind,
+            name,
+            counts,
+            recipients=self._recipients,
+            networks=self._network,
+            contents=self._content,
+        )
+
+    def _seen(
+        self, kind: str, name: str, counts: bytes = b"", **elements: Sequence[bytes]
+    ) -> Increment:
+        items = [_MESSAGE[kind], counts]
+        for sketch, found in elements.items():
+            items += [_distinct(kind, sketch, element) for element in found]
+        return Increment(self._namer.entity(kind, name), b"".join(items))
+
+
+def linked_domains(links: Links) -> list[str]:
+    """Return the registrable domains linked to, each once, in the message's order."""
+    return list(dict.fromkeys(filter(None, [link.domain.registrable for link in links.all])))
+
+
+def sent_files(attachments: Attachments) -> list[str]:
+    """Return the SHA-256 of the attachments that hold anything, each once."""
+    return list(dict.fromkeys([found.sha256 for found in attachments.all if found.size]))
+
+
+def _own_domains(envelope: Envelope, headers: Headers) -> frozenset[str]:
+    hosts = [(it or "").rpartition("@")[2] for it in (envelope.user, envelope.mail_from)]
+    return frozenset(
+        [split_host(host.lower()).registrable for host in (*hosts, headers.from_.host)]
+    )
+
+
+@lru_cache(maxsize=32_768)
+def _kept(kind: str, sketch: str, element: bytes) -> bytes:
+    return distinct_item(KINDS[kind], sketch, element)
+
+
+def _distinct(kind: str, sketch: str, element: bytes) -> bytes:
+    return _kept(kind, sketch, element[:256])

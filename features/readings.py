@@ -1,0 +1,178 @@
+"""What the readings of a message's entities say of its sender: the vector's sender part."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from features.columns.sender_columns import COLUMNS
+from features.envelope import Direction
+from features.history import History
+from features.rolling import KINDS, Kind, Reading
+from features.touches import Touches
+
+__all__ = ["read_history"]
+
+_PLACES: Final = MappingProxyType({column.name: at for at, column in enumerate(COLUMNS)})
+_NAN: Final = float("nan")
+_DAYS_OF_SKETCHES = "1d"
+
+
+class _Plan(NamedTuple):
+    """Where one entity's numbers go: places of the columns, by how they are read."""
+
+    age: int | None
+    idle: int | None
+    counts: tuple[tuple[int, int], ...]  # place of the column, place of the count in the record
+    sketches: tuple[tuple[int, str], ...]
+
+
+def _plan(group: str, kind: Kind) -> _Plan:
+    """Read the columns' names: group.counter, group.counter_halflife or group.sketch_1d."""
+    counts: list[tuple[int, int]] = []
+    sketches: list[tuple[int, str]] = []
+    for column, place in _PLACES.items():
+        of, _, what = column.partition(".")
+        if of != group:
+            continue
+        name, _, window = what.rpartition("_")
+        if (what, "") in kind.places:
+            counts.append((place, kind.places[what, ""]))
+        elif (name, window) in kind.places:
+            counts.append((place, kind.places[name, window]))
+        elif name in kind.sketches and window == _DAYS_OF_SKETCHES:
+            sketches.append((place, name))
+    return _Plan(
+        _PLACES.get(f"{group}.age"), _PLACES.get(f"{group}.idle"), tuple(counts), tuple(sketches)
+    )
+
+
+# Entities of which a message has one, or whose strongest reading stands for all.
+_PLANS: Final[Mapping[str, _Plan]] = MappingProxyType(
+    {
+        kind: _plan("sender" if kind in ("domain", "account") else kind, KINDS[kind])
+        for kind in (
+            "domain", "account", "address", "ip", "network", "route", "helo", "content",
+            "signature",
+        )
+    }
+)  # fmt: skip
+
+
+def read_history(
+    touches: Touches,
+    readings: Sequence[Reading | None],
+    directions: Sequence[Direction | None],
+    at: float,
+) -> History:
+    """Return the sender part of the vector, float32 of shape (60,), at time `at` (seconds).
+
+    `readings` are those of `touches.increments`, in their order, None for an entity that the state
+    doesn't know; `directions` are those of the messages that `touches.mentions` name, None where
+    the state knows none. What has no entity or no reading is NaN. ValueError where the readings
+    are more or fewer than the increments.
+    """
+    found: dict[str, list[Reading]] = {}
+    asked = frozenset([increment.entity.kind.name for increment in touches.increments])
+    for increment, reading in zip(touches.increments, readings, strict=True):
+        if reading is not None:
+            found.setdefault(increment.entity.kind.name, []).append(reading)
+    numbers = [_NAN] * len(_PLACES)
+    for kind, plan in _PLANS.items():
+        if kind in found:
+            _read_one(numbers, plan, max(found[kind], key=_messages), at)
+    if touches.proven is not None:
+        numbers[_PLACES["sender.proven"]] = float(touches.proven)
+    if "link" in found:
+        _read_links(numbers, found["link"], at)
+    if "attachment" in found:
+        worst = max(reading.total("spam") for reading in found["attachment"])
+        numbers[_PLACES["attachments.spam"]] = worst
+    pairs = found.get("pair", [])
+    if pairs:
+        _read_pairs(numbers, pairs, touches.direction)
+    numbers[_PLACES["thread.answers"]] = float("outbound" in directions)
+    correspondent = ""
+    if touches.direction == "inbound":
+        correspondent = _read_correspondents(numbers, touches, asked, found)
+    return History(np.array(numbers, dtype=np.float32), correspondent)
+
+
+def _read_correspondents(
+    numbers: list[float],
+    touches: Touches,
+    asked: frozenset[str],
+    found: Mapping[str, Sequence[Reading]],
+) -> str:
+    """Read what the author might be taken for: nobody, if our users write to the author."""
+    known = numbers[_PLACES["pair.known"]] > 0
+    if "name" in asked:
+        author = touches.author.encode()
+        other = any(tag != author for tag in _tags(found.get("name", ())))
+        numbers[_PLACES["correspondent.name"]] = float(other and not known)
+    if "likeness" not in asked:
+        return ""
+    correspondent = "" if known else _imitated(found.get("likeness", ()), touches.domain)
+    numbers[_PLACES["correspondent.domain"]] = float(bool(correspondent))
+    return correspondent
+
+
+def _read_one(numbers: list[float], plan: _Plan, reading: Reading, at: float) -> None:
+    if plan.age is not None:
+        numbers[plan.age] = max(0.0, at - reading.first)
+    if plan.idle is not None and reading.previous > -np.inf:
+        numbers[plan.idle] = max(0.0, at - reading.previous)
+    record = reading.numbers
+    for place, source in plan.counts:
+        numbers[place] = record[source]
+    for place, sketch in plan.sketches:
+        numbers[place] = reading.distinct(sketch)
+
+
+def _read_links(numbers: list[float], links: Sequence[Reading], at: float) -> None:
+    worst = _most_reported(links)
+    numbers[_PLACES["links.youngest"]] = max(0.0, at - max(reading.first for reading in links))
+    numbers[_PLACES["links.new"]] = sum(reading.previous == -np.inf for reading in links)
+    numbers[_PLACES["links.senders_1d"]] = max(reading.distinct("senders") for reading in links)
+    numbers[_PLACES["links.spam"]] = worst.total("spam")
+    numbers[_PLACES["links.ham"]] = worst.total("ham")
+
+
+def _read_pairs(numbers: list[float], pairs: Sequence[Reading], direction: Direction) -> None:
+    own, other = ("received", "sent") if direction == "inbound" else ("sent", "received")
+    worst = _most_reported(pairs)
+    written = sum(reading.total(other) > 0 for reading in pairs)
+    numbers[_PLACES["pair.known"]] = written / len(pairs)
+    numbers[_PLACES["pair.received"]] = max(reading.total(own) for reading in pairs)
+    numbers[_PLACES["pair.spam"]] = worst.total("spam")
+    numbers[_PLACES["pair.ham"]] = worst.total("ham")
+
+
+def _messages(reading: Reading) -> float:
+    return reading.total("messages")
+
+
+def _most_reported(readings: Sequence[Reading]) -> Reading:
+    """Return the reading with most labels as abuse for each as wanted (one half added to either).
+
+    The sheer number would point at domains that half of all mail links to.
+    """
+    return max(readings, key=_odds)
+
+
+def _odds(reading: Reading) -> float:
+    return (max(0.0, reading.total("spam")) + 0.5) / (max(0.0, reading.total("ham")) + 0.5)
+
+
+def _tags(readings: Iterable[Reading]) -> list[bytes]:
+    return [reading.tag for reading in readings if reading.tag]
+
+
+def _imitated(likenesses: Iterable[Reading], domain: str) -> str:
+    """Return the correspondents' domain that `domain` looks like, '' where it is one itself."""
+    tags = _tags(likenesses)
+    own = domain.encode("utf-8", "backslashreplace")
+    if own in tags or not tags:
+        return ""
+    return tags[0].decode("utf-8", "replace")

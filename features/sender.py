@@ -1,0 +1,171 @@
+"""Which entities a message touches, what it adds to them, and what is added once it is judged.
+
+Reputation belongs to proven identities: a domain that DKIM or SPF proves has a record of its own,
+and one that is only claimed has another for each network that claims it. Neither adds to the other.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC
+from types import MappingProxyType
+from typing import Final
+
+from features.attachments import Attachments
+from features.authentication import Authentication
+from features.context import Context
+from features.conversation import answered_ids, is_bounce, own_id
+from features.entities import Namer
+from features.envelope import Envelope
+from features.headers import Headers
+from features.history import History
+from features.increments import ATTACHMENTS, LINKS, Increments, linked_domains, sent_files
+from features.links import Links
+from features.message import Message
+from features.origin import RECIPIENTS, read_origin
+from features.readings import read_history
+from features.rolling import KINDS, Increment, counted
+from features.touches import Touches
+
+__all__ = ["Touches", "labelled", "narrowed", "outcome", "read_history", "touches"]
+
+_ITEM = 3  # bytes
+
+
+def touches(
+    envelope: Envelope,
+    message: Message,
+    headers: Headers,
+    authentication: Authentication,
+    links: Links,
+    attachments: Attachments,
+    fingerprint: str,
+    context: Context,
+) -> Touches:
+    """Return what a message touches; a function of its arguments alone, and nothing raises.
+
+    Counted are the first 16 recipients of inbound mail and 100 of outbound, the first 8 domains
+    linked to and the first 16 attachments; `flags` of the result say where there are more.
+    """
+    namer = Namer(context, envelope.tenant)
+    origin = read_origin(envelope, headers, authentication, namer, context)
+    increments = Increments(namer, origin, fingerprint)
+    domains, digests = linked_domains(links), sent_files(attachments)
+    outbound = origin.outbound
+    bounce = not outbound and is_bounce(message, headers, envelope)
+    own = own_id(message)
+    return Touches(
+        increments=(
+            *(increments.account(envelope.user or "") if outbound else increments.domain()),
+            *increments.client(),
+            *increments.content(fingerprint),
+            *increments.links(domains),
+            *increments.attachments(digests),
+            *(() if outbound else increments.signature(message)),
+            *(increments.sent(envelope, headers) if outbound else increments.received(headers)),
+        ),
+        at=_seconds(envelope),
+        direction=envelope.direction,
+        mentions=tuple(
+            [namer.secret(_MESSAGE_ID, it) for it in answered_ids(message, bounce=bounce)]
+        ),
+        message_id=namer.secret(_MESSAGE_ID, own) if own else b"",
+        author=origin.author,
+        domain=headers.from_.domain.registrable,
+        proven=bool(authentication.proven) if authentication.source and not outbound else None,
+        bounced=namer.entity("account", origin.recipients[0])
+        if bounce and len(origin.recipients) == 1
+        else None,
+        flags=tuple(
+            flag
+            for flag, count, most in (
+                ("recipients_over", origin.recipient_count, RECIPIENTS[envelope.direction]),
+                ("links_over", len(domains), LINKS),
+                ("attachments_over", len(digests), ATTACHMENTS),
+            )
+            if count > most
+        ),
+    )
+
+
+def outcome(
+    touches: Touches, history: History, *, delivered: bool, bad: bool
+) -> tuple[Increment, ...]:
+    """Return what is added once a message is judged.
+
+    `delivered`: it reached the inbox. `bad`: its content alone, without any reputation, is bad, so
+    that reputation can't feed on itself. From `history` follow first contacts, and whether a bounce
+    answers a message of ours; where a message also goes to someone known, the others aren't counted
+    as first contacts, since the numbers don't tell how many there were.
+    """
+    amounts = {
+        "inbox": int(delivered),
+        "bad": int(bad),
+        "first_contacts": _first_contacts(touches, history),
+    }
+    found: list[Increment] = []
+    for entity, _, _ in touches.increments:
+        kind = entity.kind
+        items = [
+            counted(kind, name, amount)
+            for name, amount in amounts.items()
+            if amount and name in kind.codes
+        ]
+        if items:
+            found.append(Increment(entity, b"".join(items)))
+    if touches.bounced is not None and history["thread.answers"] == 1:
+        found.append(Increment(touches.bounced, counted(KINDS["account"], "bounces")))
+    return tuple(found)
+
+
+def labelled(touches: Touches, *, abuse: bool, amount: int = 1) -> tuple[Increment, ...]:
+    """Return what a label adds; a negative amount takes one back."""
+    counter = "spam" if abuse else "ham"
+    return tuple(
+        Increment(entity, counted(entity.kind, counter, amount))
+        for entity, _, _ in touches.increments
+        if counter in entity.kind.codes
+    )
+
+
+def narrowed(touches: Touches) -> tuple[Increment, ...]:
+    """Return the increments of a copy for other recipients of a message that was counted before.
+
+    Recipients and pairs are added, all else is only read; length and order stay.
+    """
+    return tuple(
+        increment
+        if increment.entity.kind.name == "pair"
+        else increment._replace(items=_about_recipients(increment), tag=b"")
+        for increment in touches.increments
+    )
+
+
+def _about_recipients(increment: Increment) -> bytes:
+    codes, items = _RECIPIENT_CODES[increment.entity.kind.name], increment.items
+    chunks = [items[at : at + _ITEM] for at in range(0, len(items), _ITEM)]
+    return b"".join([chunk for chunk in chunks if chunk[0] in codes])
+
+
+def _recipient_codes() -> Mapping[str, frozenset[int]]:
+    return {
+        kind.name: frozenset(
+            codes["recipients"]
+            for codes in (kind.codes, kind.sketch_codes)
+            if "recipients" in codes
+        )
+        for kind in KINDS.values()
+    }
+
+
+_RECIPIENT_CODES: Final = MappingProxyType(_recipient_codes())
+_MESSAGE_ID: Final = b"weir message-id"
+
+
+def _first_contacts(touches: Touches, history: History) -> int:
+    pairs = sum(increment.entity.kind.name == "pair" for increment in touches.increments)
+    known, most = history["pair.known"], history["pair.received"]
+    return round(pairs * (1 - known)) if most <= 1 else 0
+
+
+def _seconds(envelope: Envelope) -> float:
+    at = envelope.received_at
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
