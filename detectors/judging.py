@@ -1,41 +1,67 @@
-"""The core in one piece: incoming messages to verdicts, values in, values out."""
+"""The core in two halves: messages to evidence, then evidence and history to verdicts.
 
-import traceback
-from collections.abc import Callable, Sequence
+Between the halves the shell reads what is kept of the senders. Values in, values out.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
-
-import numpy as np
 
 from detectors.catalogue import DETECTORS
+from detectors.faults import described, located
 from detectors.policy import Policy, PolicySet
+from detectors.predicting import ask
 from detectors.signals import Detector, Finding
 from detectors.stack import Stack
 from detectors.terms import Terms, prepare
-from detectors.verdict import Verdict, degraded_verdict, judge
+from detectors.verdict import ModelVersion, Verdict, degraded_verdict, judge
 from features.context import Context
 from features.envelope import Incoming
 from features.evidence import Evidence, examine
+from features.history import UNKNOWN, History
 from features.message import Message, parse
+from features.tokens import Tokens, segments
 from models.classifier import Classifier, Prediction
+from models.ensemble import Ensemble
+from models.sample import Sample
+from models.voting import Voter, offline_voter
 
-__all__ = ["STAGES", "Judge", "Judged"]
+__all__ = ["STAGES", "Judge", "Judged", "Prepared"]
 
 STAGES = ("parse", "features", "predict", "detect", "verdict")
+"""What `stage` is told of: the first two by `prepare`, the others by `conclude`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a message shows by itself: `evidence` with an unknown history, None after `error`.
+
+    `tokens` are there if the models read them. `faults` as in Judged.
+    """
+
+    incoming: Incoming
+    evidence: Evidence | None
+    error: str | None = None
+    tokens: Tokens | None = None
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict with the evidence it rests on.
+    """A verdict with the evidence it rests on, and what learning from it needs.
 
     `error` says what broke the pipeline on this message: a dead letter's reason. `faults` name
     parts that failed while the verdict still came, without any text of the message: for logs.
+    `terms_seen` holds, by the name of each signal that counted, the damped strength that its
+    weight was multiplied by.
     """
 
     verdict: Verdict
     evidence: Evidence | None
     error: str | None = None
     faults: tuple[str, ...] = ()
+    sample: Sample | None = None
+    predictions: tuple[Prediction, ...] = ()
+    terms_seen: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -45,6 +71,8 @@ class _Case:
     incoming: Incoming
     message: Message | None = None
     evidence: Evidence | None = None
+    tokens: Tokens | None = None
+    sample: Sample | None = None
     findings: list[Finding] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
@@ -56,9 +84,10 @@ class Judge:
     """Judges batches with one set of models, one policy set and one context.
 
     `judge` never raises for a message: what breaks on one is a degraded verdict for that one.
-    Nothing of a Judge changes: a new policy or classifier makes a new one (`with_policies`,
-    `with_classifier`), which the shell puts in its place between batches. `stage`, if given, is
-    called with a stage's name at its end, once a batch, so that the shell can time it.
+    A new policy or model makes a new Judge (`with_policies`, `with_models`), which the shell puts
+    in its place between batches; `models` may learn between batches, never between the halves of
+    one. `stage`, if given, is called with a stage's name at its end, once a batch, so that the
+    shell can time it: a clock is to be started before each half.
     """
 
     def __init__(
@@ -69,6 +98,7 @@ class Judge:
         stack: Stack,
         engine: str,
         *,
+        models: Ensemble | None = None,
         detectors: Sequence[Detector] = DETECTORS,
         stage: Callable[[str], None] | None = None,
     ) -> None:
@@ -76,43 +106,71 @@ class Judge:
         self.classifier = classifier
         self.policies = policies
         self.engine = engine
+        self.models = models
         self._stack = stack
         self._detectors = tuple(detectors)
         self._stage = stage or _unobserved
-        present = () if classifier is None else (stack.require(classifier.name),)
+        self._offline = () if classifier is None else (offline_voter(classifier),)
+        for voter in self._voters():
+            for name in voter.names:
+                stack.require(name)
+        present = {name for voter in self._offline for name in voter.names}
         self._absent = tuple(f"model:{name}" for name in stack.models if name not in present)
         self._default = self._terms(policies.default)
         self._tenants = {name: self._terms(p) for name, p in policies.tenants.items()}
 
     def with_policies(self, policies: PolicySet) -> "Judge":
         """Return a judge that differs in its policies."""
-        return Judge(
-            self.context,
-            self.classifier,
-            policies,
-            self._stack,
-            self.engine,
-            detectors=self._detectors,
-            stage=self._stage,
-        )
+        return self._other(self.classifier, policies, self.models)
 
     def with_classifier(self, classifier: Classifier | None) -> "Judge":
         """Return a judge that differs in its classifier."""
-        return Judge(
-            self.context,
-            classifier,
-            self.policies,
-            self._stack,
-            self.engine,
-            detectors=self._detectors,
-            stage=self._stage,
-        )
+        return self._other(classifier, self.policies, self.models)
+
+    def with_models(self, models: Ensemble | None) -> "Judge":
+        """Return a judge that differs in its online models; without them they aren't missed."""
+        return self._other(self.classifier, self.policies, models)
 
     def judge(self, batch: Sequence[Incoming]) -> list[Judged]:
-        """Return one verdict a message, in order, whatever else is in the batch."""
+        """Return one verdict a message, in order, without any state: all senders are unknown."""
+        return self.conclude(self.prepare(batch), [UNKNOWN] * len(batch))
+
+    def prepare(self, batch: Sequence[Incoming]) -> list[Prepared]:
+        """Return what each message shows by itself, in order, whatever else is in the batch."""
         cases = [_Case(incoming) for incoming in batch]
         self._each(cases, self._parse, "parse")
         self._each(cases, self._examine, "features")
+        return [
+            Prepared(
+                case.incoming,
+                case.evidence if case.error is None else None,
+                case.error,
+                case.tokens,
+                tuple(case.faults),
+            )
+            for case in cases
+        ]
+
+    def conclude(
+        self, prepared: Sequence[Prepared], histories: Sequence[History | None]
+    ) -> list[Judged]:
+        """Return one verdict for each of this judge's `prepare`, in order.
+
+        A history that is None couldn't be read: that verdict is degraded by "sender". Raises
+        ValueError where the lengths differ.
+        """
+        cases = [
+            _Case(
+                one.incoming,
+                evidence=one.evidence,
+                tokens=one.tokens,
+                faults=list(one.faults),
+                error=one.error,
+            )
+            for one in prepared
+        ]
+        for case, history in zip(cases, histories, strict=True):
+            _remember(case, history)
         self._predict([case for case in cases if case.error is None])
         self._stage("predict")
         self._each(cases, self._detect, "detect")
@@ -124,13 +182,27 @@ class Judge:
         """Return the verdict for what failed outside the core; `missing` names the parts."""
         return degraded_verdict(incoming, self._terms_of(incoming), missing or ("pipeline",))
 
+    def _other(
+        self, classifier: Classifier | None, policies: PolicySet, models: Ensemble | None
+    ) -> "Judge":
+        return Judge(
+            self.context,
+            classifier,
+            policies,
+            self._stack,
+            self.engine,
+            models=models,
+            detectors=self._detectors,
+            stage=self._stage,
+        )
+
     def _each(self, cases: Sequence[_Case], step: Callable[[_Case], None], stage: str) -> None:
         for case in cases:
             if case.error is None:
                 try:
                     step(case)
                 except BaseException as error:  # noqa: BLE001  # looked at in the next line
-                    case.error = f"{stage}: {_described(error)}"
+                    case.error = f"{stage}: {described(error)}"
         self._stage(stage)
 
     def _parse(self, case: _Case) -> None:
@@ -138,28 +210,33 @@ class Judge:
 
     def _examine(self, case: _Case) -> None:
         assert case.message is not None
-        case.evidence = examine(case.incoming, case.message, self.context)
+        found = case.evidence = examine(case.incoming, case.message, self.context)
+        if self.models is None or not self.models.needs_tokens:
+            return
+        try:
+            case.tokens = segments(
+                found.message, found.headers, found.content, found.links, self.context
+            )
+        except BaseException as error:  # noqa: BLE001  # looked at in the next line
+            case.faults.append(f"tokens {located(error)}")
+
+    def _voters(self) -> tuple[Voter, ...]:
+        return (*self._offline, *(() if self.models is None else self.models.voters()))
 
     def _predict(self, cases: Sequence[_Case]) -> None:
-        """Run the model once for the batch; a message without a margin is judged without it."""
+        """Ask each model once for the batch; a message without a margin is judged without it."""
+        samples = []
         for case in cases:
+            assert case.evidence is not None
             case.degraded += self._absent
-        model = self.classifier
-        if model is None or not cases:
-            return
-        vectors = np.stack([case.evidence.vector for case in cases if case.evidence is not None])
-        try:
-            margins = model.predict(vectors)
-        except BaseException as error:  # noqa: BLE001  # looked at in the next line
-            fault = f"model:{model.name} {_located(error)}"
-            for case in cases:
-                case.faults.append(fault)
-            margins = np.full(len(cases), np.nan)
-        for case, margin in zip(cases, margins, strict=True):
-            if np.isfinite(margin):
-                case.predictions.append(Prediction(model.name, model.version, float(margin)))
-            else:
-                case.degraded.append(f"model:{model.name}")
+            case.sample = Sample(case.evidence.vector, case.tokens)
+            samples.append(case.sample)
+        for voter in self._voters() if cases else ():
+            votes = ask(voter, samples)
+            for case, vote in zip(cases, votes, strict=True):
+                case.predictions += vote.predictions
+                case.degraded += vote.missing
+                case.faults += vote.faults
 
     def _detect(self, case: _Case) -> None:
         assert case.evidence is not None
@@ -168,7 +245,7 @@ class Judge:
                 case.findings.extend(detector.detect(case.evidence, self.context))
             except BaseException as error:  # noqa: BLE001  # looked at in the next line
                 name = detector.specs[0].group if detector.specs else type(detector).__name__
-                case.faults.append(f"detector:{name} {_located(error)}")
+                case.faults.append(f"detector:{name} {located(error)}")
                 case.degraded.append(f"detector:{name}")
 
     def _conclude(self, case: _Case) -> Judged:
@@ -176,44 +253,57 @@ class Judge:
         if case.error is None:
             assert case.evidence is not None
             try:
+                weighed = terms.stack.weigh(case.findings, case.predictions)
                 verdict = judge(
                     case.incoming,
                     case.evidence,
-                    case.findings,
-                    case.predictions,
+                    weighed,
+                    self._versions(case.predictions),
                     terms,
                     case.degraded,
                 )
-                return Judged(verdict, case.evidence, None, tuple(case.faults))
+                return Judged(
+                    verdict,
+                    case.evidence,
+                    None,
+                    tuple(case.faults),
+                    case.sample,
+                    tuple(case.predictions),
+                    weighed.seen,
+                )
             except BaseException as error:  # noqa: BLE001  # looked at in the next line
-                case.error = f"verdict: {_described(error)}"
+                case.error = f"verdict: {described(error)}"
         verdict = degraded_verdict(case.incoming, terms)
         return Judged(verdict, case.evidence, case.error, tuple(case.faults))
 
+    def _versions(self, predictions: Sequence[Prediction]) -> tuple[ModelVersion, ...]:
+        """Name every model the verdict rests on; the fusion's weights are one of them."""
+        versions = tuple([ModelVersion(p.model, p.version) for p in predictions])
+        if self.models is None:
+            return versions
+        return (*versions, ModelVersion("fusion", self.models.version("fusion")))
+
     def _terms(self, policy: Policy) -> Terms:
-        return prepare(policy, self.policies.digest, self._stack, self.context, self.engine)
+        stack = self._stack if self.models is None else self._stack.fused(self.models.fusion)
+        return prepare(policy, self.policies.digest, stack, self.context, self.engine)
 
     def _terms_of(self, incoming: Incoming) -> Terms:
         return self._tenants.get(incoming.envelope.tenant, self._default)
 
 
+def _remember(case: _Case, history: History | None) -> None:
+    """Put what is known of the sender into the evidence."""
+    if case.error is not None or case.evidence is None:
+        return
+    if history is None:
+        case.degraded.append("sender")
+    elif history is not UNKNOWN:
+        try:
+            case.evidence = case.evidence.with_history(history)
+        except BaseException as error:  # noqa: BLE001  # looked at in the next line
+            case.faults.append(f"sender {located(error)}")
+            case.degraded.append("sender")
+
+
 def _unobserved(stage: str) -> None:
     """Stand in for a shell that doesn't time the stages."""
-
-
-def _located(error: BaseException) -> str:
-    """Return an error's type and where it was raised, nothing of what it says.
-
-    Lets through what isn't about a message (KeyboardInterrupt, SystemExit). A panic in a Rust
-    library is no Exception, but is about a message: it must not stop the worker on each retry.
-    """
-    if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
-        raise error
-    frames = traceback.extract_tb(error.__traceback__)
-    last = frames[-1] if frames else None
-    place = f" at {PurePath(last.filename).name}:{last.lineno}" if last else ""
-    return f"{type(error).__name__}{place}"
-
-
-def _described(error: BaseException) -> str:
-    return f"{_located(error)}: {error}"[:500]

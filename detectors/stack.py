@@ -15,6 +15,7 @@ from detectors.policy import Mode, SignalSetting
 from detectors.signals import AbuseClass, Finding, Signal, Spec
 from detectors.weights import Weights, WeightsError, read_weights
 from models.classifier import Prediction
+from models.fusion import Fusion, Term
 
 __all__ = ["CLIP", "LEARNED", "Stack", "Weighed", "shipped_stack"]
 
@@ -22,6 +23,12 @@ CLIP = 15.0  # logits; beyond it a model's margin says no more
 _SURE = 2.0  # logits: about seven to one
 LEARNED = "learned"  # the models' group, and the prefix of their signals' names
 CORROBORATES = MICRO // 2  # half a logit; a group that says less doesn't count as a second one
+_SPOKEN = {
+    "text": "text model",
+    "bayes": "naive Bayes model",
+    "counts": "tally of labels",
+    "behaviour": "behaviour model",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +36,10 @@ class Weighed:
     """What the stack made of a message; integers are millionths of a calibrated logit.
 
     `logit` is `bias` plus the signals' contributions, exactly. `by_class` sums the positive
-    contributions by the class they speak for; `groups` counts the groups that speak for abuse
-    with at least half a logit. `shadow` names the signals that would have counted.
+    contributions by the class they speak for; `groups` counts the groups that speak for abuse with
+    at least half a logit, and may corroborate. `shadow` names the signals that would have counted.
+    `seen` holds, by the name of each signal whose weight is learned, the number that its weight
+    multiplied: strength or clipped logit, damped and capped.
     """
 
     bias: int
@@ -39,6 +48,7 @@ class Weighed:
     by_class: Mapping[AbuseClass, int]
     groups: int
     shadow: tuple[str, ...]
+    seen: Mapping[str, float]
 
 
 class _Entry(NamedTuple):
@@ -46,10 +56,15 @@ class _Entry(NamedTuple):
     group: str
     speaks_for: AbuseClass
     mode: Mode
+    fixed: bool  # the policy's own weight, which no label changes
 
 
 class Stack:
     """Weights of all signals and models under one policy's settings.
+
+    Where a Fusion is in force, weights, bias and the models' cap lie between those shipped and its
+    own, by its share: with no labels they are those shipped, to the bit. It may learn between two
+    batches.
 
     Within a group and sign the strongest finding counts in full, the second half, each further
     one a quarter (they tend to say the same thing twice), and their sum is held to the group's
@@ -61,41 +76,72 @@ class Stack:
         weights: Weights,
         specs: Mapping[str, Spec],
         settings: Mapping[str, SignalSetting] | None = None,
+        fusion: Fusion | None = None,
     ) -> None:
         self._weights = weights
         self._specs = specs
         self._settings = dict(settings or {})
+        self._fusion = fusion
         calibration = weights.stack.calibration
         self._scale = calibration.a * MICRO
-        self.bias = round(self._scale * weights.stack.bias + MICRO * calibration.b)
+        self._bias = self._scale * weights.stack.bias + MICRO * calibration.b
         self._caps = {name: round(self._scale * g.cap) for name, g in weights.groups.items()}
+        self._weak = {name for name, g in weights.groups.items() if not g.corroborates}
         self._entries = {name: self._entry(name) for name in self.speaks_for}
+
+    @property
+    def bias(self) -> int:
+        """The logit of a message about which nothing speaks, in millionths."""
+        if self._fusion is None:
+            return round(self._bias)
+        return round(self._between(self._bias, self._fusion.bias))
 
     @property
     def speaks_for(self) -> dict[str, AbuseClass]:
         """Every signal that can contribute, models' included, with the class it speaks for."""
         known = {name: spec.speaks_for for name, spec in self._specs.items()}
-        for model, learned in self._weights.learned.items():
+        for model, learned in (*self._weights.learned.items(), *self._weights.online.items()):
             known[f"{LEARNED}_{model}"] = learned.speaks_for
         return known
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The models that the stack expects a prediction of."""
+        """The models that the stack expects a prediction of: those that come with Weir."""
         return tuple(self._weights.learned)
 
     def require(self, model: str) -> str:
         """Return the model's name; raises WeightsError where the stack has no weight for it."""
-        if model not in self._weights.learned:
+        if model not in self._weights.learned and model not in self._weights.online:
             raise WeightsError(f"weights: learned.{model}: missing for this model")
         return model
 
     def adjusted(self, settings: Mapping[str, SignalSetting]) -> "Stack":
         """Return this stack under a policy's own weights and modes."""
-        return Stack(self._weights, self._specs, settings)
+        return Stack(self._weights, self._specs, settings, self._fusion)
+
+    def fused(self, fusion: Fusion) -> "Stack":
+        """Return this stack with an online fusion in force."""
+        return Stack(self._weights, self._specs, self._settings, fusion)
+
+    def fresh_fusion(self) -> Fusion:
+        """Return a fusion that has learned nothing, with this stack's weights as its priors."""
+        given, shipped = self._weights.fusion, self._weights.learned
+        scale = given.carried * self._weights.stack.calibration.a
+        terms = {
+            f"{LEARNED}_{name}": Term(scale * learned.weight, least=given.floor)
+            for name, learned in shipped.items()
+        }
+        for name, learned in self._weights.online.items():
+            terms[f"{LEARNED}_{name}"] = Term(learned.weight, least=given.floor)
+        for name, spec in self._specs.items():
+            measured = self._weights.signals.get(name)
+            weight = scale * measured.weight if measured else 0.0
+            ham = spec.speaks_for == "ham"
+            terms[name] = Term(weight, -math.inf if ham else 0.0, 0.0 if ham else math.inf)
+        return Fusion(terms, given.bias, patience=given.patience)
 
     def weight(self, name: str) -> float:
-        """Return a signal's weight in force, in raw logits; KeyError for an unknown name."""
+        """Return a signal's shipped or set weight, in raw logits; KeyError for an unknown name."""
         return self._entries[name].weight
 
     def weigh(self, findings: Iterable[Finding], predictions: Sequence[Prediction]) -> Weighed:
@@ -106,6 +152,7 @@ class Stack:
         """
         live: dict[str, tuple[int, Finding]] = {}
         shadow = []
+        seen: dict[str, float] = {}
         for finding in (*findings, *map(self._learned, predictions)):
             entry = self._entries.get(finding.name)
             if entry is None or entry.mode == "draft" or finding.name in live:
@@ -115,10 +162,35 @@ class Stack:
                 continue
             # A strength above 1 is a margin, and only models have one.
             strength = finding.strength if entry.group == LEARNED else min(1.0, finding.strength)
-            live[finding.name] = (round(self._scale * entry.weight * strength), finding)
-        return self._sum(live, tuple(sorted(set(shadow))))
+            value = round(self._in_force(finding.name, entry) * strength)
+            if not entry.fixed:
+                seen[finding.name] = strength
+            if value or not self._is_online(finding.name):
+                live[finding.name] = (value, finding)
+        return self._sum(live, tuple(sorted(set(shadow))), seen)
 
-    def _sum(self, live: Mapping[str, tuple[int, Finding]], shadow: tuple[str, ...]) -> Weighed:
+    def _in_force(self, name: str, entry: _Entry) -> float:
+        """Return a weight in force, in millionths of a calibrated logit."""
+        shipped = self._scale * entry.weight
+        if self._fusion is None or entry.fixed:
+            return shipped
+        return self._between(shipped, self._fusion.weight(name))
+
+    def _between(self, shipped: float, fused: float) -> float:
+        """Return the number in force, given one in millionths and one of the fusion, in logits."""
+        assert self._fusion is not None
+        share = self._fusion.share
+        return (1.0 - share) * shipped + share * MICRO * fused
+
+    def _is_online(self, name: str) -> bool:
+        return name.removeprefix(f"{LEARNED}_") in self._weights.online
+
+    def _sum(
+        self,
+        live: Mapping[str, tuple[int, Finding]],
+        shadow: tuple[str, ...],
+        seen: dict[str, float],
+    ) -> Weighed:
         raw: dict[tuple[str, bool], dict[str, int]] = defaultdict(dict)
         for name, (value, _) in live.items():
             raw[self._entries[name].group, value > 0][name] = value
@@ -127,15 +199,19 @@ class Stack:
         groups = 0
         for (group, positive), values in raw.items():
             damped = self._damp(group, values)
-            groups += positive and sum(damped.values()) >= CORROBORATES
+            if positive and group not in self._weak:
+                groups += sum(damped.values()) >= CORROBORATES
             for name, value in damped.items():
                 finding = live[name][1]
                 signals.append(Signal(name, group, value, finding.reason, _plain(finding.inputs)))
                 if positive:
                     by_class[self._entries[name].speaks_for] += value
+                if name in seen and values[name]:
+                    seen[name] *= value / values[name]
         signals.sort(key=lambda signal: (-abs(signal.contribution), signal.name))
-        logit = self.bias + sum(signal.contribution for signal in signals)
-        return Weighed(self.bias, logit, tuple(signals), dict(by_class), groups, shadow)
+        bias = self.bias
+        logit = bias + sum(signal.contribution for signal in signals)
+        return Weighed(bias, logit, tuple(signals), dict(by_class), groups, shadow, seen)
 
     def _damp(self, group: str, values: Mapping[str, int]) -> dict[str, int]:
         """Return the contributions of one group and sign, damped by rank and held to the cap."""
@@ -147,7 +223,7 @@ class Stack:
                 for rank, (name, value) in enumerate(ranked)
             ]
         total = abs(sum(value for _, value in ranked))
-        cap = self._caps.get(group)
+        cap = self._cap(group)
         if cap is None or total <= cap:
             return dict(ranked)
         return {
@@ -155,25 +231,35 @@ class Stack:
             for name, value in ranked
         }
 
+    def _cap(self, group: str) -> int | None:
+        cap = self._caps.get(group)
+        if self._fusion is None or group != LEARNED or cap is None:
+            return cap
+        return round(self._between(cap, self._weights.fusion.cap))
+
     def _entry(self, name: str) -> _Entry:
         setting = self._settings.get(name, SignalSetting())
         spec = self._specs.get(name)
         if spec is None:
-            learned = self._weights.learned[name.removeprefix(f"{LEARNED}_")]
-            shipped, group, speaks_for = learned.weight, LEARNED, learned.speaks_for
+            model = name.removeprefix(f"{LEARNED}_")
+            learned = self._weights.learned.get(model)
+            # An online model has no weight but the fusion's.
+            shipped = 0.0 if learned is None else learned.weight
+            group, speaks_for = LEARNED, (learned or self._weights.online[model]).speaks_for
         else:
             measured = self._weights.signals.get(name)
             shipped = 0.0 if measured is None else measured.weight
             group, speaks_for = spec.group, spec.speaks_for
         weight = shipped if setting.weight is None else setting.weight
-        return _Entry(weight, group, speaks_for, setting.mode)
+        return _Entry(weight, group, speaks_for, setting.mode, setting.weight is not None)
 
     def _learned(self, prediction: Prediction) -> Finding:
         name = f"{LEARNED}_{self.require(prediction.model)}"
         margin = max(-CLIP, min(CLIP, prediction.logit))
         side = "abuse" if margin > 0 else "legitimate mail"
         verb = "takes it for" if abs(margin) >= _SURE else "leans to"
-        reason = f"The {prediction.model} {verb} {side} (margin {margin:+.2f})"
+        model = _SPOKEN.get(prediction.model, prediction.model)
+        reason = f"The {model} {verb} {side} (margin {margin:+.2f})"
         return Finding(name, reason, margin, {"logit": round(prediction.logit, 6)})
 
 

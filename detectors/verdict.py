@@ -1,7 +1,7 @@
 """The verdict record (docs/topics/verdict.md): what was decided about a message, and on what."""
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Literal
@@ -15,7 +15,7 @@ from detectors.lists import allow_keys, deny_keys
 from detectors.policy import Policy
 from detectors.relations import shown_host
 from detectors.rule_values import READERS, Facts, mail_from_domain
-from detectors.signals import AbuseClass, Finding, Signal
+from detectors.signals import AbuseClass, Signal
 from detectors.stack import Weighed
 from detectors.terms import Terms
 from features.addresses import hash_address
@@ -24,7 +24,6 @@ from features.delivery import delivery_key
 from features.envelope import Direction, Envelope, Fact, Incoming
 from features.evidence import Evidence
 from features.vector import SCHEMA
-from models.classifier import Prediction
 
 __all__ = [
     "ACTIONS",
@@ -122,8 +121,8 @@ _NOT_ASKED = Ask("", 0.0, asked=False)  # until a learner publishes an audit bud
 def judge(
     incoming: Incoming,
     evidence: Evidence,
-    findings: Iterable[Finding],
-    predictions: Sequence[Prediction],
+    weighed: Weighed,
+    models: Sequence[ModelVersion],
     terms: Terms,
     degraded: Sequence[str] = (),
 ) -> Verdict:
@@ -131,12 +130,12 @@ def judge(
 
     The first of these that speaks decides the action: live rules in the policy's order, deny
     list, allow list (not where malware speaks above the class threshold), thresholds. All that
-    spoke are in `overrides`, the one that decided first. `degraded` names parts that the evidence
-    had to do without.
+    spoke are in `overrides`, the one that decided first. `weighed` is what `terms.stack` made of
+    the findings and of the `models`' predictions. `degraded` names parts that the evidence had to
+    do without.
     """
     envelope, policy, context = evidence.envelope, terms.policy, terms.context
     received_at = _utc(envelope)
-    weighed = terms.stack.weigh(findings, predictions)
     class_ = _class(weighed, policy)
     bands = terms.bands[envelope.direction, class_]
     action = bands.decide(weighed.logit, weighed.groups)
@@ -176,7 +175,7 @@ def judge(
         signals=weighed.signals,
         overrides=overrides,
         features=_values(evidence.vector),
-        models=tuple(ModelVersion(p.model, p.version) for p in predictions),
+        models=tuple(models),
         policy=terms.policy_digest,
         engine=terms.engine,
         facts=dict(sorted(envelope.facts.items())),

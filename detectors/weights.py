@@ -10,8 +10,18 @@ Weights, bias and caps are raw logits; the calibrated logit is `a * (bias + sum)
     weight = 0.5                             # at least 0
     speaks_for = "spam"                      # the class that a positive contribution counts for
 
+    [fusion]                                 # once online models have learned: models/fusion.py
+    bias = 0.0
+    cap = 15.0                               # bounds the learned group, both signs
+    carried = 0.25                           # share of all weights but [online] kept
+
+    [online.MODEL]                           # the same for an online model; absent until it learns
+    weight = 1.0
+    speaks_for = "spam"
+
     [groups.NAME]
     cap = 8.0                                # bounds the sum of each sign; none: no bound
+    corroborates = true                      # false: never a second group that a reject needs
 
     [signals.NAME]
     weight = 4.5                             # at least 0; at most 0 if it speaks for ham
@@ -59,10 +69,29 @@ class LearnedWeight(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     speaks_for: AbuseClass = "spam"
 
 
+class Fused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the online stack begins with; weights, bias and cap are calibrated logits.
+
+    `carried` is the share in [0, 1] that it keeps of what was measured elsewhere, given that the
+    online models know much of it by then; `floor` is the least weight of a model, `patience` the
+    labels of the rarer class with which the online stack has half of its say.
+    """
+
+    bias: float = 0.0
+    cap: float = 15.0
+    carried: float = 0.25
+    floor: float = 0.02
+    patience: float = 30.0
+
+
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A group's bound on the sum of its signals of each sign, in raw logits; above 0."""
+    """A group's bound on the sum of its signals of each sign, in raw logits; above 0.
+
+    One that doesn't corroborate is never counted among the groups that speak for abuse.
+    """
 
     cap: float
+    corroborates: bool = True
 
 
 class SignalWeight(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -79,12 +108,17 @@ class SignalWeight(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file; keys of `learned` are models, of `groups` and `signals` the catalogue's."""
+    """The whole file; keys of `groups` and `signals` are the catalogue's.
+
+    Keys of `learned` are models that come with Weir, of `online` those that learn while it runs.
+    """
 
     stack: Base
     learned: dict[str, LearnedWeight] = {}
     groups: dict[str, Group] = {}
     signals: dict[str, SignalWeight] = {}
+    fusion: Fused = Fused()
+    online: dict[str, LearnedWeight] = {}
 
 
 def read_weights(text: str, specs: Mapping[str, Spec]) -> Weights:
@@ -114,9 +148,22 @@ def _conditions(weights: Weights, specs: Mapping[str, Spec]) -> list[tuple[str, 
         ("stack.calibration.a", "a finite number above 0", 0 < base.calibration.a < math.inf),
         ("stack.calibration.b", "a finite number", math.isfinite(base.calibration.b)),
     ]
-    for name, learned in weights.learned.items():
-        key = f"learned.{name}.weight"
-        found.append((key, "a finite number, at least 0", 0 <= learned.weight < math.inf))
+    for table, models in (("learned", weights.learned), ("online", weights.online)):
+        for name, learned in models.items():
+            key = f"{table}.{name}.weight"
+            found.append((key, "a finite number, at least 0", 0 <= learned.weight < math.inf))
+    found += [
+        (f"online.{name}", "a model of [learned] too", name not in weights.learned)
+        for name in weights.online
+    ]
+    fused = weights.fusion
+    found += [
+        ("fusion.bias", "a finite number", math.isfinite(fused.bias)),
+        ("fusion.cap", "a number above 0", fused.cap > 0),
+        ("fusion.carried", "a share in [0, 1]", 0 <= fused.carried <= 1),
+        ("fusion.floor", "a finite number, at least 0", 0 <= fused.floor < math.inf),
+        ("fusion.patience", "a finite number above 0", 0 < fused.patience < math.inf),
+    ]
     groups = {spec.group for spec in specs.values()} | {"learned"}
     for name, group in weights.groups.items():
         found.append((f"groups.{name}", "no such group in the catalogue", name in groups))

@@ -9,7 +9,7 @@ from detectors.policy_file import read_policy
 from detectors.signals import Spec
 from detectors.stack import Stack
 from detectors.terms import prepare
-from detectors.verdict import judge
+from detectors.verdict import ModelVersion, judge
 from detectors.weights import read_weights
 from features.context import Context
 from features.envelope import Client, Envelope, Fact, Incoming, LogPosition
@@ -116,6 +116,8 @@ def judge_with(stack):
             "an engine",
         )
         evidence = extract(message, CONTEXT)
-        return judge(message, evidence, findings, predictions, terms, degraded)
+        models = [ModelVersion(p.model, p.version) for p in predictions]
+        weighed = terms.stack.weigh(findings, predictions)
+        return judge(message, evidence, weighed, models, terms, degraded)
 
     return run

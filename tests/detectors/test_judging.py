@@ -75,7 +75,8 @@ def _classifier(name="classifier"):
     manifest = Manifest(
         name=name,
         sha256=hashlib.sha256(artifact).hexdigest(),
-        schema=SCHEMA.digest,
+        part="message",
+        schema=SCHEMA.part("message").digest,
         inputs=INPUTS,
     )
     return Classifier.load(manifest.encode(), artifact)

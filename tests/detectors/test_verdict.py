@@ -221,7 +221,7 @@ def test_missing_values_have_one_bit_pattern():
 )
 def test_every_message_has_one_class(sums, logit):
     policy_default = shipped_policy().default
-    class_ = _class(Weighed(0, logit, (), sums, 0, ()), policy_default)
+    class_ = _class(Weighed(0, logit, (), sums, 0, (), {}), policy_default)
     if any(total > policy_default.class_threshold * MICRO for total in sums.values()):
         assert sums[class_] == max(sums.values())
     else:
