@@ -3,8 +3,9 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
-__all__ = ["TRACE_HEADERS", "delivery_key", "message_key"]
+__all__ = ["TRACE_HEADERS", "DeliveryKeys", "delivery_key", "delivery_keys", "message_key"]
 
 # Added anew on each attempt by the hosts between the sender's queue and us (RFC 5321, 4.4;
 # RFC 7208, 9.1; RFC 8601; RFC 8617).
@@ -27,6 +28,16 @@ _FIRST = bytes({name[0] for name in TRACE_HEADERS} | {name[0] - 32 for name in T
 _TRACE = re.compile(rb"\n(?=[%s])(?:%s)[ \t]*:" % (_FIRST, b"|".join(TRACE_HEADERS)), re.IGNORECASE)
 
 
+class DeliveryKeys(NamedTuple):
+    """Keys in 64 hexadecimal digits each: of the delivery, and of the message without its envelope.
+
+    Copies of one message for other recipients differ in the first and share the second.
+    """
+
+    delivery: str
+    message: str
+
+
 def message_key(raw: bytes) -> bytes:
     """Return SHA-256 over the header less the trace headers, and the body, 32 bytes.
 
@@ -47,11 +58,17 @@ def delivery_key(raw: bytes, mail_from: str | None, rcpt_to: Sequence[str]) -> s
 
     Every part leads with its length, so that no two lists of parts give the same bytes.
     """
-    digest = hashlib.sha256(message_key(raw))
+    return delivery_keys(raw, mail_from, rcpt_to).delivery
+
+
+def delivery_keys(raw: bytes, mail_from: str | None, rcpt_to: Sequence[str]) -> DeliveryKeys:
+    """Return the keys of a delivery and of its message, which is read once for both."""
+    message = message_key(raw)
+    digest = hashlib.sha256(message)
     digest.update(b"-" if mail_from is None else _netstring(mail_from))
     for recipient in sorted(rcpt_to):
         digest.update(_netstring(recipient))
-    return digest.hexdigest()
+    return DeliveryKeys(digest.hexdigest(), message.hex())
 
 
 def _without_trace(header: bytes) -> bytes:

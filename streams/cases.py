@@ -1,16 +1,18 @@
 """A message on its way through the pipeline, and what follows from what is known of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
 import structlog
 
+from detectors.judging import Prepared
 from detectors.verdict import Verdict
-from features.delivery import delivery_key
+from features.delivery import DeliveryKeys, delivery_keys
 from features.envelope import Incoming
-from streams.stores.protocol import Found, Query
+from features.sender import Touches
+from streams.stores.protocol import Advanced, Found, Keeping, Query
 from streams.wire import Arrival, Headers, read_head
 
 __all__ = [
@@ -18,38 +20,61 @@ __all__ = [
     "Case",
     "incoming",
     "is_of",
+    "keeping",
     "lacks",
     "numbered",
     "place_of",
     "queries",
+    "settled",
     "with_envelope",
 ]
 
 NOTHING_FOUND: Final = Found(None, 0, retry=False)
+_NO_KEYS: Final = DeliveryKeys("", "")
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class Case:
-    """A message on its way: `value` is its encoded verdict, `error` what broke on it."""
+    """A message on its way: `value` is its encoded verdict, `error` what broke on it.
+
+    `known` tells whether the store has answered what `found` says, `advanced` what was read of
+    the sender state, None while that couldn't be read. `waited_ms` is from the append to the
+    batch's begin.
+    """
 
     arrival: Arrival
     found: Found = NOTHING_FOUND
-    delivery_key: str = ""
+    known: bool = False
+    keys: DeliveryKeys = _NO_KEYS
+    waited_ms: float = 0.0
+    prepared: Prepared | None = None
+    advanced: Advanced | None = None
     verdict: Verdict | None = None
     value: bytes = b""
     error: str | None = None
 
+    @property
+    def fresh(self) -> bool:
+        """Whether no verdict on the message is recorded."""
+        return self.found.verdict is None
+
+    @property
+    def touches(self) -> Touches | None:
+        """What the message has to do with the sender state; None if it couldn't be prepared."""
+        evidence = self.prepared and self.prepared.evidence
+        return evidence.touches if evidence else None
+
 
 def queries(cases: Sequence[Case]) -> list[Query]:
-    """Return what the store is asked about each message; its delivery's key is worked out here."""
+    """Return what the store is asked about each message; its keys are worked out here."""
     asked = []
     for case in cases:
         envelope, raw = case.arrival.incoming.envelope, case.arrival.incoming.raw
-        case.delivery_key = delivery_key(raw, envelope.mail_from, envelope.rcpt_to)
+        case.keys = delivery_keys(raw, envelope.mail_from, envelope.rcpt_to)
         place, requeued = case.arrival.position, case.arrival.requeued
-        asked.append(Query(place, envelope.id, case.delivery_key, requeued))
+        asked.append(Query(place, envelope.id, case.keys.delivery, requeued, case.keys.message))
     return asked
 
 
@@ -69,13 +94,31 @@ def is_of(case: Case, value: bytes) -> bool:
 
 
 def incoming(case: Case) -> Incoming:
-    """Return the message with what is known of it by now."""
-    message = case.arrival.incoming._replace(delivery_key=case.delivery_key)
+    """Return the message as the core takes it, with what is known of it by now."""
+    message = case.arrival.incoming._replace(delivery_key=case.keys.delivery)
     if case.arrival.requeued:
         return message._replace(flags=(*message.flags, "requeued"))
     if case.found.revision:
         return message._replace(flags=(*message.flags, "duplicate"))
     return message
+
+
+def settled(case: Case) -> Prepared:
+    """Return a prepared message with what the look-up, which ran beside, has said of it."""
+    assert case.prepared is not None
+    message, evidence = incoming(case), case.prepared.evidence
+    if message.flags == case.prepared.incoming.flags:
+        return case.prepared
+    if evidence is not None:
+        evidence = replace(evidence, flags=(*evidence.flags, "duplicate"))
+    return replace(case.prepared, incoming=message, evidence=evidence)
+
+
+def keeping(case: Case) -> Keeping:
+    """Return what is recorded of a judged message."""
+    envelope, touches = case.arrival.incoming.envelope, case.touches
+    message_id = touches.message_id if touches else b""
+    return Keeping(case.arrival.position, case.value, message_id, envelope.id, envelope.direction)
 
 
 def _revision(case: Case) -> int:

@@ -37,6 +37,13 @@ class Metrics:
         self.redelivered = counter("redelivered", "Messages answered from their record")
         self.duplicates = counter("duplicates", "Messages whose id was seen at another place")
         self.retries = counter("delivery_retries", "Messages whose delivery was seen before")
+        self.splits = counter("recipient_splits", "Messages seen before, for other recipients")
+        self.lost_increments = counter(
+            "state_lost_increments", "Additions to the sender state that may be lost"
+        )
+        self.increments_lost = gauge(
+            "state_increments_lost", "Whether the sender state lacks any: 1 until it is rebuilt"
+        )
         self.errors = counter("errors", "Failures inside the worker, by stage", "stage")
         self.store_failures = counter("store_failures", "Store calls that failed", "method")
         self.breaker = gauge("store_breaker", "Store's breaker: 0 closed, 1 half open, 2 open")

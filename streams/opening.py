@@ -1,4 +1,4 @@
-"""The core opened with what the settings name: keys, policy, classifier."""
+"""The core opened with what the settings name: keys, policy, classifier, online models."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +9,7 @@ from detectors.policy import PolicySet
 from detectors.stack import shipped_stack
 from models.classifier import ArtifactError, Classifier
 from streams.settings import Settings, read_keys
+from streams.snapshots import open_models
 
 __all__ = ["load_classifier", "open_core"]
 
@@ -21,12 +22,14 @@ def open_core(
     Raises KeysError or ArtifactError, one line each, for keys or an artifact it can't use.
     """
     context = settings.context(read_keys(Path(settings.privacy.keys_file)))
+    stack = shipped_stack()
     return Judge(
         context,
         load_classifier(settings),
         policies,
-        shipped_stack(),
+        stack,
         engine_digest(context),
+        models=open_models(settings, context, stack),
         stage=stage,
     )
 

@@ -1,9 +1,12 @@
 """The sections of weir.toml: every key with its type, bounds, default and meaning."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+
+from streams.stores.budgets import Budget, budgets
 
 __all__ = [
     "HttpSection",
@@ -15,6 +18,7 @@ __all__ = [
     "PolicySection",
     "PrivacySection",
     "RedisSection",
+    "StateSection",
     "TopicsSection",
     "WorkerSection",
 ]
@@ -153,7 +157,7 @@ class RedisSection(msgspec.Struct, frozen=True, kw_only=True):
     ] = "weir:"
     timeout_seconds: Annotated[
         float, Meta(gt=0, le=60, description="Wait for one round trip before it counts as failed.")
-    ] = 0.5
+    ] = 0.15
     breaker_failures: Annotated[
         int, Meta(ge=1, le=1000, description="Failures in a row that open the circuit breaker.")
     ] = 3
@@ -161,6 +165,34 @@ class RedisSection(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(gt=0, le=600, description="How long the open breaker spares Redis before a probe."),
     ] = 1.0
+
+
+class StateSection(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of senders in Redis (docs/state.md)."""
+
+    shards: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=4096,
+            description="Parts that entities are spread over, fixed when the state is created; a "
+            "worker with another number refuses to start.",
+        ),
+    ] = 64
+    entities: Annotated[
+        int, Meta(ge=1, description="Most entities of each kind that were seen more than once.")
+    ] = 250_000
+    sightings: Annotated[
+        int, Meta(ge=1, description="Most entities of each kind that were seen once.")
+    ] = 500_000
+    budgets: Annotated[
+        Names,
+        Meta(description="Kinds with numbers of their own, each `kind=entities/sightings`."),
+    ] = ()
+
+    def of_kinds(self) -> Mapping[str, Budget]:
+        """Return the budget of every kind; raises ValueError for one that can't be read."""
+        return budgets(Budget(self.entities, self.sightings), self.budgets)
 
 
 class WorkerSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -262,6 +294,14 @@ class ModelsSection(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="Folder of the classifier's artifact and manifest; empty: as shipped.",
+            extra=_PATH,
+        ),
+    ] = ""
+    snapshots: Annotated[
+        str,
+        Meta(
+            description="Folder of the online models' snapshots, NAME-SEQUENCE.snapshot, of which "
+            "a worker loads the one with the highest sequence; empty: no online models.",
             extra=_PATH,
         ),
     ] = ""

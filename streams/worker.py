@@ -21,9 +21,8 @@ import structlog
 import uvloop
 from faust.types import TP
 
-from detectors.judging import Judge, Judged
+from detectors.judging import Judge
 from detectors.policy import PolicyError
-from features.envelope import Incoming
 from models.manifest import ArtifactError
 from streams import topics
 from streams.agents import messages
@@ -31,8 +30,9 @@ from streams.app import App, build_app
 from streams.delivery import Delivery
 from streams.forgetting import Forgetting
 from streams.health import HealthServer
-from streams.judging import Judging
+from streams.judging import Clocked, Judging
 from streams.logs import set_up_logs
+from streams.marks import log_ends, refusal
 from streams.metrics import Metrics, StageClock
 from streams.opening import open_core
 from streams.pipeline import Pipeline, Places
@@ -83,7 +83,7 @@ class Worker:
         self._clock = StageClock(self._metrics)
         self._policies, self._source = read_policy_of(settings.policy)
         self._judge: Judge = open_core(settings, self._policies, self._clock)
-        self._judging: Judging = _Clocked(wrap(self._judge), self._clock)
+        self._judging: Judging = Clocked(wrap(self._judge), self._clock)
         self._breaker = Breaker(settings.redis.breaker_failures, settings.redis.breaker_seconds)
         self._metrics.observe_breaker(lambda: self._breaker.state)
         self._store = GuardedStore(
@@ -97,6 +97,8 @@ class Worker:
         self._app: App = build_app(settings, self._committed, self._revoked)
         self._name = settings.kafka.group_instance_id or f"{socket.gethostname()}-{os.getpid()}"
         self._store_seen = False
+        self._epoch = ""
+        self._checked: frozenset[TP] = frozenset()
         self._stop = asyncio.Event()
 
     async def run(self) -> Exit:
@@ -110,7 +112,8 @@ class Worker:
             try:
                 await self._reach_store()
                 partitions = await topics.check(settings)
-                epoch = await self._epoch()
+                epoch = self._epoch = await self._read_epoch()
+                await self._refuse_another_log(partitions)
                 await keep(self._policies, self._source, settings.policy, self._store)
                 self._install(executor, partitions, epoch)
                 if settings.http.bind:
@@ -188,9 +191,13 @@ class Worker:
                 changed = await policies.look()
                 if changed is not None:
                     self._judge = self._judge.with_policies(changed)
-                    self._judging = _Clocked(self._wrap(self._judge), self._clock)
+                    self._judging = Clocked(self._wrap(self._judge), self._clock)
             with contextlib.suppress(StoreError):  # what isn't deleted expires
                 await self._store.forget(self._forgetting.due(now))
+                if ticks % _LAG_TICKS == 1:
+                    self._metrics.increments_lost.set(await self._store.lost())
+            if await self._given_another_log():
+                return Exit.UNREACHABLE
             if ticks % _LAG_TICKS == 0 and await self._stalled(watchdog):
                 return Exit.STALLED
         return Exit.OK
@@ -230,7 +237,33 @@ class Worker:
                 self._store_seen = True
                 return
 
-    async def _epoch(self) -> str:
+    async def _refuse_another_log(self, partitions: Mapping[str, int]) -> None:
+        topic = topics.name(self._settings, "messages")
+        marks = await self._store.marks(self._epoch)
+        ends = await log_ends(self._settings, topic, partitions[topic]) if marks else {}
+        line = refusal(topic, {**dict.fromkeys(marks, 0), **ends}, marks)
+        if line is not None:
+            raise TopicError(line)
+
+    async def _given_another_log(self) -> bool:
+        """Tell whether a partition that was just assigned is none that the state has counted."""
+        try:
+            assigned = frozenset(self._app.consumer.assignment())
+            if not assigned - self._checked:
+                self._checked = assigned
+                return False
+            marks = await self._store.marks(self._epoch)
+            ends = await self._app.consumer.highwaters(*assigned)
+        except Exception:  # noqa: BLE001 - in a rebalance, or without broker or store: looked again
+            return False
+        self._checked = assigned
+        topic = topics.name(self._settings, "messages")
+        line = refusal(topic, {tp.partition: end for tp, end in ends.items()}, marks)
+        if line is not None:
+            log.error("another_log", reason=line)
+        return line is not None
+
+    async def _read_epoch(self) -> str:
         proposed = secrets.token_hex(4)
         topic = topics.name(self._settings, "messages")
         epoch = await self._store.epoch(topic, proposed)
@@ -295,19 +328,6 @@ class Worker:
         timer = threading.Timer(self._settings.worker.stop_seconds, _leave, (Exit.FAILED,))
         timer.daemon = True
         timer.start()
-
-
-class _Clocked:
-    """The core with its stages timed from the moment a batch reaches its thread."""
-
-    def __init__(self, judging: Judging, clock: StageClock) -> None:
-        self._judging = judging
-        self._clock = clock
-        self.degraded = judging.degraded
-
-    def judge(self, batch: Sequence[Incoming]) -> list[Judged]:
-        self._clock.start()
-        return self._judging.judge(batch)
 
 
 def run(settings: Settings, wrap: Wrap = lambda judge: judge) -> int:

@@ -35,9 +35,12 @@ def _said(tell: Callable[[], str]) -> str:
 def _model() -> str:
     from streams.opening import load_classifier
     from streams.settings import load
+    from streams.snapshots import version
 
-    classifier = load_classifier(load(None, os.environ))
-    return f"{classifier.name}@{classifier.version}"
+    settings = load(None, os.environ)
+    classifier = load_classifier(settings)
+    shipped, online = f"{classifier.name}@{classifier.version}", version(settings)
+    return f"{shipped}, {online}" if online else shipped
 
 
 def _policy() -> str:
