@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Final
 
 import numpy as np
@@ -28,8 +29,8 @@ __all__ = ["SLOTS", "Slots", "Tokens", "layout", "segments"]
 Slots = NDArray[np.intp]
 
 SLOTS: Final = 1 << 20
-_BITS: Final = np.uint32(20)
 _SHIFT: Final = np.uint32(32 - 20)
+_NONE: Final = np.uint32(0xFFFF_FFFF)  # no slot; sorts behind all of them
 _GRAM = 4
 _REVISION = 1  # of what is cut and hashed, and how: a model's slots mean nothing under another
 _KEPT: Final = (
@@ -55,7 +56,6 @@ _TARGET_BYTES = 800
 _HEADER_SPACE: Final = np.uint32(0x5BD1E995)
 _TRACE_SPACE: Final = np.uint32(0x1B873593)
 _TEXT_RUN = re.compile(rb">[^<]{41,}")
-_TRACE_NOISE = re.compile(r"\bid\s+\S+|;.*", re.DOTALL)  # differs on every delivery
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,11 +129,19 @@ def _own_trace(message: Message, headers: Headers, context: Context) -> bytes:
     """
     lines = []
     for value, hop in zip(message.all("received"), headers.hops, strict=False):
-        lines.append(_TRACE_NOISE.sub("", value[:_HOP_CHARACTERS]))
+        lines.append(_without_noise(value[:_HOP_CHARACTERS]))
         address = parse_ip(hop.ip)
         if address is None or not is_inside(address, context.trusted_relays):
             break
     return "\n".join(lines).encode("utf-8", "replace")[:_TRACE_BYTES]
+
+
+def _without_noise(hop: str) -> str:
+    """Cut date and identifiers from a Received value: they differ on every delivery."""
+    words = hop.partition(";")[0].split()
+    return " ".join(
+        [word for before, word in pairwise(["", *words]) if word != "id" and before != "id"]
+    )
 
 
 def _windows(text: str) -> list[bytes]:
@@ -150,39 +158,25 @@ def _source(html: str) -> bytes:
 
 
 def _hashed(header: bytes, trace: bytes, texts: list[bytes], salt: int) -> Tokens:
-    """Hash all parts in one go: a gram's key is its part's number before its slot."""
-    pieces = [header, trace, *texts]
-    # Grams that begin in a piece's last three bytes run into the next one: they get the number
-    # after the last part's, which sorts to the end and is cut off.
-    parts = max(len(pieces) - 1, 1)
-    data = b"".join(pieces)
+    """Hash all parts in one go, then sort each, so that copies of a slot stand side by side."""
+    data = b"".join([header, trace, *texts])
     if len(data) < _GRAM:
         return Tokens(np.zeros(0, np.intp), (0,))
-    lengths = [len(piece) for piece in pieces]
     # A view of four bytes at every offset, little-endian on any machine.
-    keys = np.ndarray((len(data) - _GRAM + 1,), "<u4", data, strides=(1,)).astype(np.uint32)
-    keys[: lengths[0]] ^= _HEADER_SPACE
-    keys[lengths[0] : lengths[0] + lengths[1]] ^= _TRACE_SPACE
-    keys *= np.uint32((salt | 1) & 0xFFFF_FFFF)
-    keys >>= _SHIFT
-    keys |= _numbers(lengths, parts)[: len(keys)]
-    keys.sort()
-    first = np.empty(len(keys), np.bool_)
-    first[0] = True
-    np.not_equal(keys[1:], keys[:-1], out=first[1:])
-    keys = keys[first]
-    ends = keys.searchsorted(np.arange(1, parts + 1, dtype=np.uint32) << _BITS).tolist()
-    sizes = [end - start for start, end in zip([0, *ends], ends, strict=False)]
-    slots = (keys[: ends[-1]] & np.uint32(SLOTS - 1)).astype(np.intp)
-    return Tokens(slots, (sizes[0], *[size for size in sizes[1:] if size]))
-
-
-def _numbers(lengths: list[int], parts: int) -> NDArray[np.uint32]:
-    """Return each byte's part, shifted: header and trace are part 0, the segments follow."""
-    numbers: list[int] = []
-    counts: list[int] = []
-    for place, length in enumerate(lengths):
-        whole = max(length - _GRAM + 1, 0)
-        numbers += (max(place - 1, 0), parts)
-        counts += (whole, length - whole)
-    return np.repeat(np.array(numbers, np.uint32) << _BITS, counts)
+    slots = np.ndarray((len(data) - _GRAM + 1,), "<u4", data, strides=(1,)).astype(np.uint32)
+    slots[: len(header)] ^= _HEADER_SPACE
+    slots[len(header) : len(header) + len(trace)] ^= _TRACE_SPACE
+    slots *= np.uint32((salt | 1) & 0xFFFF_FFFF)
+    slots >>= _SHIFT
+    for end in accumulate(map(len, (header, trace, *texts))):
+        slots[max(end - _GRAM + 1, 0) : end] = _NONE  # grams that run into the next part
+    ends = [*accumulate(map(len, (header + trace, *texts)))]
+    parts = [slice(start, end) for start, end in pairwise([0, *ends])]
+    for part in parts:
+        slots[part].sort()
+    kept = np.empty(len(slots), np.bool_)
+    np.not_equal(slots[1:], slots[:-1], out=kept[1:])
+    kept[[0, *[end for end in ends if end < len(slots)]]] = True  # each part's first
+    kept &= slots != _NONE
+    sizes = [int(np.count_nonzero(kept[part])) for part in parts]
+    return Tokens(slots[kept].astype(np.intp), (sizes[0], *[size for size in sizes[1:] if size]))

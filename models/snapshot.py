@@ -97,7 +97,7 @@ def dump(snapshot: Snapshot) -> bytes:
             if not isinstance(value, np.ndarray):
                 if isinstance(value, float) and not math.isfinite(value):
                     raise ValueError(f"snapshot: {model}.{name}: {value} given, finite wanted")
-                scalars[model][name] = value
+                scalars[model][name] = value.item() if isinstance(value, np.generic) else value
                 continue
             plain = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
             if plain.dtype.str not in _DTYPES:

@@ -127,6 +127,14 @@ def test_our_own_trace_counts_down_to_the_first_hop_from_outside():
     assert header(ours, outside, forged) == header(ours, outside)
 
 
+def test_what_differs_on_every_delivery_is_cut_from_our_trace():
+    def header(identifier, date):
+        hop = f"from c.example (c [198.51.100.1]) by mx.example with ESMTP id {identifier}; {date}"
+        return tokens_of(mail(head=f"Received: {hop}\r\n")).header.tolist()
+
+    assert header("4F2Xab0", "Thu, 1 Jan 2026 00:00:00 +0000") == header("9K1zzz", "some day")
+
+
 @pytest.mark.parametrize("salt", [1, 3_266_489_917, 2_654_435_760])
 def test_another_salt_gives_other_slots(salt):
     """Nobody outside can craft words that collide with others."""
