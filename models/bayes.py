@@ -15,8 +15,8 @@ class Bayes:
 
     A segment's logit is the mean over header part and segment of the slots' log ratios, plus that
     of the messages: the length of a text says nothing, and more mail of one side doesn't shift
-    it. The log ratios are kept, as the imaginary halves of the model's scores, and renewed by
-    learning, so that scoring takes no logarithm. `prior` is added to every count.
+    it. The model keeps the log ratios, which learning renews, so that scoring takes no
+    logarithm. `prior` is added to every count.
     """
 
     def __init__(self, prior: float) -> None:
@@ -31,8 +31,11 @@ class Bayes:
             return None
         return math.log((self.honest + 2 * self._prior) / (self.abuse + 2 * self._prior))
 
-    def learn(self, scores: Pairs, where: Occurrences, weight: float, *, abuse: bool) -> None:
-        """Count a message: once for itself, and each slot once for every part that holds it."""
+    def learn(self, where: Occurrences, weight: float, *, abuse: bool) -> Floats:
+        """Count a message once for itself, and each slot once for every part that holds it.
+
+        Returns the slots' log ratios as they are now.
+        """
         counts = self.counts.take(where.slots)
         if abuse:
             self.abuse += weight
@@ -41,11 +44,11 @@ class Bayes:
             self.honest += weight
             counts.imag += weight * where.counts()
         self.counts[where.slots] = counts
-        scores.imag[where.slots] = self._ratios(counts)
+        return self._ratios(counts)
 
-    def renew(self, scores: Pairs) -> None:
-        """Work out all log ratios from the counts, as learning had left them."""
-        scores.imag = self._ratios(self.counts)
+    def ratios(self) -> Floats:
+        """Work out all slots' log ratios from the counts: those that learning had returned."""
+        return self._ratios(self.counts)
 
     def _ratios(self, counts: Pairs) -> Floats:
         ratios: Floats = counts.real + self._prior

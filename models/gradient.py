@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from features.tokens import SLOTS
-from models.parts import Floats, Occurrences, Pairs
+from models.parts import Floats, Occurrences
 
 __all__ = ["Gradient", "sigmoid"]
 
@@ -23,22 +23,17 @@ class Gradient:
 
     Steps go towards a smoothed target, at a rate that falls with the squared gradients that a
     slot has seen (AdaGrad; Duchi, Hazan and Singer 2011). `start` is the sum of squares that each
-    slot begins with. The weights are the real halves of the model's scores.
+    slot begins with. The weights themselves are the model's.
     """
 
     def __init__(self, rate: float, start: float) -> None:
         self._rate = rate
         self.squares: Floats = np.full(SLOTS, start)
 
-    def learn(
-        self,
-        scores: Pairs,
-        where: Occurrences,
-        logits: Sequence[float],
-        target: float,
-        weight: float,
-    ) -> None:
-        """Take one step from each segment's logit towards the target.
+    def steps(
+        self, where: Occurrences, logits: Sequence[float], target: float, weight: float
+    ) -> Floats:
+        """Return what each slot's weight gains by one step from the logits towards the target.
 
         All segments step from the same weights, each with an equal share of `weight`; the header
         part steps with each. Without a segment, `logits` holds the header part's own.
@@ -51,5 +46,4 @@ class Gradient:
         steps = where.totals([sum(slopes), *slopes][: where.parts])
         steps *= self._rate
         steps /= np.sqrt(sums, out=sums)
-        steps += scores.real[where.slots]
-        scores.real[where.slots] = steps
+        return steps

@@ -43,6 +43,7 @@ class Occurrences:
         self.slots = tokens.slots
         self.parts = len(tokens.sizes)
         self._sizes = tokens.sizes
+        # The last write to a place wins, so that all occurrences of a slot read the same number.
         scratch[tokens.slots] = np.arange(len(tokens.slots))
         self._last = scratch.take(tokens.slots)
 

@@ -124,13 +124,13 @@ class TextModel(Classifier):
         bayes.counts.imag = table(state, "honest", SLOTS)
         bayes.abuse = number(state, "abuse_messages")
         bayes.honest = number(state, "honest_messages")
-        bayes.renew(scores)
+        scores.imag = bayes.ratios()
         for name, value in settings.items():
             setattr(self, name, value)
         self._scores, self._gradient, self._bayes = scores, gradient, bayes
 
     def _logits(self, tokens: Tokens) -> tuple[float, float]:
-        sums = self._segment_sums(tokens)
+        sums = _segment_sums(self._scores.take(tokens.slots), tokens.sizes)
         gradient = [total.real for total in sums]
         balance = self._bayes.balance()
         if balance is None:
@@ -154,11 +154,6 @@ class TextModel(Classifier):
             sum([share * value for share, value in zip(shares, bayes, strict=True)]) / whole,
         )
 
-    def _segment_sums(self, tokens: Tokens) -> list[complex]:
-        """Return each segment's sum of scores, the header part's in it; else that alone."""
-        header, *segments = part_sums(self._scores.take(tokens.slots), tokens.sizes)
-        return [header + segment for segment in segments] or [header]
-
     def _learn(
         self,
         tokens: Tokens,
@@ -169,13 +164,22 @@ class TextModel(Classifier):
         smoothing: float | None,
     ) -> None:
         where = Occurrences(tokens, self._scratch)
+        scores = self._scores.take(tokens.slots)
         if halves != "bayes":
             margin = self.smoothing if smoothing is None else smoothing
-            logits = [total.real for total in self._segment_sums(tokens)]
-            target = 1.0 - margin if abuse else margin
-            self._gradient.learn(self._scores, where, logits, target, weight)
+            logits = [total.real for total in _segment_sums(scores, tokens.sizes)]
+            scores.real += self._gradient.steps(
+                where, logits, 1.0 - margin if abuse else margin, weight
+            )
         if halves != "gradient":
-            self._bayes.learn(self._scores, where, weight, abuse=abuse)
+            scores.imag = self._bayes.learn(where, weight, abuse=abuse)
+        self._scores[tokens.slots] = scores
+
+
+def _segment_sums(scores: Pairs, sizes: Sequence[int]) -> list[complex]:
+    """Return each segment's sum of scores, the header part's in it; else that alone."""
+    header, *segments = part_sums(scores, sizes)
+    return [header + segment for segment in segments] or [header]
 
 
 def _clipped(logit: float) -> float:
