@@ -91,7 +91,7 @@ def read_history(
         numbers[_PLACES["attachments.spam"]] = worst
     pairs = found.get("pair", [])
     if pairs:
-        _read_pairs(numbers, pairs, touches.direction)
+        _read_pairs(numbers, pairs, touches.direction, at)
     numbers[_PLACES["thread.answers"]] = float("outbound" in directions)
     correspondent = ""
     if touches.direction == "inbound":
@@ -139,12 +139,22 @@ def _read_links(numbers: list[float], links: Sequence[Reading], at: float) -> No
     numbers[_PLACES["links.ham"]] = worst.total("ham")
 
 
-def _read_pairs(numbers: list[float], pairs: Sequence[Reading], direction: Direction) -> None:
+def _read_pairs(
+    numbers: list[float], pairs: Sequence[Reading], direction: Direction, at: float
+) -> None:
+    """Read whether they know each other, and how often this side has written, this time included.
+
+    Where the first sight of a pair is this message's own, it is a first contact, even if later
+    messages were counted before it was read: so it stays one when it is judged again after a crash.
+    """
     own, other = ("received", "sent") if direction == "inbound" else ("sent", "received")
     worst = _most_reported(pairs)
     written = sum(reading.total(other) > 0 for reading in pairs)
     numbers[_PLACES["pair.known"]] = written / len(pairs)
-    numbers[_PLACES["pair.received"]] = max(reading.total(own) for reading in pairs)
+    numbers[_PLACES["pair.received"]] = max(
+        min(1.0, reading.total(own)) if reading.first >= at else reading.total(own)
+        for reading in pairs
+    )
     numbers[_PLACES["pair.spam"]] = worst.total("spam")
     numbers[_PLACES["pair.ham"]] = worst.total("ham")
 

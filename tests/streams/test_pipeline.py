@@ -10,7 +10,7 @@ from features.delivery import delivery_key
 from features.envelope import LogPosition
 from streams.delivery import DeliveryError
 from streams.stores.memory import MemoryStore
-from streams.stores.protocol import StoreError
+from streams.stores.protocol import Keeping, StoreError
 from streams.wire import read_head
 
 POISON = b"From: a@b.example\n\nPOISON\n"
@@ -19,15 +19,25 @@ POISON = b"From: a@b.example\n\nPOISON\n"
 class Poisoned:
     """The real core, but a message that says POISON breaks the whole batch, as a bug might."""
 
-    def __init__(self, judge):
+    def __init__(self, judge, *, preparing=False):
         self._judge = judge
+        self._preparing = preparing
         self.batches = []
 
-    def judge(self, batch):
-        self.batches.append(len(batch))
-        if any(b"POISON" in message.raw for message in batch):
+    def prepare(self, batch):
+        if self._preparing:
+            self._break_on([message.raw for message in batch])
+        return self._judge.prepare(batch)
+
+    def conclude(self, prepared, histories):
+        if not self._preparing:
+            self._break_on([one.incoming.raw for one in prepared])
+        return self._judge.conclude(prepared, histories)
+
+    def _break_on(self, raws):
+        self.batches.append(len(raws))
+        if any(b"POISON" in raw for raw in raws):
             raise RuntimeError("poison: secret@example.org")
-        return self._judge.judge(batch)
 
     def degraded(self, incoming, *missing):
         return self._judge.degraded(incoming, *missing)
@@ -45,10 +55,15 @@ class AwayStore(MemoryStore):
             raise StoreError("away")
         return await super().look_up(queries)
 
-    async def record(self, verdicts):
+    async def advance(self, moves):
+        if "advance" in self.away:
+            raise StoreError("away")
+        return await super().advance(moves)
+
+    async def record(self, kept, outcomes=()):
         if "record" in self.away:
             raise StoreError("away")
-        return await super().record(verdicts)
+        return await super().record(kept, outcomes)
 
 
 def envelope(**fields):
@@ -71,7 +86,7 @@ async def test_every_message_of_a_batch_gets_its_verdict_in_order(build, broker,
     assert {verdict.kind for verdict in found} == {"judged"}
     assert broker.of("verdicts")[0].key == b"m0"
     timings = json.loads(dict(broker.of("verdicts")[0].headers)["weir-timings"])
-    assert set(timings) == {"wait", "look_up", "judge", "record"}
+    assert set(timings) == {"wait", "look_up", "prepare", "state", "conclude", "record"}
 
 
 async def test_the_bytes_on_the_topic_are_those_of_the_record(build, broker, arrive):
@@ -96,7 +111,7 @@ async def test_the_key_of_the_delivery_is_that_of_message_sender_and_recipients(
 
 
 async def test_a_redelivered_message_is_answered_with_the_recorded_bytes(
-    build, broker, arrive, store, metrics
+    build, broker, arrive, judge, metrics
 ):
     """Even by a worker whose core would now say something else."""
     recorded = []
@@ -105,10 +120,10 @@ async def test_a_redelivered_message_is_answered_with_the_recorded_bytes(
     first = broker.of("verdicts")[0].value
 
     class Other(Poisoned):
-        def judge(self, batch):
-            raise AssertionError(f"judged {len(batch)} again")
+        def conclude(self, prepared, histories):
+            raise AssertionError(f"judged {len(prepared)} again")
 
-    await build(Other(None)).process([arrive()])
+    await build(Other(judge)).process([arrive()])
     assert broker.of("verdicts")[1].value == first
     assert recorded == [LogPosition("e", 0, 0)]
     assert sample(metrics, "weir_redelivered_total") == 1
@@ -121,7 +136,7 @@ async def test_when_two_workers_judge_the_same_message_the_first_record_wins(
         async def look_up(self, queries):
             found = await super().look_up(queries)
             other = judged.replace(b'"flags":[', b'"flags":["rival",', 1)
-            await super().record([(queries[0].position, other)])
+            await super().record([Keeping(queries[0].position, other)])
             return found
 
     await build().process([arrive()])
@@ -160,11 +175,12 @@ async def test_without_the_store_verdicts_still_come_and_say_so(build, broker, a
     assert [verdict.degraded.count("store") for verdict in verdicts(broker)] == [1, 1]
 
 
+@pytest.mark.parametrize("preparing", [False, True])
 async def test_a_message_that_breaks_the_core_goes_to_the_dead_letters_alone(
-    build, broker, arrive, judge, metrics
+    build, broker, arrive, judge, metrics, preparing
 ):
     """The others of its batch are judged; it gets a degraded verdict; nothing blocks."""
-    poisoned = Poisoned(judge)
+    poisoned = Poisoned(judge, preparing=preparing)
     batch = [
         arrive(offset=0, headers=[envelope(id="a")]),
         arrive(POISON, offset=1, headers=[envelope(id="b"), ("x", b"1")]),
@@ -207,8 +223,8 @@ async def test_logs_do_not_quote_what_an_error_says(build, arrive, judge, capsys
 
 async def test_a_judge_that_answers_too_few_is_asked_one_by_one(build, broker, arrive, judge):
     class Short(Poisoned):
-        def judge(self, batch):
-            return super().judge(batch)[:1]
+        def conclude(self, prepared, histories):
+            return super().conclude(prepared, histories)[:1]
 
     await build(Short(judge)).process([arrive(offset=n) for n in range(3)])
     assert len(broker.of("verdicts")) == 3
@@ -217,11 +233,11 @@ async def test_a_judge_that_answers_too_few_is_asked_one_by_one(build, broker, a
 
 async def test_a_verdict_that_can_not_be_encoded_is_a_dead_letter(build, broker, arrive, judge):
     class Unencodable(Poisoned):
-        def judge(self, batch):
+        def conclude(self, prepared, histories):
             replace = msgspec.structs.replace
             return [
                 Judged(replace(outcome.verdict, policy=object()), outcome.evidence)
-                for outcome in super().judge(batch)
+                for outcome in super().conclude(prepared, histories)
             ]
 
     await build(Unencodable(judge)).process([arrive()])
@@ -287,11 +303,11 @@ async def test_what_is_given_up_keeps_its_revision(build, broker, arrive):
 
 async def test_what_can_not_be_encoded_keeps_its_revision(build, broker, arrive, judge):
     class Unencodable(Poisoned):
-        def judge(self, batch):
+        def conclude(self, prepared, histories):
             replace = msgspec.structs.replace
             return [
                 Judged(replace(outcome.verdict, policy=object()), outcome.evidence)
-                for outcome in super().judge(batch)
+                for outcome in super().conclude(prepared, histories)
             ]
 
     await build().process([arrive(offset=1, headers=[envelope(id="m")])])
@@ -309,7 +325,7 @@ async def test_a_giving_up_that_the_store_fails_goes_on(build, broker, arrive):
 async def test_a_record_of_another_message_answers_none(build, broker, arrive, store, recorded):
     """A topic made anew by Kafka's own tools has the old epoch, and old places."""
     arrival = arrive(headers=[envelope(id="m")])
-    await store.record([(arrival.position, recorded)])
+    await store.record([Keeping(arrival.position, recorded)])
     await build().process([arrival])
     (verdict,) = verdicts(broker)
     assert (verdict.id, "pipeline" in verdict.degraded) == ("m", False)
@@ -349,6 +365,7 @@ async def test_metrics_tell_what_was_judged(build, arrive, metrics):
     assert sample(metrics, "weir_messages_total") == 2
     assert sample(metrics, "weir_batch_messages_sum") == 2
     assert sample(metrics, "weir_latency_seconds_count") == 2
-    assert sample(metrics, "weir_stage_seconds_count", stage="judge") == 1
+    for stage in ("look_up", "prepare", "state", "conclude", "record", "deliver"):
+        assert sample(metrics, "weir_stage_seconds_count", stage=stage) == 1
     text = metrics.exposition().decode()
     assert 'kind="judged"} 2.0' in text
