@@ -121,7 +121,7 @@ async def test_a_redelivered_message_is_answered_with_the_recorded_bytes(
 
     class Other(Poisoned):
         def conclude(self, prepared, histories):
-            raise AssertionError(f"judged {len(prepared)} again")
+            raise AssertionError(f"judged {len(prepared)} again, by {len(histories)} histories")
 
     await build(Other(judge)).process([arrive()])
     assert broker.of("verdicts")[1].value == first

@@ -64,14 +64,14 @@ def degraded(broker):
 def readings(judge):
     """Read what a store keeps of every entity that messages touch, by the entity's key."""
 
-    async def read(store, arrivals, at=NOW.timestamp()):
+    async def read(store, arrivals):
         prepared = judge.prepare([arrival.incoming for arrival in arrivals])
         entities = {
             (it.entity.kind.name, it.entity.key): it.entity
             for one in prepared
             for it in one.evidence.touches.increments
         }
-        probe = Move(None, at, tuple(map(Increment, entities.values())), adds=False)
+        probe = Move(None, NOW.timestamp(), tuple(map(Increment, entities.values())), adds=False)
         (answer,) = await store.advance([probe])
         return {
             key: reading and (reading.first, reading.last, reading.numbers, reading.sketches)
@@ -158,7 +158,7 @@ async def test_outcomes_of_a_redelivered_message_are_those_of_its_record(
         prepare, degraded = judge.prepare, judge.degraded
 
         def conclude(self, prepared, histories):
-            raise AssertionError(f"judged {len(prepared)} again")
+            raise AssertionError(f"judged {len(prepared)} again, by {len(histories)} histories")
 
     crashing, batch = CrashingStore("recorded"), [mail(0)]
     with pytest.raises(Crash):
@@ -285,7 +285,7 @@ async def test_verdicts_recorded_while_the_state_stays_closed_are_in_force(
 ):
     class Closed(MemoryStore):
         async def record(self, kept, outcomes=()):
-            error = StateMovingError("moving")
+            error = StateMovingError(f"moving; {len(outcomes)} outcomes left")
             error.verdicts = await super().record(kept)
             raise error
 
