@@ -23,6 +23,7 @@ from streams.sections import (
     PolicySection,
     PrivacySection,
     RedisSection,
+    StateSection,
     TopicsSection,
     WorkerSection,
 )
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka: KafkaSection = KafkaSection()
     topics: TopicsSection = TopicsSection()
     redis: RedisSection = RedisSection()
+    state: StateSection = StateSection()
     worker: WorkerSection = WorkerSection()
     limits: LimitsSection = LimitsSection()
     identity: IdentitySection = IdentitySection()
@@ -226,6 +228,10 @@ def _inconsistent(settings: Settings) -> Iterator[str]:
             f"topics.message_bytes ({settings.topics.message_bytes})"
         )
     yield from _inconsistent_redis(settings.redis)
+    try:
+        settings.state.of_kinds()
+    except ValueError as error:
+        yield f"state.budgets = {error}"
     for network in settings.identity.trusted_relays:
         try:
             ipaddress.ip_network(network, strict=False)

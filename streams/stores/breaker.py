@@ -6,7 +6,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, TypeVar
 
 from features.envelope import LogPosition
-from streams.stores.protocol import Found, Query, Store, StoreError
+from streams.stores.protocol import (
+    Advanced,
+    Found,
+    Keeping,
+    Move,
+    Query,
+    StateMovingError,
+    Store,
+    StoreError,
+)
 
 __all__ = ["Breaker", "GuardedStore"]
 
@@ -72,9 +81,26 @@ class GuardedStore:
         """Return what is known of each message, in order, and remember them: ids and keys 1 d."""
         return await self._call("look_up", lambda: self._store.look_up(queries))
 
-    async def record(self, verdicts: Sequence[tuple[LogPosition, bytes]]) -> list[bytes]:
+    async def advance(self, moves: Sequence[Move]) -> list[Advanced]:
+        """Apply the arrival step of each message, in order, and return its readings."""
+        return await self._call("advance", lambda: self._store.advance(moves), adds=bool(moves))
+
+    async def record(self, kept: Sequence[Keeping], outcomes: Sequence[Move] = ()) -> list[bytes]:
         """Record encoded verdicts by place; return those in force, the first recorded wins."""
-        return await self._call("record", lambda: self._store.record(verdicts))
+        call = self._store.record
+        return await self._call("record", lambda: call(kept, outcomes), adds=bool(outcomes))
+
+    async def marks(self, epoch: str) -> dict[int, int]:
+        """Return the highest offset that any shard has applied, by partition of the mail log."""
+        return await self._call("marks", lambda: self._store.marks(epoch))
+
+    def missed(self) -> None:
+        """Take note that increments were lost: a call of `advance` or its outcomes wasn't made."""
+        self._store.missed()
+
+    async def lost(self) -> bool:
+        """Tell whether increments were lost since the state was created or rebuilt."""
+        return await self._call("lost", self._store.lost)
 
     async def forget(self, positions: Sequence[LogPosition]) -> None:
         """Delete the recorded verdicts of places that can't be delivered again.
@@ -108,8 +134,12 @@ class GuardedStore:
         """Let go of connections."""
         await self._store.close()
 
-    async def _call(self, method: str, call: Callable[[], Awaitable[_T]]) -> _T:
+    async def _call(
+        self, method: str, call: Callable[[], Awaitable[_T]], *, adds: bool = False
+    ) -> _T:
         if not self.breaker.admit():
+            if adds:
+                self._store.missed()
             self._on_failure(method)
             raise StoreError(f"{method}: the breaker is open")
         try:
@@ -119,6 +149,9 @@ class GuardedStore:
             self.breaker.failed()
             self._on_failure(method)
             raise StoreError(f"{method}: no answer within {self._timeout:g} s") from None
+        except StateMovingError:
+            self.breaker.succeeded()  # it answered: a rebuild is about to end
+            raise
         except StoreError:
             self.breaker.failed()
             self._on_failure(method)

@@ -1,11 +1,16 @@
 """The store in this process's memory: for tests, and for work without Redis."""
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
 from features.envelope import LogPosition
-from streams.stores.protocol import Found, Query
+from features.rolling import Entity, Reading
+from streams.stores.budgets import Budget
+from streams.stores.memory_file import Contents, read_file, write_file
+from streams.stores.protocol import Advanced, Found, Keeping, Mention, Move, Query, Usage
+from streams.stores.rolling_memory import RollingMemory
 
 __all__ = ["MemoryStore"]
 
@@ -16,10 +21,12 @@ _SWEEP = 4096  # look-ups between sweeps of what has expired
 
 
 class MemoryStore:
-    """Keeps what Redis would keep, for as long as the process lives.
+    """Keeps what Redis would keep, for as long as the process lives, or in a file.
 
     `record_seconds` is how long recorded verdicts are kept, `letter_seconds` the numbers of
-    requeued ids; `clock` gives seconds.
+    requeued ids; `clock` gives seconds. With `path` it begins with what that file has, if it is
+    there, and writes it when it is closed; raises LayoutError, one line, for a file that isn't
+    one or was made with other constants.
     """
 
     def __init__(
@@ -27,17 +34,27 @@ class MemoryStore:
         record_seconds: float = 7 * _DAY,
         clock: Callable[[], float] = time.monotonic,
         letter_seconds: float = 14 * _DAY,
+        *,
+        path: Path | None = None,
+        shards: int = 64,
+        budgets: Mapping[str, Budget] | None = None,
     ) -> None:
         self._record_seconds = record_seconds
         self._letter_seconds = letter_seconds
         self._clock = clock
+        self._path = path
+        self._state = RollingMemory(shards, budgets)
         self._verdicts: dict[LogPosition, tuple[float, bytes]] = {}
         self._ids: dict[str, tuple[float, LogPosition]] = {}
         self._revisions: dict[str, tuple[float, list[LogPosition]]] = {}
         self._deliveries: dict[str, tuple[float, LogPosition]] = {}
+        self._texts: dict[str, tuple[float, LogPosition]] = {}
         self._epochs: dict[str, str] = {}
         self._policies: dict[str, bytes] = {}
+        self._missed = False
         self._since_sweep = 0
+        if path is not None and path.exists():
+            self._restore(read_file(path))
 
     async def look_up(self, queries: Sequence[Query]) -> list[Found]:
         """Return what is known of each message, in order, and remember them: ids and keys 1 d."""
@@ -48,23 +65,16 @@ class MemoryStore:
         return [self._look_up(query, now) for query in queries]
 
     def _look_up(self, query: Query, now: float) -> Found:
-        expires, place = self._ids.get(query.id, (0.0, query.position))
-        if expires <= now:
-            place = query.position
-            self._ids[query.id] = (now + _DAY, place)
-        revision = 0
-        if query.requeued or place != query.position:
-            revision = self._number(query, now)
-        expires, first = self._deliveries.get(query.delivery_key, (0.0, query.position))
-        if expires <= now:
-            first = query.position
-            self._deliveries[query.delivery_key] = (now + _DAY, first)
+        first = _first(self._ids, query.id, query.position, now)
+        numbered = query.requeued or first != query.position
+        revision = self._number(query, now) if numbered else 0
+        retry = _first(self._deliveries, query.delivery_key, query.position, now) != query.position
+        split = False
+        if query.message_key:
+            first = _first(self._texts, query.message_key, query.position, now)
+            split = not retry and first != query.position
         expires, verdict = self._verdicts.get(query.position, (0.0, b""))
-        return Found(
-            verdict if expires > now else None,
-            revision,
-            first != query.position,
-        )
+        return Found(verdict if expires > now else None, revision, retry, split)
 
     def _number(self, query: Query, now: float) -> int:
         """Number the places of an id in the order they were seen."""
@@ -77,17 +87,49 @@ class MemoryStore:
             self._revisions[query.id] = (expires, places)
         return places.index(query.position) + 1
 
-    async def record(self, verdicts: Sequence[tuple[LogPosition, bytes]]) -> list[bytes]:
+    async def advance(self, moves: Sequence[Move]) -> list[Advanced]:
+        """Apply the arrival step of each message, in order, and return its readings."""
+        return self._state.advance("arrival", moves)
+
+    async def record(self, kept: Sequence[Keeping], outcomes: Sequence[Move] = ()) -> list[bytes]:
         """Record encoded verdicts by place; return those in force, the first recorded wins."""
         now = self._clock()
         in_force = []
-        for position, verdict in verdicts:
-            expires, kept = self._verdicts.get(position, (0.0, b""))
+        for each in kept:
+            expires, verdict = self._verdicts.get(each.position, (0.0, b""))
             if expires <= now:
-                self._verdicts[position] = (now + self._record_seconds, verdict)
-                kept = verdict
-            in_force.append(kept)
+                self._verdicts[each.position] = (now + self._record_seconds, each.verdict)
+                verdict = each.verdict
+            in_force.append(verdict)
+            if each.message_id:
+                mention = Mention(each.id, each.position, each.direction)
+                self._state.index(each.message_id, mention)
+        self._state.advance("outcome", outcomes)
         return in_force
+
+    async def marks(self, epoch: str) -> dict[int, int]:
+        """Return the highest offset that any shard has applied, by partition of the mail log."""
+        return self._state.marks(epoch)
+
+    def missed(self) -> None:
+        """Take note that increments were lost: a call of `advance` or its outcomes wasn't made."""
+        self._missed = True
+
+    async def lost(self) -> bool:
+        """Tell whether increments were lost since the state was created."""
+        return self._missed
+
+    async def read(self, entity: Entity, at: float = 0.0) -> Reading | None:
+        """Return what is kept of an entity at time `at` (seconds), its last sight if later."""
+        return self._state.read(entity, at)
+
+    async def forget_entities(self, entities: Sequence[Entity]) -> int:
+        """Delete what is kept of entities; return of how many something was kept."""
+        return self._state.forget_entities(entities)
+
+    async def usage(self) -> Mapping[str, Usage]:
+        """Return what is kept of each kind of entity."""
+        return self._state.usage()
 
     async def forget(self, positions: Sequence[LogPosition]) -> None:
         """Delete the recorded verdicts of places that can't be delivered again."""
@@ -114,14 +156,65 @@ class MemoryStore:
         """Return: memory always answers."""
 
     async def close(self) -> None:
-        """Do nothing: there is no connection."""
+        """Write the file, if there is one."""
+        if self._path is not None:
+            self.save()
+
+    def save(self) -> None:
+        """Write all that is kept to the file, in place of what it has.
+
+        Raises OSError if it can't be written, and ValueError without a path.
+        """
+        if self._path is None:
+            raise ValueError("a store without a path can't be saved")
+        now = self._clock()
+        self._sweep(now)
+        left = {
+            name: [(key, expires - now, value) for key, (expires, value) in held.items()]
+            for name, held in self._expiring().items()
+        }
+        contents = Contents(
+            state=self._state.kept(),
+            epochs=self._epochs,
+            policies=self._policies,
+            missed=self._missed,
+            **left,
+        )
+        write_file(self._path, contents)
+
+    def _restore(self, contents: Contents) -> None:
+        self._state.restore(contents.state)
+        self._epochs, self._policies = contents.epochs, contents.policies
+        self._missed = contents.missed
+        now = self._clock()
+        for name, held in self._expiring().items():
+            for key, seconds, value in getattr(contents, name):
+                held[key] = (now + seconds, value)
+
+    def _expiring(self) -> dict[str, dict[Any, tuple[float, Any]]]:
+        return {
+            "verdicts": self._verdicts,
+            "ids": self._ids,
+            "revisions": self._revisions,
+            "deliveries": self._deliveries,
+            "texts": self._texts,
+        }
 
     def _sweep(self, now: float) -> None:
         self._since_sweep = 0
-        _drop_expired(self._verdicts, now)
-        _drop_expired(self._ids, now)
-        _drop_expired(self._revisions, now)
-        _drop_expired(self._deliveries, now)
+        for held in self._expiring().values():
+            _drop_expired(held, now)
+
+
+def _first(
+    known: dict[str, tuple[float, LogPosition]], key: str, place: LogPosition, now: float
+) -> LogPosition:
+    """Return the place that a key was first seen at within a day; this one if it is new."""
+    expires, first = known.get(key, (0.0, place))
+    if expires > now:
+        return first
+    known[key] = (now + _DAY, place)
+    return place
 
 
 def _drop_expired(kept: dict[_K, tuple[float, _V]], now: float) -> None:

@@ -10,12 +10,15 @@ __all__ = [
     "Advanced",
     "Found",
     "Keeping",
+    "LayoutError",
     "Mention",
     "Move",
     "Query",
+    "StateMovingError",
     "Step",
     "Store",
     "StoreError",
+    "Usage",
 ]
 
 Step = Literal["arrival", "outcome"]
@@ -23,6 +26,19 @@ Step = Literal["arrival", "outcome"]
 
 class StoreError(RuntimeError):
     """The store didn't answer: one line with what was tried and why it failed."""
+
+
+class LayoutError(StoreError):
+    """The state was created with other constants than the settings say: one line with both."""
+
+
+class StateMovingError(StoreError):
+    """The state is about to be switched to another namespace: worth another try soon.
+
+    `verdicts` are those in force where they were recorded all the same.
+    """
+
+    verdicts: list[bytes] | None = None
 
 
 class Query(NamedTuple):
@@ -95,6 +111,14 @@ class Keeping(NamedTuple):
     direction: Direction = "inbound"
 
 
+class Usage(NamedTuple):
+    """What is kept of a kind: full records, sightings, and their bytes (an estimate)."""
+
+    entities: int
+    sightings: int
+    bytes: int
+
+
 class Store(Protocol):
     """What outlives a batch. Every method raises StoreError if the store can't be reached."""
 
@@ -120,6 +144,14 @@ class Store(Protocol):
 
     async def marks(self, epoch: str) -> dict[int, int]:
         """Return the highest offset that any shard has applied, by partition of the mail log."""
+        ...
+
+    def missed(self) -> None:
+        """Take note that increments were lost: a call of `advance` or its outcomes wasn't made."""
+        ...
+
+    async def lost(self) -> bool:
+        """Tell whether increments were lost since the state was created or rebuilt."""
         ...
 
     async def forget(self, positions: Sequence[LogPosition]) -> None:

@@ -1,10 +1,10 @@
-"""The store in Redis (7.0 or newer): one script for each step of a batch.
+"""The store in Redis (7.0 or newer): one round trip for each step of a batch.
 
-Each is sent as text, so that no cache of scripts is needed (Redis forgets it when it restarts):
-packing three commands a message in Python costs six times as much.
+The small scripts are sent as text, so that no cache of scripts is needed (Redis forgets it when it
+restarts): packing three commands a message in Python costs six times as much.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -15,9 +15,24 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from features.envelope import LogPosition
+from features.rolling import Entity, Increment, Reading
 from streams.connection import ssl_context
 from streams.settings import Settings
-from streams.stores.protocol import Found, Query, StoreError
+from streams.stores import message_index
+from streams.stores.namespaces import Namespaces
+from streams.stores.protocol import (
+    Advanced,
+    Found,
+    Keeping,
+    Mention,
+    Move,
+    Query,
+    StateMovingError,
+    StoreError,
+    Usage,
+)
+from streams.stores.redis_state import RedisState
+from streams.stores.rolling_redis import Layout
 
 __all__ = ["RedisStore", "open_redis"]
 
@@ -25,21 +40,29 @@ _DAY = 86_400
 _HOUR = 3600
 _CONNECTIONS = 8
 
-# For each message the keys of its record, id and delivery; its place is kept under the last two.
+# For each message the keys of its record, id, delivery and text ('' if unknown); its place is kept
+# under the last three.
 _LOOK_UP = """
 local found = {}
-for at = 1, #KEYS, 3 do
-  local place = ARGV[2 + (at - 1) / 3]
+for at = 1, #KEYS, 4 do
+  local place = ARGV[2 + (at - 1) / 4]
   found[at] = redis.call('GET', KEYS[at])
-  found[at + 1] = redis.call('SET', KEYS[at + 1], place, 'NX', 'GET', 'EX', ARGV[1])
-  found[at + 2] = redis.call('SET', KEYS[at + 2], place, 'NX', 'GET', 'EX', ARGV[1])
+  for key = at + 1, at + 3 do
+    found[key] = KEYS[key] ~= ''
+      and redis.call('SET', KEYS[key], place, 'NX', 'GET', 'EX', ARGV[1])
+  end
 end
 return found
 """
+# First the records' keys, then those of the index of Message-IDs. ARGV: how many records, seconds
+# of records, seconds of the index, then all values.
 _RECORD = """
 local found = {}
-for at = 1, #KEYS do
-  found[at] = redis.call('SET', KEYS[at], ARGV[1 + at], 'NX', 'GET', 'EX', ARGV[1])
+for at = 1, tonumber(ARGV[1]) do
+  found[at] = redis.call('SET', KEYS[at], ARGV[3 + at], 'NX', 'GET', 'EX', ARGV[2])
+end
+for at = ARGV[1] + 1, #KEYS do
+  redis.call('SET', KEYS[at], ARGV[3 + at], 'NX', 'EX', ARGV[3])
 end
 return found
 """
@@ -93,13 +116,23 @@ def open_redis(settings: Settings, *, guarded: bool = False) -> Redis:
 
 
 class RedisStore:
-    """Keeps records, ids, delivery keys, epochs and policies under the settings' key prefix."""
+    """Keeps records, ids, keys, sender state, epochs and policies under the settings' key prefix.
+
+    Raises ValueError for a budget of `state.budgets` that can't be read.
+    """
 
     def __init__(self, settings: Settings, client: Redis | None = None) -> None:
         self._redis = client or open_redis(settings)
         self._prefix = settings.redis.key_prefix
         self._record_seconds = max(1, int(settings.worker.records_hours * _HOUR))
         self._letter_seconds = max(_DAY, int(settings.topics.deadletter_hours * _HOUR))
+        layout = Layout(self._prefix, settings.state.shards, settings.state.of_kinds())
+        self._state = RedisState(self._redis, layout)
+
+    @property
+    def namespaces(self) -> Namespaces:
+        """The namespaces of the sender state; their methods raise RedisError."""
+        return self._state.namespaces
 
     async def look_up(self, queries: Sequence[Query]) -> list[Found]:
         """Return what is known of each message, in order, and remember them: ids and keys 1 d."""
@@ -112,17 +145,19 @@ class RedisStore:
                 self._record_key(query.position),
                 f"{self._prefix}id:{query.id}",
                 f"{self._prefix}delivery:{query.delivery_key}",
+                query.message_key and f"{self._prefix}text:{query.message_key}",
             )
             places.append(_place(query.position))
         script = self._redis.eval(_LOOK_UP, len(keys), *keys, _DAY, *places)
         answers = await self._answer("look_up", script)
-        revisions = await self._revisions(queries, answers[1::3])
+        revisions = await self._revisions(queries, answers[1::4])
         found = []
-        for place, verdict, revision, delivered in zip(
-            places, answers[0::3], revisions, answers[2::3], strict=True
+        for place, verdict, revision, delivered, text in zip(
+            places, answers[0::4], revisions, answers[2::4], answers[3::4], strict=True
         ):
             retry = delivered is not None and delivered.decode() != place
-            found.append(Found(verdict, revision, retry))
+            split = not retry and text is not None and text.decode() != place
+            found.append(Found(verdict, revision, retry, split))
         return found
 
     async def _revisions(
@@ -143,18 +178,90 @@ class RedisStore:
         numbers = iter(await self._answer("look_up", pipe.execute()))
         return [int(next(numbers)) if is_numbered else 0 for is_numbered in numbered]
 
-    async def record(self, verdicts: Sequence[tuple[LogPosition, bytes]]) -> list[bytes]:
-        """Record encoded verdicts by place; return those in force, the first recorded wins."""
-        if not verdicts:
+    async def advance(self, moves: Sequence[Move]) -> list[Advanced]:
+        """Apply the arrival step of each message, in order, and return its readings.
+
+        Raises StateMovingError while the state is being switched.
+        """
+        if not moves:
             return []
-        keys = [self._record_key(position) for position, _ in verdicts]
-        values = (verdict for _, verdict in verdicts)
-        script = self._redis.eval(_RECORD, len(keys), *keys, self._record_seconds, *values)
-        kept = await self._answer("record", script)
+        asked = [self._mention_key(mention) for move in moves for mention in move.mentions]
+        others = [("MGET", *asked)] if asked else []
+        answer = await self._answer("advance", self._state.apply("arrival", moves, *others))
+        problem = next(
+            (each for each in (answer.problem, *answer.others) if isinstance(each, Exception)), None
+        )
+        if isinstance(problem, StoreError):
+            raise problem
+        if problem is not None:
+            raise _failure("advance", problem) from problem
+        mentioned = iter(answer.others[0] if asked else ())
         return [
-            verdict if old is None else cast("bytes", old)
-            for (_, verdict), old in zip(verdicts, kept, strict=True)
+            Advanced(readings, tuple(_mention(next(mentioned)) for _ in move.mentions))
+            for move, readings in zip(moves, answer.calls.readings(answer.records), strict=True)
         ]
+
+    async def record(self, kept: Sequence[Keeping], outcomes: Sequence[Move] = ()) -> list[bytes]:
+        """Record encoded verdicts by place; return those in force, the first recorded wins.
+
+        Outcomes that Redis refuses are taken for lost. Raises StateMovingError, with the verdicts,
+        while the state is being switched.
+        """
+        if not kept and not outcomes:
+            return []
+        indexed = [each for each in kept if each.message_id]
+        keys = [self._record_key(each.position) for each in kept]
+        keys += [self._mention_key(each.message_id) for each in indexed]
+        values = [each.verdict for each in kept]
+        values += [message_index.written(each) for each in indexed]
+        counts = (len(kept), self._record_seconds, message_index.SECONDS)
+        command = ("EVAL", _RECORD, len(keys), *keys, *counts, *values)
+        answer = await self._answer("record", self._state.apply("outcome", outcomes, command))
+        (found,) = answer.others
+        if isinstance(found, Exception):
+            raise _failure("record", found) from found
+        verdicts = [
+            each.verdict if old is None else cast("bytes", old)
+            for each, old in zip(kept, found, strict=True)
+        ]
+        if isinstance(answer.problem, StateMovingError):
+            answer.problem.verdicts = verdicts
+            raise answer.problem
+        return verdicts
+
+    async def marks(self, epoch: str) -> dict[int, int]:
+        """Return the highest offset that any shard has applied, by partition of the mail log.
+
+        Raises LayoutError if the state was created with another number of shards.
+        """
+        name = await self._answer("marks", self._state.namespace())
+        found = await self._answer("marks", self.namespaces.marks(name, epoch))
+        return cast("dict[int, int]", found)
+
+    def missed(self) -> None:
+        """Take note that increments were lost: a call of `advance` or its outcomes wasn't made."""
+        self._state.missed()
+
+    async def lost(self) -> bool:
+        """Tell whether increments were lost since the state was created or rebuilt."""
+        return bool(await self._answer("lost", self._state.lost()))
+
+    async def read(self, entity: Entity, at: float = 0.0) -> Reading | None:
+        """Return what is kept of an entity at time `at` (seconds), its last sight if later."""
+        (found,) = await self.advance([Move(None, at, (Increment(entity),))])
+        return found.readings[0]
+
+    async def forget_entities(self, entities: Sequence[Entity]) -> int:
+        """Delete what is kept of entities; return of how many something was kept."""
+        name = await self._answer("forget_entities", self._state.namespace())
+        forgotten = self.namespaces.forget(name, entities)
+        return int(await self._answer("forget_entities", forgotten))
+
+    async def usage(self) -> Mapping[str, Usage]:
+        """Return what is kept of each kind of entity."""
+        name = await self._answer("usage", self._state.namespace())
+        found = await self._answer("usage", self.namespaces.usage(name))
+        return cast("Mapping[str, Usage]", found)
 
     async def forget(self, positions: Sequence[LogPosition]) -> None:
         """Delete the recorded verdicts of places that can't be delivered again."""
@@ -193,11 +300,22 @@ class RedisStore:
     def _record_key(self, position: LogPosition) -> str:
         return f"{self._prefix}verdict:{_place(position)}"
 
+    def _mention_key(self, message_id: bytes) -> str:
+        return f"{self._prefix}mentioned:{message_id.hex()}"
+
     async def _answer(self, what: str, command: Awaitable[Any]) -> Any:
         try:
             return await command
         except (RedisError, OSError) as error:
-            raise StoreError(f"redis: {what}: {type(error).__name__}: {error}") from error
+            raise _failure(what, error) from error
+
+
+def _failure(what: str, error: Exception) -> StoreError:
+    return StoreError(f"redis: {what}: {type(error).__name__}: {error}")
+
+
+def _mention(value: bytes | None) -> Mention | None:
+    return None if value is None else message_index.read(value)
 
 
 def _place(position: LogPosition) -> str:

@@ -5,7 +5,7 @@ import pytest
 from features.envelope import LogPosition
 from streams.stores.breaker import Breaker, GuardedStore
 from streams.stores.memory import MemoryStore
-from streams.stores.protocol import StoreError
+from streams.stores.protocol import Keeping, StoreError
 
 
 class Faulty(MemoryStore):
@@ -129,7 +129,7 @@ async def test_a_cancelled_probe_does_not_leave_it_half_open(guarded, faulty, cl
 async def test_every_method_passes_through(guarded):
     place = LogPosition("e", 0, 0)
     assert await guarded.look_up([]) == []
-    assert await guarded.record([(place, b"v")]) == [b"v"]
+    assert await guarded.record([Keeping(place, b"v")]) == [b"v"]
     await guarded.forget([place])
     await guarded.set_epoch("t", "e")
     assert await guarded.epoch("t", "f") == "e"

@@ -1,13 +1,13 @@
 from features.envelope import LogPosition
 from streams.stores.memory import MemoryStore
-from streams.stores.protocol import Query
+from streams.stores.protocol import Keeping, Query
 
 
 async def test_what_expired_is_forgotten_and_swept():
     now = [0.0]
     store = MemoryStore(record_seconds=10, clock=lambda: now[0])
     places = [LogPosition("e", 0, offset) for offset in range(5000)]
-    await store.record([(places[0], b"verdict")])
+    await store.record([Keeping(places[0], b"verdict")])
     await store.look_up([Query(places[0], "id", "delivery")])
     now[0] = 11
     found = (await store.look_up([Query(places[1], "id", "delivery")]))[0]

@@ -7,7 +7,7 @@ import pytest
 from features.envelope import LogPosition
 from streams.settings import load
 from streams.stores.memory import MemoryStore
-from streams.stores.protocol import Found, Query, Store
+from streams.stores.protocol import Found, Keeping, Query, Store
 from streams.stores.redis_store import RedisStore
 
 A, B, C = (LogPosition("e", 0, offset) for offset in (1, 2, 3))
@@ -71,20 +71,20 @@ async def test_a_delivery_seen_elsewhere_is_a_retry(store):
 
 
 async def test_the_first_recorded_verdict_is_in_force(store):
-    assert await store.record([(A, b"one"), (B, b"two")]) == [b"one", b"two"]
-    assert await store.record([(A, b"other"), (C, b"three")]) == [b"one", b"three"]
+    assert await store.record([Keeping(A, b"one"), Keeping(B, b"two")]) == [b"one", b"two"]
+    assert await store.record([Keeping(A, b"other"), Keeping(C, b"three")]) == [b"one", b"three"]
     assert (await store.look_up([Query(A, "a", "d")]))[0].verdict == b"one"
     assert await store.record([]) == []
 
 
 async def test_an_epoch_tells_a_recreated_topics_records_from_the_old(store):
-    await store.record([(A, b"one")])
+    await store.record([Keeping(A, b"one")])
     other = LogPosition("f", A.partition, A.offset)
     assert await store.look_up([Query(other, "x", "y")]) == [NEW]
 
 
 async def test_a_forgotten_verdict_is_gone_and_forgetting_twice_is_fine(store):
-    await store.record([(A, b"one")])
+    await store.record([Keeping(A, b"one")])
     await store.forget([A, B])
     await store.forget([A])
     await store.forget([])
