@@ -42,6 +42,10 @@ class Namer:
         """Return the keyed hash that stands for an address or a login name in names."""
         return hash_address(address, self._context)
 
+    def hidden_name(self, key: str) -> str:
+        """Return the keyed hash that stands for a folded display name in names."""
+        return self.secret(b"weir name", key).hex()
+
     def secret(self, purpose: bytes, text: str) -> bytes:
         """Return 16 bytes of a keyed hash of what no name may show, scoped to the tenant."""
         digest = hashlib.blake2b(digest_size=16, key=_key(self._context.hash_key), person=purpose)

@@ -15,19 +15,34 @@ from features.hosts import is_freemail
 from features.links import Links
 from features.message import Message
 from features.origin import Origin
-from features.rolling import KINDS, Increment, counted, distinct_item
+from features.rolling import KINDS, Increment, counted, mark
 
 __all__ = ["ATTACHMENTS", "LINKS", "Increments", "linked_domains", "sent_files"]
 
 LINKS: Final = 8
 ATTACHMENTS: Final = 16
 _NAMED = 16  # correspondents of an outbound message whose names and domains are kept
+_LONGEST = 256  # characters of what is told apart
 _BANDS = 2  # of a fingerprint's six: each costs an entity
 _FIELD = 8_192  # characters of a DKIM signature
 _BULK: Final = frozenset({"bulk", "list", "junk"})
 _MESSAGE: Final = {
     name: counted(kind, "messages") for name, kind in KINDS.items() if "messages" in kind.codes
 }
+
+
+def _code(kind: str, sketch: str) -> bytes:
+    return bytes((KINDS[kind].sketch_codes[sketch],))
+
+
+_SENDER_SKETCHES: Final = {
+    kind: tuple([_code(kind, sketch) for sketch in ("recipients", "networks", "contents")])
+    for kind in ("domain", "account")
+}
+_IP_DOMAINS, _NETWORK_DOMAINS = _code("ip", "domains"), _code("network", "domains")
+_LINK_SENDERS, _CONTENT_SENDERS = _code("link", "senders"), _code("content", "senders")
+_CONTENT_RECIPIENTS = _code("content", "recipients")
+_SIGNATURE_RECIPIENTS = _code("signature", "recipients")
 _RECEIVED: Final = counted(KINDS["pair"], "received")
 _SENT: Final = {name: counted(KINDS[name], "sent") for name in ("pair", "name", "likeness")}
 
@@ -40,10 +55,11 @@ class Increments:
     def __init__(self, namer: Namer, origin: Origin, fingerprint: str) -> None:
         self._namer = namer
         self._origin = origin
-        self._recipients = [person.encode() for person in origin.recipients]
-        self._domain = [origin.domain.encode("utf-8", "backslashreplace")] if origin.domain else []
-        self._network = [origin.network.encode()] if origin.network else []
-        self._content = [fingerprint.partition("-")[0].encode()] if fingerprint else []
+        content = fingerprint.partition("-")[0]
+        self._recipients = _marks(origin.recipients)
+        self._domain = _marks((origin.domain,) if origin.domain else ())
+        self._network = _marks((origin.network,) if origin.network else ())
+        self._content = _marks((content,) if content else ())
 
     def account(self, login: str) -> Iterator[Increment]:
         """Yield that of outbound mail's sender: the login name, else the user's address."""
@@ -67,22 +83,24 @@ class Increments:
         """Yield those of the client's address, its network and its greeting."""
         origin = self._origin
         if origin.ip:
-            yield self._seen("ip", ip_name(origin.ip), domains=self._domain)
-            yield self._seen("network", origin.network, domains=self._domain)
+            yield self._seen("ip", ip_name(origin.ip), _IP_DOMAINS.join(self._domain))
+            yield self._seen("network", origin.network, _NETWORK_DOMAINS.join(self._domain))
         if origin.greeting:
             yield self._seen("helo", origin.greeting)
 
     def content(self, fingerprint: str) -> Iterator[Increment]:
         """Yield those of the content: a short text as a whole, else the first two bands."""
         bands = fingerprint.split("-")[:_BANDS] if fingerprint else ()
+        distinct = _CONTENT_RECIPIENTS.join(self._recipients) + _CONTENT_SENDERS.join(self._domain)
         for place, band in enumerate(bands):
             name = band if band.startswith("=") else f"{place}.{band}"
-            yield self._seen("content", name, recipients=self._recipients, senders=self._domain)
+            yield self._seen("content", name, distinct)
 
     def links(self, domains: Sequence[str]) -> Iterator[Increment]:
         """Yield those of the first domains linked to."""
+        distinct = _LINK_SENDERS.join(self._domain)
         for domain in domains[:LINKS]:
-            yield self._seen("link", domain, senders=self._domain)
+            yield self._seen("link", domain, distinct)
 
     def attachments(self, digests: Sequence[str]) -> Iterator[Increment]:
         """Yield those of the first attachments, by their SHA-256."""
@@ -98,7 +116,9 @@ class Increments:
                 octets = "".join(signed.split()).encode("utf-8", "backslashreplace")
                 if octets:
                     name = hashlib.blake2b(octets, digest_size=16).hexdigest()
-                    yield self._seen("signature", name, recipients=self._recipients)
+                    yield self._seen(
+                        "signature", name, _SIGNATURE_RECIPIENTS.join(self._recipients)
+                    )
                 return
 
     def received(self, headers: Headers) -> Iterator[Increment]:
@@ -110,7 +130,7 @@ class Increments:
             yield Increment(entity("pair", f"{person},{origin.correspondent}"), _RECEIVED)
         name = name_key(headers.from_.display)
         if name:
-            hidden = self._namer.secret(b"weir name", name).hex()
+            hidden = self._namer.hidden_name(name)
             for person in origin.recipients:
                 yield Increment(entity("name", f"{person},{hidden}"))
         domain = headers.from_.domain.registrable
@@ -144,7 +164,7 @@ class Increments:
             person, name = people.get(mailbox.address, ""), name_key(mailbox.display)
             if name and person and person != origin.author and named < _NAMED:
                 named += 1
-                hidden = self._namer.secret(b"weir name", name).hex()
+                hidden = self._namer.hidden_name(name)
                 key = entity("name", f"{origin.author},{hidden}")
                 yield Increment(key, _SENT["name"], person.encode())
         yield from self._domains(headers.recipients, _own_domains(envelope, headers))
@@ -163,23 +183,17 @@ class Increments:
                 yield Increment(entity("likeness", looks), _SENT["likeness"], tag)
 
     def _sender(self, kind: str, name: str) -> Increment:
-        counts = counted(KINDS[kind], "recipients", self._origin.recipient_count)
-        return self._seen(
-            kind,
-            name,
-            counts,
-            recipients=self._recipients,
-            networks=self._network,
-            contents=self._content,
+        recipients, networks, contents = _SENDER_SKETCHES[kind]
+        items = (
+            counted(KINDS[kind], "recipients", self._origin.recipient_count),
+            recipients.join(self._recipients),
+            networks.join(self._network),
+            contents.join(self._content),
         )
+        return self._seen(kind, name, b"".join(items))
 
-    def _seen(
-        self, kind: str, name: str, counts: bytes = b"", **elements: Sequence[bytes]
-    ) -> Increment:
-        items = [_MESSAGE[kind], counts]
-        for sketch, found in elements.items():
-            items += [_distinct(kind, sketch, element) for element in found]
-        return Increment(self._namer.entity(kind, name), b"".join(items))
+    def _seen(self, kind: str, name: str, items: bytes = b"") -> Increment:
+        return Increment(self._namer.entity(kind, name), _MESSAGE[kind] + items)
 
 
 def linked_domains(links: Links) -> list[str]:
@@ -199,10 +213,11 @@ def _own_domains(envelope: Envelope, headers: Headers) -> frozenset[str]:
     )
 
 
+def _marks(elements: Sequence[str]) -> list[bytes]:
+    """Return elements' marks behind an empty one: joined by a sketch's code, they are its items."""
+    return [b"", *[_mark(element[:_LONGEST]) for element in elements]]
+
+
 @lru_cache(maxsize=32_768)
-def _kept(kind: str, sketch: str, element: bytes) -> bytes:
-    return distinct_item(KINDS[kind], sketch, element)
-
-
-def _distinct(kind: str, sketch: str, element: bytes) -> bytes:
-    return _kept(kind, sketch, element[:256])
+def _mark(element: str) -> bytes:
+    return mark(element.encode("utf-8", "backslashreplace"))

@@ -6,7 +6,7 @@ from features.authentication import Authentication
 from features.client import client_ip, client_network, parse_ip
 from features.context import Context
 from features.domains import split_host
-from features.entities import Namer, domain_of, proof_name
+from features.entities import UNKNOWN_NETWORK, Namer, domain_of, proof_name
 from features.envelope import Envelope
 from features.headers import Headers
 
@@ -53,13 +53,13 @@ def read_origin(
     written = headers.from_ if headers.from_.address else headers.return_path
     address = _user(envelope, headers) if outbound else written.address
     author = namer.person(address)
-    host = authentication.proven or written.host
+    host = (authentication.proven or written.host).lower().strip(".")
     sender = ""
     if host:
         sender = proof_name(authentication.proven_by or "claimed", host, author, network)
     correspondent = author
     if author and authentication.source and not authentication.aligned and not outbound:
-        correspondent = f"{author}@{network}"
+        correspondent = f"{author}@{network or UNKNOWN_NETWORK}"
     return Origin(
         outbound=outbound,
         ip=ip,

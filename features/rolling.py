@@ -32,6 +32,7 @@ __all__ = [
     "decode",
     "distinct_item",
     "fold",
+    "mark",
     "read_sighting",
     "sighting",
 ]
@@ -200,10 +201,15 @@ def counted(kind: Kind, counter: str, amount: int = 1) -> bytes:
 
 def distinct_item(kind: Kind, sketch: str, element: bytes) -> bytes:
     """Return the item that adds an element (any bytes) to a sketch of distinct elements."""
+    return bytes((kind.sketch_codes[sketch],)) + mark(element)
+
+
+def mark(element: bytes) -> bytes:
+    """Return what a sketch keeps of an element, 2 bytes: its register and its rank."""
     digest = int.from_bytes(hashlib.blake2b(element, digest_size=8).digest(), "big")
     register, rest = digest % REGISTERS, digest // REGISTERS
     rank = 60 - rest.bit_length()  # leading zeros of 59 bits, and one
-    return bytes((kind.sketch_codes[sketch], register, rank))
+    return bytes((register, rank))
 
 
 def sighting(at: float, items: bytes) -> bytes | None:
@@ -349,15 +355,20 @@ def decode(kind: Kind, record: bytes, at: float) -> Reading:
 
 
 _POWERS: Final = tuple(2.0**-rank for rank in range(256))
+_LINEAR: Final = tuple(
+    REGISTERS * math.log(REGISTERS / empty) if empty else math.inf for empty in range(REGISTERS + 1)
+)
+# With more empty registers the raw estimate can't exceed the bound of linear counting.
+_SURELY_FEW: Final = math.ceil(_ALPHA * REGISTERS / 2.5)
 
 
 def _estimate(registers: bytes) -> float:
     """Estimate from two sketches of the same elements' space; linear counting where few."""
-    merged = list(map(max, registers[:REGISTERS], registers[REGISTERS:]))
-    empty = merged.count(0)
-    if empty == REGISTERS:
-        return 0.0
-    estimate = _ALPHA * REGISTERS * REGISTERS / sum(_POWERS[rank] for rank in merged)
-    if estimate <= 2.5 * REGISTERS and empty:
-        return REGISTERS * math.log(REGISTERS / empty)
-    return estimate
+    now, before = registers[:REGISTERS], registers[REGISTERS:]
+    either = int.from_bytes(now, "big") | int.from_bytes(before, "big")
+    empty = either.to_bytes(REGISTERS, "big").count(0)
+    if empty >= _SURELY_FEW:
+        return _LINEAR[empty]
+    powers = [_POWERS[rank] for rank in map(max, now, before)]
+    estimate = _ALPHA * REGISTERS * REGISTERS / sum(powers)
+    return _LINEAR[empty] if estimate <= 2.5 * REGISTERS and empty else estimate
