@@ -16,7 +16,7 @@ DETECTOR = Checks("correspondents", stand)
 
 _KNOWN_ROUTE = 7 * DAY
 _KNOWN_MESSAGES = 3
-_ALONE, _CIRCUMSTANCE = 0.4, 0.2
+_ALONE, _ENDING, _CIRCUMSTANCE = 0.4, 0.2, 0.2
 
 
 def _themselves(standing: Standing) -> bool:
@@ -39,7 +39,7 @@ def _circumstances(standing: Standing) -> Iterator[str]:
         yield "it never wrote before"
 
 
-def _taken_for(standing: Standing, reason: str) -> Hit:
+def _taken_for(standing: Standing, reason: str, alone: float = _ALONE) -> Hit:
     """Return the hit of a likeness, the stronger the more speaks against the sender."""
     evidence = standing.parties.evidence
     worse = list(_circumstances(standing))
@@ -52,7 +52,7 @@ def _taken_for(standing: Standing, reason: str) -> Hit:
     if reply_to:
         inputs["reply_to"] = reply_to
     said = f"{reason}; {', '.join(worse)}" if worse else reason
-    return Hit(said, inputs, min(1.0, _ALONE + _CIRCUMSTANCE * len(worse)))
+    return Hit(said, inputs, min(1.0, alone + _CIRCUMSTANCE * len(worse)))
 
 
 @DETECTOR.signal(
@@ -82,7 +82,12 @@ def _correspondent_lookalike(standing: Standing) -> Hit | None:
     domain = standing.parties.evidence.headers.from_.domain
     how = resembles(domain, split_host(whom)) if whom else ""
     model = f"your correspondent's {whom}" if whom else "a correspondent's"
-    return _taken_for(standing, f"{standing.parties.sender} looks like {model} {how}".rstrip())
+    # The same name under another ending is often the same organization's.
+    return _taken_for(
+        standing,
+        f"{standing.parties.sender} looks like {model} {how}".rstrip(),
+        _ALONE if how else _ENDING,
+    )
 
 
 @DETECTOR.signal(

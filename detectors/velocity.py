@@ -10,7 +10,9 @@ __all__ = ["DETECTOR"]
 
 DETECTOR = Checks("velocity", stand)
 
-_FEW, _MANY = 20.0, 200.0
+_FEW, _MANY = 20.0, 200.0  # messages a day, half as many within an hour, or recipients
+_ALIKE = 3.5  # distinct contents, an estimate
+_VARIED, _MASS = 0.7, 0.5
 _HOUR_FEW = 30.0  # messages; slower than that, nothing is a burst
 _USUAL: Final = 144.0  # a steady sender's count of 7 days less that of one, by that of one hour
 _TIMES_ACCOUNT, _TIMES = 30.0, 400.0  # a weekly newsletter comes to 250
@@ -33,18 +35,20 @@ _REPLAY_RECIPIENTS = 2  # of one delivery; a blind copy to many has one signatur
 )
 def _burst_new_sender(standing: Standing) -> Hit | None:
     history = standing.history
-    today, recipients = history["sender.messages_1d"], history["sender.recipients_1d"]
     age, messages = history["sender.age"], history["sender.messages"]
-    if not (
-        standing.young and messages >= 1 and recipients >= 1 and max(today, recipients) >= _FEW
-    ):
+    # The estimate may be more than there were at all.
+    recipients = min(history["sender.recipients_1d"], history["sender.recipients"])
+    pace = max(history["sender.messages_1d"], 2 * history["sender.messages_1h"], recipients)
+    if not (standing.young and messages >= 1 and recipients >= 1 and pace >= _FEW):
         return None
+    alike = history["sender.contents_1d"] <= _ALIKE
     sent, reached = counted(messages, "message"), about(recipients, "recipient")
-    return Hit(
-        f"First seen {duration(age)} ago, {sent} to {reached}",
-        {"age": age, "messages": messages, "recipients": recipients},
-        rising(max(today, recipients), _FEW, _MANY) * (0.5 if standing.mass else 1.0),
-    )
+    said = f"First seen {duration(age)} ago, {sent} to {reached}"
+    inputs = {"age": age, "messages": messages, "recipients": recipients}
+    if alike:
+        said, inputs["contents_1d"] = f"{said}, all alike", history["sender.contents_1d"]
+    share = (1.0 if alike else _VARIED) * (_MASS if standing.mass else 1.0)
+    return Hit(said, inputs, share * rising(pace, _FEW, _MANY))
 
 
 @DETECTOR.signal(
@@ -67,7 +71,7 @@ def _burst_own_past(standing: Standing) -> Hit | None:
     return Hit(
         f"{sent} within the hour, {over}{times} times what this sender is used to",
         {"messages_1h": hour, "past_7d": past, "times": times},
-        rising(hour, _HOUR_FEW, 10 * _HOUR_FEW) * (0.5 if standing.mass else 1.0),
+        rising(hour, _HOUR_FEW, 10 * _HOUR_FEW) * (_MASS if standing.mass else 1.0),
     )
 
 

@@ -139,14 +139,17 @@ def test_each_circumstance_makes_a_likeness_weigh_more():
     assert "m.lindt" not in repr(worst)
 
 
-def test_a_burst_weighs_more_the_larger_it_is_and_less_with_a_way_out_in_a_proven_name():
+def test_a_burst_weighs_more_the_larger_it_is_and_less_where_contents_vary_or_it_is_a_newsletter():
     young = {"sender.age": 7_200, "sender.proven": 1}
 
-    def strength(messages, raw=RAW, **envelope):
+    def strength(messages, raw=RAW, contents=1, **envelope):
         readings = {
             "sender.messages": messages,
+            "sender.messages_1h": 1,
             "sender.messages_1d": messages,
+            "sender.recipients": 1,
             "sender.recipients_1d": 1,
+            "sender.contents_1d": contents,
         }
         found = _found(known({**young, **readings}), raw, **envelope)
         return found["burst_new_sender"].strength if "burst_new_sender" in found else 0.0
@@ -155,6 +158,7 @@ def test_a_burst_weighs_more_the_larger_it_is_and_less_with_a_way_out_in_a_prove
     assert 0 == strength(5) < strength(25) < strength(250) == strength(2500) == 1
     assert strength(2500, list_mail, facts=PROVEN) == 0.5
     assert strength(2500, list_mail) == 1
+    assert strength(2500, contents=90) == 0.7
 
 
 def test_few_reports_say_less_than_many_of_the_same_share():
