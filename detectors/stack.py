@@ -126,16 +126,17 @@ class Stack:
     def fresh_fusion(self) -> Fusion:
         """Return a fusion that has learned nothing, with this stack's weights as its priors."""
         given, shipped = self._weights.fusion, self._weights.learned
-        scale = given.carried * self._weights.stack.calibration.a
+        scale = self._weights.stack.calibration.a
         terms = {
-            f"{LEARNED}_{name}": Term(scale * learned.weight, least=given.floor)
+            f"{LEARNED}_{name}": Term(scale * given.carried * learned.weight, least=given.floor)
             for name, learned in shipped.items()
         }
         for name, learned in self._weights.online.items():
             terms[f"{LEARNED}_{name}"] = Term(learned.weight, least=given.floor)
         for name, spec in self._specs.items():
-            measured = self._weights.signals.get(name)
-            weight = scale * measured.weight if measured else 0.0
+            group, measured = self._weights.groups.get(spec.group), self._weights.signals.get(name)
+            carried = given.carried if group is None or group.carried is None else group.carried
+            weight = scale * carried * measured.weight if measured else 0.0
             ham = spec.speaks_for == "ham"
             terms[name] = Term(weight, -math.inf if ham else 0.0, 0.0 if ham else math.inf)
         return Fusion(terms, given.bias, patience=given.patience)

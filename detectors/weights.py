@@ -22,6 +22,7 @@ Weights, bias and caps are raw logits; the calibrated logit is `a * (bias + sum)
     [groups.NAME]
     cap = 8.0                                # bounds the sum of each sign; none: no bound
     corroborates = true                      # false: never a second group that a reject needs
+    carried = 1.0                            # instead of [fusion] carried
 
     [signals.NAME]
     weight = 4.5                             # at least 0; at most 0 if it speaks for ham
@@ -81,17 +82,19 @@ class Fused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cap: float = 15.0
     carried: float = 0.25
     floor: float = 0.02
-    patience: float = 30.0
+    patience: float = 10.0
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A group's bound on the sum of its signals of each sign, in raw logits; above 0.
 
-    One that doesn't corroborate is never counted among the groups that speak for abuse.
+    One that doesn't corroborate is never counted among the groups that speak for abuse. `carried`
+    stands in the place of the fusion's, for what the online models don't read.
     """
 
     cap: float
     corroborates: bool = True
+    carried: float | None = None
 
 
 class SignalWeight(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -168,6 +171,8 @@ def _conditions(weights: Weights, specs: Mapping[str, Spec]) -> list[tuple[str, 
     for name, group in weights.groups.items():
         found.append((f"groups.{name}", "no such group in the catalogue", name in groups))
         found.append((f"groups.{name}.cap", "a number above 0", group.cap > 0))
+        carried = 0.0 if group.carried is None else group.carried
+        found.append((f"groups.{name}.carried", "a share in [0, 1]", 0 <= carried <= 1))
     for name, signal in weights.signals.items():
         key = f"signals.{name}"
         spec = specs.get(name)

@@ -5,7 +5,7 @@ few deviations, and weighed by a logistic regression. A missing number counts as
 """
 
 from collections.abc import Mapping, Sequence
-from math import copysign, isfinite, isnan, log1p, nan
+from math import copysign, isnan, log1p
 from typing import Any, Final
 
 import numpy as np
@@ -68,8 +68,10 @@ class Behaviour:
         if not batch:
             return np.empty(0)
         rows = np.stack([sample.vector for sample in batch])[:, _PLACES].astype(np.float64)
+        sizes = np.minimum(np.abs(rows), _MOST)
         # Python's own logarithm: a vector's last bit may depend on the place in the vector.
-        squashed = np.array([[_squash(value) for value in row] for row in rows.tolist()])
+        logs = np.array([log1p(size) for size in sizes.ravel().tolist()]).reshape(rows.shape)
+        squashed = np.copysign(logs, rows)
         means, scales, weights, intercept = self._parameters()
         scaled = (squashed - means) * scales
         scaled[np.isnan(scaled)] = 0.0
@@ -112,7 +114,7 @@ class Behaviour:
                 self._scaler.counts[name] = int(counts[at])
                 self._scaler.means[name] = means[at]
                 self._scaler.vars[name] = variances[at]
-                self._regression.weights[name] = weights[at]
+                self._regression._weights[name] = weights[at]  # noqa: SLF001  # `weights` is a copy
                 self._optimizer.g2[name] = squares[at]
         self._optimizer.n_iterations = int(steps)
         self._regression.intercept = intercept
@@ -144,8 +146,6 @@ def _array(found: Mapping[Any, float]) -> NDArray[np.float64]:
 
 
 def _squash(value: float) -> float:
-    if not isfinite(value):
-        return nan if isnan(value) else copysign(log1p(_MOST), value)
     return copysign(log1p(min(abs(value), _MOST)), value)
 
 

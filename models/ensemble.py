@@ -66,7 +66,7 @@ class Ensemble:
         """Return models that have learned nothing; ValueError for a name not in VOTERS.
 
         `fusion` has the priors of the stack that they are to vote in (detectors.stack); without
-        one the models vote as equals.
+        one they are alone: they vote as equals, from the first label on.
         """
         if unknown := sorted(set(names) - set(VOTERS)):
             raise ValueError(f"model {unknown[0]!r} given, one of {', '.join(VOTERS)} wanted")
@@ -75,7 +75,7 @@ class Ensemble:
         from models.text import TextModel  # noqa: PLC0415  # River costs a second to import
 
         return cls(
-            fusion or Fusion({f"learned_{name}": Term(1.0) for name in names}),
+            fusion or Fusion({f"learned_{name}": Term(1.0) for name in names}, patience=0.0),
             text=TextModel() if {"text", "bayes"} & set(names) else None,
             counts=Counts() if "counts" in names else None,
             behaviour=Behaviour() if "behaviour" in names else None,

@@ -35,7 +35,7 @@ class Fusion:
     logit = slope * (bias + sum of weight * input) + intercept, natural log. Slope and intercept
     are learned from the plain labels, so that the smoothed targets of the weights don't show in
     the score. `patience` is the number of labels of the rarer class with which the stack has half
-    of its say.
+    of its say; with 0 it has all of it from the start.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Fusion:
         rate: float = 0.02,
         start: float = 0.1,
         smoothing: float = 0.0075,
-        patience: float = 30.0,
+        patience: float = 10.0,
     ) -> None:
         self._terms = dict(sorted(terms.items()))  # one order, so that sums are equal everywhere
         self._rate, self._start = rate, start
@@ -60,9 +60,12 @@ class Fusion:
 
     @property
     def share(self) -> float:
-        """The stack's say in [0, 1): m / (m + patience), m the labels of the rarer class."""
+        """The stack's say in [0, 1]: m / (m + patience), m the labels of the rarer class.
+
+        Labels of one class alone teach a model that everything is of that class.
+        """
         fewer = min(self._labels)
-        return fewer / (fewer + self._patience)
+        return fewer / (fewer + self._patience) if self._patience else 1.0
 
     @property
     def bias(self) -> float:
