@@ -8,7 +8,7 @@ from features.envelope import Incoming
 from features.history import UNKNOWN, History
 from features.sender import Touches, labelled, read_history
 from streams.judging import conclude_safely, prepare_safely
-from streams.stores.protocol import Move
+from streams.stores.protocol import Mention, Move
 from streams.stores.rolling_memory import RollingMemory
 
 __all__ = ["Offline"]
@@ -83,11 +83,15 @@ class Offline:
         """Apply what is known now that the messages are judged."""
         if self.state is None:
             return
-        moves = [
-            Move(None, one.evidence.touches.at, outcome_of(one.evidence.touches, one.verdict))
-            for one in judged
-            if one.evidence is not None and one.error is None
-        ]
+        moves = []
+        for one in judged:
+            if one.evidence is None or one.error is not None:
+                continue
+            touches, envelope = one.evidence.touches, one.evidence.envelope
+            moves.append(Move(None, touches.at, outcome_of(touches, one.verdict)))
+            if touches.message_id:
+                mention = Mention(envelope.id, None, envelope.direction)
+                self.state.index(touches.message_id, mention)
         self.state.advance("outcome", moves)
 
 

@@ -18,6 +18,12 @@ _CORPORA = click.option(
     metavar="DIR",
     help="The unpacked corpora: sa/, modern/, phishing_pot*/, transactional_templates/.",
 )
+_MAIL = click.option(
+    "--mail",
+    type=click.Path(exists=True),
+    metavar="PATH",
+    help="Mail to publish, over and over.  [default: examples/inbound of the checkout]",
+)
 
 
 @click.group()
@@ -67,12 +73,7 @@ def core(config: Path | None, corpora: Path, rounds: int, limit: int | None, as_
     show_default=True,
     help="How long half of saturation is held.",
 )
-@click.option(
-    "--mail",
-    type=click.Path(exists=True),
-    metavar="PATH",
-    help="Mail to publish, over and over.  [default: examples/inbound of the checkout]",
-)
+@_MAIL
 @as_json
 def worker(messages: int, seconds: int, mail: str | None, as_json: bool) -> None:
     """Kafka to Kafka on a local stack: Weir's worker beside a bare Faust pass-through.
@@ -83,6 +84,50 @@ def worker(messages: int, seconds: int, mail: str | None, as_json: bool) -> None
     from apps.bench.worker_cost import measure_worker
 
     _print(measure_worker(mail, messages=messages, seconds=seconds, say=_say), as_json)
+
+
+@bench.command()
+@click.option(
+    "--messages",
+    type=click.IntRange(10_000),
+    default=200_000,
+    show_default=True,
+    help="Length of the stream; a soak takes a million.",
+)
+@_MAIL
+@as_json
+def memory(messages: int, mail: str | None, as_json: bool) -> None:
+    """Memory of a worker over a long stream of senders who mostly never come back.
+
+    The mail's bodies are published over and over, under senders, clients and recipients of their
+    own. A line every 20,000 messages tells how far it is.
+    """
+    from apps.bench.memory_use import measure_memory
+
+    _print(measure_memory(mail, messages=messages, say=_say), as_json)
+
+
+@bench.command()
+@click.option(
+    "--messages",
+    type=click.IntRange(1_000),
+    default=100_000,
+    show_default=True,
+    help="Length of the stream, three days in its own time.",
+)
+@click.option(
+    "--batch", type=click.IntRange(1, 1024), default=32, show_default=True, help="Messages a batch."
+)
+@_MAIL
+@as_json
+def state(messages: int, batch: int, mail: str | None, as_json: bool) -> None:
+    """CPU time and bytes that the sender state takes in Redis; no Kafka is needed.
+
+    A Redis is started for it and stopped after it.
+    """
+    from apps.bench.state_cost import measure_state
+
+    _print(measure_state(mail, messages=messages, batch=batch, say=_say), as_json)
 
 
 @bench.command()
@@ -106,6 +151,31 @@ def detection(config: Path | None, corpora: Path, as_json: bool) -> None:
     from apps.bench.detection import measure_detection
 
     _print(measure_detection(read_settings(config), corpora, say=_say), as_json)
+
+
+@bench.command()
+@_CORPORA
+@as_json
+@config
+def online(config: Path | None, corpora: Path, as_json: bool) -> None:
+    """What learns label by label, from nothing, beside bogofilter on the same stream.
+
+    The stream is the SpamAssassin corpus in order of date. bogofilter is Debian's package.
+    """
+    from apps.bench.online import measure_online
+
+    _print(measure_online(read_settings(config), corpora, say=_say), as_json)
+
+
+@bench.command()
+@_CORPORA
+@as_json
+@config
+def evasion(config: Path | None, corpora: Path, as_json: bool) -> None:
+    """Spam that gets by once it is dressed in honest text, beside bogofilter."""
+    from apps.bench.evasion import measure_evasion
+
+    _print(measure_evasion(read_settings(config), corpora, say=_say), as_json)
 
 
 def _needs_training() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from apps.evaluation.protocol import Opinion
-from features.envelope import Incoming
+from apps.evaluation.stream import Item
 
-__all__ = ["Bogofilter", "PeerMissingError", "bogofilter"]
+__all__ = ["Bogofilter", "PeerMissingError", "bogofilter", "version_of"]
 
 _LEAST = 1e-16  # scores are printed with 16 decimals
 _UNTRAINED = 3  # exit code: no word list yet
@@ -29,11 +29,24 @@ def bogofilter() -> "Iterator[Bogofilter]":
 
     Raises PeerMissingError.
     """
+    program = _program()
+    with TemporaryDirectory(prefix="weir-bogofilter-") as folder:
+        yield Bogofilter(program, Path(folder))
+
+
+def version_of() -> str:
+    """Return what the installed peer calls itself; raises PeerMissingError."""
+    done = subprocess.run(  # noqa: S603 - a fixed program
+        (_program(), "-V"), capture_output=True, text=True, check=True
+    )
+    return done.stdout.partition("\n")[0].replace(" version", "")
+
+
+def _program() -> str:
     program = shutil.which("bogofilter")
     if program is None:
         raise PeerMissingError("bogofilter isn't installed; on Debian: apt-get install bogofilter")
-    with TemporaryDirectory(prefix="weir-bogofilter-") as folder:
-        yield Bogofilter(program, Path(folder))
+    return program
 
 
 class Bogofilter:
@@ -48,15 +61,19 @@ class Bogofilter:
         self._last = b""
         self.cpu_seconds = 0.0
 
-    def judge(self, incoming: Incoming) -> Opinion:
+    def judge(self, item: Item) -> Opinion:
         """Return its spamicity as a logit; even odds before it was taught anything."""
-        self._last = incoming.raw
-        done = self._run("-TT", given=incoming.raw)
+        self._last = item.incoming.raw
+        done = self._run("-TT", given=self._last)
         return _opinion(done.stdout) if done.returncode != _UNTRAINED else Opinion(0.0, _UNSURE)
 
     def learn(self, abuse: bool) -> None:  # noqa: FBT001 - as the protocol has it
         """Register the message that was judged last."""
-        self._run("-s" if abuse else "-n", given=self._last)
+        self.teach(self._last, abuse=abuse)
+
+    def teach(self, raw: bytes, *, abuse: bool) -> None:
+        """Register a message."""
+        self._run("-s" if abuse else "-n", given=raw)
 
     def judge_files(self, files: Sequence[Path]) -> list[Opinion]:
         """Return what it says of each file, one message each, in one process and without learning.

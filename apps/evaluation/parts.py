@@ -4,8 +4,6 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
-from streams.stores.rolling_memory import RollingMemory
-
 from apps.installation import read_context, read_policy_in_force
 from detectors.catalogue import DETECTORS
 from detectors.engine import engine_digest
@@ -14,10 +12,12 @@ from detectors.stack import shipped_stack
 from features.tokens import layout
 from features.vector import SCHEMA
 from models.ensemble import VOTERS, Ensemble
-from models.snapshot import Snapshot, dump, load
+from models.snapshot import Snapshot, dump
 from streams.offline import Offline
 from streams.opening import load_classifier
 from streams.settings import Settings
+from streams.snapshots import read_snapshot
+from streams.stores.rolling_memory import RollingMemory
 
 __all__ = ["PARTS", "open_offline", "save_models"]
 
@@ -46,7 +46,7 @@ def open_offline(
     stack = shipped_stack()
     models = Ensemble.fresh(stack.fresh_fusion(), [name for name in VOTERS if name in parts])
     if snapshot is not None:
-        known = load(snapshot.read_bytes(), schema=SCHEMA.digest, layout=layout(context))
+        known = read_snapshot(snapshot, context)
         models.restore(known.states, known.digest[:12], known.sequence)
     core = Judge(
         context,

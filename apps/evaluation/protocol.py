@@ -7,7 +7,6 @@ import numpy as np
 
 from apps.evaluation.figures import Scores
 from apps.evaluation.stream import Item
-from features.envelope import Incoming
 
 __all__ = ["Filter", "Opinion", "Outcome", "immediate", "scores_of"]
 
@@ -28,7 +27,7 @@ class Opinion(NamedTuple):
 class Filter(Protocol):
     """What takes part: it judges messages in order, and may learn the last one's label."""
 
-    def judge(self, incoming: Incoming) -> Opinion:
+    def judge(self, item: Item) -> Opinion:
         """Return what the filter says of the next message."""
         ...
 
@@ -49,7 +48,7 @@ class Outcome(NamedTuple):
 def immediate(stream: Iterable[Item], subject: Filter, *, learn: bool = True) -> Iterator[Outcome]:
     """Judge each message of the stream and then show its label, unless it is for scoring only."""
     for item in stream:
-        opinion = subject.judge(item.incoming)
+        opinion = subject.judge(item)
         taught = learn and item.entry.taught
         if taught:
             subject.learn(item.entry.spam)

@@ -2,9 +2,9 @@
 
 from apps.evaluation.protocol import Opinion
 from apps.evaluation.spent import Spent
+from apps.evaluation.stream import Item
 from detectors.actions import MICRO, logit_micro
 from detectors.judging import Judged
-from features.envelope import Incoming
 from streams.offline import Offline
 
 __all__ = ["Subject", "opinion_of"]
@@ -18,10 +18,10 @@ class Subject:
         self._spent = spent or Spent()
         self._last: Judged | None = None
 
-    def judge(self, incoming: Incoming) -> Opinion:
+    def judge(self, item: Item) -> Opinion:
         """Return what Weir says of the next message."""
         self._spent.skip()
-        (self._last,) = self.offline.judge([incoming])
+        (self._last,) = self.offline.judge([item.incoming])
         return opinion_of(self._last)
 
     def learn(self, abuse: bool) -> None:  # noqa: FBT001 - as the protocol has it
