@@ -9,7 +9,7 @@ import pytest
 from features.context import Context
 from features.envelope import Envelope, Incoming
 from features.evidence import extract
-from features.schema import Feature, digest_of
+from features.schema import Feature, digest_of, schema_of
 from features.vector import SCHEMA, schema_table
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "features.md"
@@ -57,6 +57,27 @@ def test_the_digest_depends_on_names_units_and_order():
     assert re.fullmatch(r"[0-9a-f]{12}", SCHEMA.digest)
 
 
+def test_parts_lie_end_to_end_and_each_has_a_digest_of_its_own():
+    message, sender = SCHEMA.parts
+    one, other = (Feature("a.b", "count", "x"),), (Feature("c.d", "count", "y"),)
+
+    assert (message.start, message.stop, sender.stop) == (0, sender.start, len(SCHEMA.names))
+    assert SCHEMA.names[sender.slice] == tuple(feature.name for feature in sender.features)
+    assert len(sender.features) <= 60
+    before, after = schema_of(a=(one, 0), b=(other, 0)), schema_of(a=(one, 0), b=(other, 1))
+    assert before.part("a") == after.part("a")
+    assert before.part("b").digest != after.part("b").digest
+    assert before.digest != after.digest
+    with pytest.raises(KeyError):
+        before.part("c")
+
+
+def test_the_message_alone_says_nothing_of_its_sender():
+    numbers = numbers_of()
+
+    assert all(math.isnan(numbers[feature.name]) for feature in SCHEMA.part("sender").features)
+
+
 def test_numbers_are_finite_or_missing():
     for kind in ("plain", "html"):
         numbers = numbers_of("<p>Hello <a href='http://192.0.2.1/x'>you</a>", kind=kind)
@@ -72,7 +93,7 @@ def test_what_nobody_looked_at_is_missing_and_not_zero():
     assert [name for name in missing if name.startswith("links.")]
 
 
-@pytest.mark.parametrize("group", ["authentication"])
+@pytest.mark.parametrize("group", ["authentication", "sender", "ip", "pair"])
 def test_who_sent_it_and_which_way_is_marked_as_routing(group):
     """A classifier trained on corpora would learn their servers from these."""
     features = [it for it in SCHEMA.features if it.name.startswith(group + ".")]
