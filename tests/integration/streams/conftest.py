@@ -38,6 +38,7 @@ prefix = "{name}."
 url = "{redis_url}"
 key_prefix = "{name}:"
 breaker_seconds = 0.3
+timeout_seconds = 2
 [worker]
 stop_seconds = 10
 [policy]
@@ -99,6 +100,13 @@ class WorkerProcess:
                 found += float(line.rpartition(" ")[2])
         return found
 
+    def wait_metric(self, name, holds, seconds=30):
+        """Wait until a metric's value is as wanted."""
+        deadline = time.monotonic() + seconds
+        while not holds(self.metric(name)):
+            assert time.monotonic() < deadline, f"{name} = {self.metric(name)}"
+            time.sleep(0.2)
+
     def peak_bytes(self):
         status = Path(f"/proc/{self.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
@@ -154,7 +162,7 @@ class Installation:
 
     def record(self, raw, ident=None, headers=(), **fields):
         now = datetime.now(UTC)
-        envelope = Envelope(id=ident or new_id(), received_at=now, **fields)
+        envelope = Envelope(**{"id": ident or new_id(), "received_at": now, **fields})
         record = message_record(self.topic("messages"), envelope, raw, source="/test", now=now)
         return record._replace(headers=[*record.headers, *headers])
 
@@ -258,3 +266,24 @@ def mail():
         ).encode()
 
     return make
+
+
+@pytest.fixture
+def refuse(installation):
+    """Start a worker that must refuse; return its exit code and its line."""
+
+    def start(**environ):
+        done = subprocess.run(
+            [sys.executable, "-m", "streams.worker", "--config", str(installation.config)],
+            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin", **environ},
+            cwd=installation.directory,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+        assert len(lines) == 1, done.stderr
+        return done.returncode, lines[0]
+
+    return start

@@ -20,25 +20,6 @@ def degraded(by_event):
     return sum("store" in msgspec.json.decode(value, type=Verdict).degraded for value in values)
 
 
-async def test_a_worker_killed_three_times_loses_and_contradicts_nothing(
-    installation, mail, same_value
-):
-    """Kill -9 in mid-stream, 3 times in 2,000 messages; static membership, so no waiting."""
-    static = {"WEIR_KAFKA__GROUP_INSTANCE_ID": "w1"}
-    worker = installation.start_worker(**static).wait_ready()
-    records = [installation.record(mail(number)) for number in range(2000)]
-    sending = asyncio.create_task(installation.send(records, rate=200))
-    for _ in range(3):
-        await asyncio.sleep(1.5)
-        assert worker.metric("weir_messages_total") > 0
-        worker.kill()
-        worker = installation.start_worker(**static)
-        await asyncio.to_thread(worker.wait_ready)
-    by_event = await installation.verdicts(await sending)
-    assert len(by_event) == 2000
-    same_value(by_event)
-
-
 async def test_redis_may_go_and_come_back(installation, stack, mail, same_value):
     """Verdicts go on, marked; then they are whole again, in the same process."""
     worker = installation.start_worker().wait_ready()
@@ -61,23 +42,6 @@ async def test_redis_may_go_and_come_back(installation, stack, mail, same_value)
     assert worker.process.poll() is None
 
 
-async def test_redis_that_hangs_costs_no_more_than_its_time_limit(installation, stack, mail):
-    worker = installation.start_worker().wait_ready()
-    stack.redis.pause()
-    try:
-        records = [installation.record(mail(number)) for number in range(50)]
-        by_event = await installation.verdicts(await installation.send(records, rate=50))
-    finally:
-        stack.redis.resume()
-    assert degraded(by_event) > 0
-    assert worker.metric("weir_store_failures_total") > 0
-    await asyncio.sleep(1)
-    after = [installation.record(mail(number)) for number in range(50)]
-    by_event = await installation.verdicts(await installation.send(after))
-    marked = [by_event[f"{record.key.decode()}.judged"] for record in after]
-    assert degraded(dict(enumerate(marked))) == 0
-
-
 async def test_kafka_may_restart(installation, stack, mail, same_value):
     """The worker waits, goes on, and commits, in the same process."""
     worker = installation.start_worker().wait_ready()
@@ -93,24 +57,6 @@ async def test_kafka_may_restart(installation, stack, mail, same_value):
     assert worker.process.poll() is None
     assert worker.stop() == 0
     assert len(worker.events) < 1000, "the worker asked for the broker in a busy loop"
-
-
-async def test_workers_may_join_and_leave_under_load(installation, mail, same_value):
-    first = installation.start_worker().wait_ready()
-    records = [installation.record(mail(number)) for number in range(1500)]
-    sending = asyncio.create_task(installation.send(records, rate=150))
-    second = installation.start_worker()
-    await asyncio.to_thread(second.wait_ready)
-    await asyncio.sleep(1)
-    assert await asyncio.to_thread(first.stop) == 0
-    third = installation.start_worker()
-    await asyncio.to_thread(third.wait_ready)
-    by_event = await installation.verdicts(await sending)
-    assert len(by_event) == 1500
-    same_value(by_event)
-    twice = sum(len(records) > 1 for records in by_event.values())
-    assert twice <= 15, f"{twice} of 1500 judged twice: rebalances no longer commit first"
-    assert all(w.metric("weir_verdicts_total") > 0 for w in (second, third))
 
 
 async def test_a_worker_that_stalls_ends_itself_for_its_supervisor(installation, mail):

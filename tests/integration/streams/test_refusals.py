@@ -2,37 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.integration
-
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def refuse(installation):
-    """Start a worker that must refuse; return its exit code and its line."""
-
-    def start(**environ):
-        done = subprocess.run(
-            [sys.executable, "-m", "streams.worker", "--config", str(installation.config)],
-            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin", **environ},
-            cwd=installation.directory,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
-        assert len(lines) == 1, done.stderr
-        return done.returncode, lines[0]
-
-    return start
 
 
 @pytest.mark.parametrize(

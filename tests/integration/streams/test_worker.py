@@ -31,7 +31,7 @@ async def test_real_mail_becomes_verdicts_with_replies_and_a_clean_stop(installa
         assert verdict.logit == verdict.bias + sum(s.contribution for s in verdict.signals)
         headers = dict(record.headers)
         assert headers["ce_type"] == b"weir.verdict.judged"
-        assert json.loads(headers["weir-timings"]).keys() >= {"wait", "judge"}
+        assert json.loads(headers["weir-timings"]).keys() >= {"wait", "state", "conclude"}
     (reply,) = await installation.read("replies", lambda found: found)
     assert reply.partition == 3
     assert reply.value == by_event[f"{idents[-1]}.judged"][0].value
