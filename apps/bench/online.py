@@ -99,10 +99,13 @@ def _side_by_side(
 
 def _one_class(scores: Scores) -> int:
     """Return after how many messages a filter has seen a label of either class."""
-    return 1 + int(max(np.flatnonzero(scores.spam)[0], np.flatnonzero(~scores.spam)[0]))
+    return 1 + max(int(np.argmax(scores.spam)), int(np.argmax(~scores.spam)))
 
 
 def _against(scores: Mapping[str, Scores]) -> dict[str, dict[str, dict[str, float]]]:
+    spam = scores[_PEER].spam
+    if not spam.any() or spam.all():
+        return {}
     return {
         name: paired(found, scores[_PEER], _ROUNDS)
         for name, found in scores.items()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,16 +23,12 @@ Say = Callable[[str], None]
 class UnseenClassifiers:
     """Classifiers by fold, and the fold of each message, by its path in the stream.
 
-    Without the train extra there are none.
+    `name` is how a benchmark's object says it, with the reason where there are none.
     """
 
+    name: str
     classifiers: tuple[Classifier, ...] = ()
-    folds: Mapping[str, int] | None = None
-
-    @property
-    def name(self) -> str:
-        """How a benchmark's object says it."""
-        return "held out" if self.classifiers else "left out: needs the train extra"
+    folds: Mapping[str, int] = field(default_factory=dict)
 
     def judges(self, core: Judge) -> tuple[Judge, ...]:
         """Return a judge for each fold, which differ in the classifier only."""
@@ -40,18 +36,24 @@ class UnseenClassifiers:
 
 
 def train_unseen(corpora: Path, items: Iterable[Item], core: Judge, say: Say) -> UnseenClassifiers:
-    """Train a classifier for each fold on the others, as `weir train` does for its figures."""
+    """Train a classifier for each fold on the others, as `weir train` does for its figures.
+
+    There are none without the train extra, or with too little mail to split.
+    """
     if any(find_spec(name) is None for name in ("lightgbm", "onnxmltools")):
-        return UnseenClassifiers()
+        return UnseenClassifiers("left out: needs the train extra")
     from apps.bench.held_out import read_held_out  # noqa: PLC0415 - needs the train extra
 
-    mail = read_held_out(corpora, say)
+    try:
+        mail = read_held_out(corpora, say)
+    except ValueError as error:
+        return UnseenClassifiers(f"left out: {error}")
     number = dict(zip(mail.dataset.sha256, mail.validation.folds.tolist(), strict=True))
     classifiers = tuple(
         classifier for judge, _ in mail.judges(core) if (classifier := judge.classifier) is not None
     )
     folds = {it.entry.path: number[hashlib.sha256(it.incoming.raw).hexdigest()] for it in items}
-    return UnseenClassifiers(classifiers, folds)
+    return UnseenClassifiers("held out", classifiers, folds)
 
 
 class WholeSystem(Subject):
@@ -62,7 +64,7 @@ class WholeSystem(Subject):
     ) -> None:
         super().__init__(offline, spent)
         self._judges = unseen.judges(offline.core)
-        self._folds = unseen.folds or {}
+        self._folds = unseen.folds
 
     def judge(self, item: Item) -> Opinion:
         """Return what Weir says of a message, or of what was made of it under the same path."""
