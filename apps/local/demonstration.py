@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,21 +15,19 @@ from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-unt
 from msgspec.structs import replace
 
 from apps.cli.rendering import Shown
+from apps.local.scenes import Example, Scene, acts
 from apps.publishing import open_publisher
-from apps.received import envelope_of
-from apps.sources import Mail, read_mail
 from detectors.verdict import Verdict
 from features.context import Context, Limits
-from features.envelope import Direction, Envelope
 from features.headers import read_headers
 from features.message import parse
 from streams import topics
 from streams.connection import client_options
 from streams.settings import Settings
-from streams.wire import message_record, new_id
+from streams.wire import message_record
 
 _DECODER = msgspec.json.Decoder(Verdict)
-_FOLDERS: tuple[Direction, ...] = ("outbound", "inbound")  # ours first: replies follow
+_ACT_SECONDS = 30.0  # a lost message must not keep the others from being published
 
 
 @dataclass(slots=True)
@@ -40,17 +38,22 @@ class Sent:
     sender: str
     subject: str
     at: float
+    scene: Scene = ""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was published and what came back; latencies in milliseconds."""
+    """What was published and what came back; latencies in milliseconds.
+
+    `scenes` holds the first verdicts of the messages that play in a scene, as they came.
+    """
 
     sent: dict[str, Sent] = field(default_factory=dict)
     records: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
     degraded: int = 0
+    scenes: dict[Scene, list[Verdict]] = field(default_factory=lambda: defaultdict(list))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, verdict: Verdict, at: float) -> Shown:
@@ -64,6 +67,8 @@ class Tally:
             self.actions[verdict.action] += 1
             self.degraded += bool(verdict.degraded)
             self.latencies.append(1000 * (at - sent.at))
+            if sent.scene:
+                self.scenes[sent.scene].append(verdict)
         return Shown(verdict, sent.name, sent.sender, sent.subject)
 
     @property
@@ -114,35 +119,33 @@ async def _decoded(consumer: Any) -> AsyncIterator[Verdict]:
 
 
 async def publish(settings: Settings, folder: Path, rate: float, tally: Tally) -> None:
-    """Publish the messages of `folder`/outbound and /inbound, `rate` a second.
+    """Publish the examples of `folder` (apps.local.scenes), `rate` a second.
 
     Raises:
         TopicError: the brokers can't take them.
     """
     topic = topics.name(settings, "messages")
-    async with open_publisher(settings) as publisher:
-        for mail, envelope in _examples(folder, settings):
-            now = datetime.now(UTC)
-            received = replace(envelope, received_at=now)
-            record = message_record(topic, received, mail.raw, source="/weir/up", now=now)
-            tally.sent[envelope.id] = _recognised(mail, envelope, settings)
-            await publisher.send(record)
-            await asyncio.sleep(1 / rate)
-
-
-def _examples(folder: Path, settings: Settings) -> Iterator[tuple[Mail, Envelope]]:
     limits = Limits(message_bytes=settings.topics.message_bytes)
-    for direction in _FOLDERS:
-        for mail in read_mail([str(folder / direction)], limits.message_bytes):
-            if isinstance(mail, Mail):
-                envelope = envelope_of(mail, new_id(), datetime.now(UTC), limits)
-                yield mail, replace(envelope, direction=direction)
+    async with open_publisher(settings) as publisher:
+        for act in acts(folder, limits, datetime.now(UTC)):
+            for example in act:
+                now = datetime.now(UTC)
+                received = replace(example.envelope, received_at=now)
+                record = message_record(
+                    topic, received, example.mail.raw, source="/weir/up", now=now
+                )
+                tally.sent[received.id] = _recognised(example, limits)
+                await publisher.send(record)
+                await asyncio.sleep(1 / rate)
+            # What follows is judged by what is known after these.
+            await judged(tally, _ACT_SECONDS)
 
 
-def _recognised(mail: Mail, envelope: Envelope, settings: Settings) -> Sent:
-    context = Context(limits=Limits(message_bytes=settings.topics.message_bytes))
-    headers = read_headers(parse(mail.raw, context.limits), envelope, context)
-    return Sent(Path(mail.name).name, headers.from_raw, headers.subject, time.monotonic())
+def _recognised(example: Example, limits: Limits) -> Sent:
+    context = Context(limits=limits)
+    headers = read_headers(parse(example.mail.raw, limits), example.envelope, context)
+    name = Path(example.mail.name).name
+    return Sent(name, headers.from_raw, headers.subject, time.monotonic(), example.scene)
 
 
 async def collect(
@@ -153,11 +156,16 @@ async def collect(
         show(tally.add(verdict, time.monotonic()))
 
 
-async def settled(tally: Tally, seconds: float) -> None:
-    """Return when every message has a verdict and a second brought no other, or time is up."""
+async def judged(tally: Tally, seconds: float) -> None:
+    """Return when every message sent so far has a verdict, or time is up."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while tally.missing:
                 tally.changed.clear()
                 await tally.changed.wait()
+
+
+async def settled(tally: Tally, seconds: float) -> None:
+    """Return when every message has a verdict and a second brought no other, or time is up."""
+    await judged(tally, seconds)
     await asyncio.sleep(1.0)

@@ -48,6 +48,7 @@ The stack is up until Ctrl-C. In another terminal:
   weir check examples/inbound/written-phish-brand-1.eml    one verdict, every reason
   weir send examples/inbound --rate 5                      more mail; its verdicts appear here
   weir verdicts --last 5 --json                            verdicts as programs read them
+  weir state inspect dkim:steinbach-hydraulik.net          what is known of a sender
   weir policy show                                         what decides, and how to change it
   weir doctor                                              is anything wrong with this stack?
   curl http://127.0.0.1:{configuration.http_port}/metrics

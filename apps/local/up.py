@@ -13,12 +13,12 @@ from typing import Any
 import click
 
 from apps.cli.options import run
-from apps.cli.rendering import Shown, one_line
 from apps.local import layout, ports
 from apps.local.choice import Choice, choose_stack
 from apps.local.configuration import Configuration, check_environment
 from apps.local.demonstration import Tally, collect, publish, settled, verdicts_from_now
 from apps.local.errors import StackError
+from apps.local.story import Listing, tell
 from apps.local.telling import advise, short, summarise
 from apps.local.worker import WorkerProcess
 from streams import topics
@@ -137,7 +137,7 @@ async def _watch(
     code = 0
     async with verdicts_from_now(settings) as verdicts:
         background = [
-            asyncio.create_task(collect(verdicts, tally, _show)),
+            asyncio.create_task(collect(verdicts, tally, Listing(tally).show)),
             asyncio.create_task(_keep_up(worker)),
         ]
         try:
@@ -146,6 +146,7 @@ async def _watch(
                 await _beside(background, publish(settings, examples, rate, tally))
                 await _beside(background, settled(tally, _VERDICT_SECONDS))
                 code = summarise(tally)
+                tell(tally.scenes)
             if not once:
                 advise(configuration)
                 # From here on Ctrl-C is the way to end, not a failure.
@@ -180,7 +181,3 @@ async def _keep_up(worker: WorkerProcess) -> None:
         worker.launch()
         await asyncio.sleep(1.0)
     raise StackError(worker.failed(f"ended {_RESTARTS} times"))
-
-
-def _show(shown: Shown) -> None:
-    click.echo(one_line(shown))

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from apps.local import jars, layout
+from apps.local.scenes import BURST
 
 pytestmark = pytest.mark.integration
 
-EXAMPLES = len(list((layout.CHECKOUT / "examples").rglob("*.eml")))
+FOLDER = layout.CHECKOUT / "examples"
+EXAMPLES = len(list(FOLDER.glob("*bound/*.eml"))) + BURST
+LISTED = EXAMPLES - BURST + 4  # of the burst the first and the last three
 UP = [str(Path(sys.executable).with_name("weir")), "up"]
 
 
@@ -61,8 +64,9 @@ def test_up_judges_every_example_stays_until_ctrl_c_and_starts_again(home):
     assert f"{EXAMPLES} messages published, {EXAMPLES} judged" in said
     assert re.search(r"p50 \d+\.\d ms, p99 \d+\.\d ms; degraded: 0\n", said)
     verdicts = [line for line in lines if re.match(r"[a-z_]+ +\d\.\d{3} \w+", line)]
-    assert len(verdicts) == EXAMPLES
+    assert len(verdicts) == LISTED
     assert any("PayPal" in line and line.startswith("reject") for line in verdicts)
+    _assert_that_history_changed_verdicts(said)
     assert "Traceback" not in said + rest
     assert _processes_of(home) == []
 
@@ -74,6 +78,31 @@ def test_up_judges_every_example_stays_until_ctrl_c_and_starts_again(home):
     assert f"{EXAMPLES} messages published, {EXAMPLES} judged" in again.stdout
     assert (home / "run" / "keys.toml").read_bytes() == keys
     assert _processes_of(home) == []
+
+
+def _assert_that_history_changed_verdicts(said: str) -> None:
+    """Scores without and with history: a burst and a lookalike fall, the correspondent rises."""
+    told = {
+        who: (action, float(alone), float(score), float(change))
+        for who, action, alone, score, change in re.findall(
+            r"^  (\S.*?) {2,}(\w+) +([\d.]+) -> ([\d.]+)  \(([-+][\d.]+)\)$", said, re.MULTILINE
+        )
+    }
+    assert told["the first of a burst"][0] == "accept"
+    action, alone, score, _ = told[f"later, of {BURST} in all"]
+    assert action != "accept"
+    assert alone < 0.1
+    assert score > 0.5
+    action, alone, score, _ = told["a correspondent's lookalike"]
+    assert action == "quarantine"
+    assert alone < 0.1
+    assert score > 0.9
+    action, _, _, change = told["the correspondent"]
+    assert action == "accept"
+    assert change < -2
+    assert f"First seen less than a minute ago, {BURST} messages to about" in said
+    assert "looks like your correspondent's steinbach-hydraulik.net" in said
+    assert "You write to this sender at steinbach-hydraulik.net yourself" in said
 
 
 def test_a_wrong_setting_is_one_line_and_leaves_nothing_running(home):

@@ -135,6 +135,16 @@ def test_a_verdict_is_shown_with_the_sender_and_subject_of_its_message():
     assert (shown.sender, shown.subject) == ("a@example.org", "about a")
 
 
+def test_verdicts_of_a_scene_are_kept_once_each():
+    tally = _tally("a", "b")
+    tally.sent["a"] = Sent("a", "a@example.org", "about a", 0.0, "lookalike")
+    for ident in ("a", "b", "a"):
+        _add(tally, ident, 1.0)
+    assert [(scene, [v.id for v in kept]) for scene, kept in tally.scenes.items()] == [
+        ("lookalike", ["a"])
+    ]
+
+
 def test_each_published_message_with_one_verdict_is_success(capsys):
     tally = _tally("a", "b")
     _add(tally, "a", 0.010, degraded=())
