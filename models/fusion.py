@@ -18,6 +18,10 @@ from models.state import State, number, table
 __all__ = ["Fusion", "Term"]
 
 _SLOPES: Final = (0.2, 5.0)
+_SCALARS: Final = (
+    *("bias", "bias_squares", "slope", "slope_squares", "intercept", "intercept_squares"),
+    *("honest_labels", "abuse_labels"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,23 +125,20 @@ class Fusion:
         if not isinstance(names, str):
             raise ArtifactError("snapshot: names: lines of text wanted")
         known: Sequence[str] = names.split("\n") if names else ()
-        learned = zip(
-            known,
-            table(state, "weights", len(known)).tolist(),
-            table(state, "squares", len(known)).tolist(),
-            strict=True,
-        )
-        for name, weight, squares in learned:
+        weights = table(state, "weights", len(known)).tolist()
+        squares = table(state, "squares", len(known)).tolist()
+        scalars = {name: number(state, name) for name in _SCALARS}
+        for name, weight, gathered in zip(known, weights, squares, strict=True):
             if name in self._terms:
                 term = self._terms[name]
                 self._weights[name] = min(max(weight, term.least), term.most)
-                self._squares[name] = max(squares, self._start)
-        self._bias, self._bias_squares = number(state, "bias"), number(state, "bias_squares")
-        self._slope = number(state, "slope")
-        self._slope_squares = number(state, "slope_squares")
-        self._intercept = number(state, "intercept")
-        self._intercept_squares = number(state, "intercept_squares")
-        self._labels = [number(state, "honest_labels"), number(state, "abuse_labels")]
+                self._squares[name] = max(gathered, self._start)
+        self._bias, self._intercept = scalars["bias"], scalars["intercept"]
+        self._slope = min(max(scalars["slope"], _SLOPES[0]), _SLOPES[1])
+        self._bias_squares = max(scalars["bias_squares"], self._start)
+        self._slope_squares = max(scalars["slope_squares"], self._start)
+        self._intercept_squares = max(scalars["intercept_squares"], self._start)
+        self._labels = [max(scalars[name], 0.0) for name in ("honest_labels", "abuse_labels")]
 
     def _raw(self, inputs: Mapping[str, float]) -> float:
         total = self._bias

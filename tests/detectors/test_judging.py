@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,12 +20,16 @@ from detectors.judging import STAGES, Judge
 from detectors.policy_file import read_policy, shipped_policy
 from detectors.record import decode, encode
 from detectors.stack import shipped_stack
+from detectors.verdict import ModelVersion
 from detectors.weights import WeightsError
 from features.context import Context, Limits
 from features.envelope import Envelope, Incoming
+from features.history import UNKNOWN, History
 from features.vector import SCHEMA
 from models.classifier import Classifier
+from models.ensemble import VOTERS, Ensemble
 from models.manifest import Manifest
+from models.text import TextModel
 
 ROOT = Path(__file__).parents[2]
 CONTEXT = Context(hash_key=b"k")
@@ -242,6 +247,155 @@ def test_a_new_policy_or_model_makes_a_new_judge_and_leaves_the_old_alone():
     assert new.judge(BATCH[:1])[0].verdict.thresholds["add_header"] == 0.0001
     assert old.with_classifier(None).judge(BATCH[:1])[0].verdict.models == ()
     assert old.with_classifier(None).with_classifier(CLASSIFIER).judge(BATCH[:1])[0].verdict.models
+
+
+def _models(**options):
+    return Ensemble.fresh(shipped_stack().fresh_fusion(), **options)
+
+
+def _taught():
+    """Return a judge whose models were taught every message of the batch, twice."""
+    judge = _judge(models=_models())
+    for _ in range(2):
+        for number, judged in enumerate(judge.judge(BATCH)):
+            judge.models.learn(judged, abuse=number % 2 == 0)
+    return judge
+
+
+TAUGHT = _taught()
+TAUGHT_WHOLE = [encode(judged.verdict) for judged in TAUGHT.judge(BATCH)]
+
+
+def test_the_two_halves_make_one_core():
+    judge = _judge()
+    prepared = judge.prepare(BATCH)
+    assert [one.incoming for one in prepared] == BATCH
+    judged = judge.conclude(prepared, [UNKNOWN] * len(BATCH))
+    assert [encode(each.verdict) for each in judged] == WHOLE
+
+
+def test_a_senders_history_is_in_the_vector_and_before_the_detectors():
+    judge = _judge()
+    numbers = UNKNOWN.numbers.copy()
+    numbers[:] = 7.0
+    history = History(numbers, "known.example")
+    (judged,) = judge.conclude(judge.prepare(BATCH[:1]), [history])
+    sender = SCHEMA.part("sender")
+    assert judged.evidence.history is history
+    assert judged.evidence.vector[sender.slice].tolist() == [7.0] * len(sender.features)
+    assert np.array_equal(judged.sample.vector, judged.evidence.vector, equal_nan=True)
+    assert judged.verdict.degraded == ()
+
+
+def test_a_history_that_could_not_be_read_is_said_and_nothing_else_changes():
+    judge = _judge()
+    judged = judge.conclude(judge.prepare(BATCH), [None, *[UNKNOWN] * (len(BATCH) - 1)])
+    assert judged[0].verdict.degraded == ("sender",)
+    assert judged[0].verdict.signals == decode(WHOLE[0]).signals
+    assert [encode(each.verdict) for each in judged[1:]] == WHOLE[1:]
+
+
+def test_a_history_too_few_is_refused():
+    judge = _judge()
+    with pytest.raises(ValueError, match="shorter"):
+        judge.conclude(judge.prepare(BATCH[:2]), [UNKNOWN])
+
+
+def test_stages_are_reported_by_their_half():
+    seen = []
+    judge = _judge(stage=seen.append)
+    prepared = judge.prepare(BATCH[:3])
+    assert tuple(seen) == STAGES[:2]
+    judge.conclude(prepared, [UNKNOWN] * 3)
+    assert tuple(seen) == STAGES
+
+
+def test_models_without_labels_change_nothing_but_are_named():
+    for whole, judged in zip(WHOLE, _judge(models=_models()).judge(BATCH), strict=True):
+        verdict, before = judged.verdict, decode(whole)
+        assert verdict.models[1:] == tuple(
+            ModelVersion(name, f"{name}@new+0") for name in (*VOTERS, "fusion")
+        )
+        assert msgspec.structs.replace(verdict, models=before.models) == before
+
+
+def test_what_models_have_learned_changes_the_verdict():
+    before, after = decode(WHOLE[0]), decode(TAUGHT_WHOLE[0])
+    assert after.logit > before.logit
+    named = {signal.name: signal for signal in after.signals}
+    assert named["learned_text"].contribution > 0
+    assert after.models[-1].version == f"fusion@new+{2 * len(BATCH)}"
+    assert after.logit == after.bias + sum(signal.contribution for signal in after.signals)
+
+
+@settings(max_examples=15, derandomize=True, deadline=None)
+@given(st.sets(st.integers(1, len(SAMPLES) - 1), max_size=6))
+def test_with_models_too_any_split_gives_the_same_bytes(cuts):
+    edges = [0, *sorted(cuts), len(BATCH)]
+    parts = [BATCH[low:high] for low, high in pairwise(edges)]
+    verdicts = [encode(each.verdict) for part in parts for each in TAUGHT.judge(part)]
+    assert verdicts == TAUGHT_WHOLE
+
+
+def test_what_learning_needs_comes_with_the_verdict():
+    judged = TAUGHT.judge(BATCH)[0]
+    assert judged.sample.tokens is not None
+    assert {p.model for p in judged.predictions} == {"classifier", *VOTERS}
+    fusion = TAUGHT.models.fusion
+    weights = {signal.name for signal in judged.verdict.signals}
+    assert weights <= set(judged.terms_seen)
+    assert judged.terms_seen["learned_text"] != 0
+    assert fusion.logit(judged.terms_seen) != fusion.bias
+
+
+def test_tokens_are_worked_out_only_for_models_that_read_them():
+    assert _judge().prepare(BATCH[:1])[0].tokens is None
+    assert _judge(models=_models(names=("behaviour",))).prepare(BATCH[:1])[0].tokens is None
+    assert _judge(models=_models()).prepare(BATCH[:1])[0].tokens is not None
+
+
+def test_models_that_are_not_there_are_not_missed():
+    judge = TAUGHT.with_models(None)
+    assert [encode(each.verdict) for each in judge.judge(BATCH)] == WHOLE
+
+
+def test_a_model_that_fails_on_one_message_is_missed_on_that_one_only(monkeypatch):
+    size = len(TAUGHT.prepare(BATCH[:1])[0].tokens.slots)
+    predict = TextModel.predict
+
+    def broken(self, batch):
+        if any(len(sample.tokens.slots) == size for sample in batch):
+            raise ValueError("private text")
+        return predict(self, batch)
+
+    monkeypatch.setattr(TextModel, "predict", broken)
+    judged = TAUGHT.judge(BATCH)
+    hit = [len(each.sample.tokens.slots) == size for each in judged]
+    assert hit.count(True) == 1
+    assert judged[0].verdict.degraded == ("model:text", "model:bayes")
+    assert judged[0].faults[0].startswith("model:text ValueError at test_judging.py:")
+    assert "private" not in repr(judged[0].faults)
+    assert [encode(each.verdict) for each in judged[1:]] == TAUGHT_WHOLE[1:]
+
+
+def test_a_message_whose_tokens_break_lacks_the_text_models_vote_only(monkeypatch):
+    def broken(*_):
+        raise ValueError("private text")
+
+    monkeypatch.setattr("detectors.judging.segments", broken)
+    judged = TAUGHT.judge(BATCH[:1])[0]
+    assert judged.error is None
+    assert judged.verdict.degraded == ("model:text", "model:bayes")
+    assert judged.faults[0].startswith("tokens ValueError")
+
+
+def test_a_message_broken_before_goes_through_the_second_half_as_a_degraded_verdict():
+    judge = TAUGHT
+    prepared = judge.prepare([BATCH[0]._replace(raw=None), BATCH[1]])
+    judged = judge.conclude(prepared, [None, UNKNOWN])
+    assert judged[0].error.startswith("parse: ")
+    assert (judged[0].verdict.degraded, judged[0].sample) == (("pipeline",), None)
+    assert encode(judged[1].verdict) == TAUGHT_WHOLE[1]
 
 
 @settings(max_examples=150, derandomize=True, deadline=None)

@@ -35,12 +35,16 @@ cap = 5.0
 """
 
 
-def stack(a=1.0, b=0.0, **settings_):
+def weights_text(a, b):
     signals = "".join(
         f'[signals.{name}]\nweight = {weight}\nmeasured = 2026-11-21\non = "x"\n'
         for name, weight in SIGNED.items()
     )
-    return Stack(read_weights(TEXT.format(a=a, b=b) + signals, SPECS), SPECS, settings_)
+    return TEXT.format(a=a, b=b) + signals
+
+
+def stack(a=1.0, b=0.0, **settings_):
+    return Stack(read_weights(weights_text(a, b), SPECS), SPECS, settings_)
 
 
 def fired(*names, strength=1.0):
@@ -222,3 +226,125 @@ def test_a_model_that_is_not_sure_does_not_sound_so():
 
     assert ["leans to abuse" in reasons[0], "leans to legitimate mail" in reasons[1]] == [True] * 2
     assert "takes it for abuse" in reasons[2]
+
+
+FUSION = """
+[fusion]
+bias = 0.5
+cap = 15.0
+carried = 0.25
+patience = {patience}
+[online.text]
+weight = 1.0
+"""
+
+
+def fused(labels=0, patience=10.0, a=1.0, **settings_):
+    """Return a stack and the fusion in force there, which has seen labels of either class."""
+    text = weights_text(a, 0.0) + FUSION.format(patience=patience)
+    ours = Stack(read_weights(text, SPECS), SPECS, settings_)
+    fusion = ours.fresh_fusion()
+    for _ in range(labels):
+        fusion.learn({}, abuse=True)
+        fusion.learn({}, abuse=False)
+    return ours.fused(fusion), fusion
+
+
+@settings(derandomize=True, max_examples=100)
+@given(findings, predictions, st.floats(0.1, 3.0))
+def test_online_models_without_labels_change_no_verdict(found, margins, a):
+    """To the bit: their votes are noted for learning, and are no signals yet."""
+    given_ = [*margins, margin(9.0, "text")]
+    with_it, without = fused(a=a)[0].weigh(found, given_), stack(a).weigh(found, margins)
+    assert replace(with_it, seen={}) == replace(without, seen={})
+    assert with_it.seen == {**without.seen, "learned_text": 9.0}
+
+
+def test_with_labels_weights_bias_and_cap_move_to_the_fusions_own():
+    ours, fusion = fused(labels=10)
+    assert fusion.share == 0.5
+    weighed = ours.weigh(fired("a1"), [margin(1.0), margin(3.0, "text")])
+    expected = {
+        "a1": (4.0 + fusion.weight("a1")) / 2,
+        "learned_m1": (0.5 + fusion.weight("learned_m1")) / 2,
+        "learned_text": 3.0 * fusion.weight("learned_text") / 2,
+    }
+    assert contributions(weighed) == {
+        name: pytest.approx(value * MICRO, abs=1) for name, value in expected.items()
+    }
+    assert weighed.bias == ours.bias == pytest.approx((-3.0 + fusion.bias) / 2 * MICRO, abs=1)
+    (signal,) = ours.weigh([], [margin(15.0, "text")]).signals
+    assert signal.contribution == pytest.approx(
+        15 * fusion.weight("learned_text") / 2 * MICRO, abs=1
+    )
+    both = ours.weigh([], [margin(15.0, "text"), margin(15.0)])
+    assert sum(contributions(both).values()) == pytest.approx((5.0 + 15.0) / 2 * MICRO, abs=2)
+
+
+def test_the_fusions_own_logit_is_what_its_stack_says():
+    ours, fusion = fused(patience=1e-9, labels=1)
+    weighed = ours.weigh(fired("a1", "a2", "b1", "h1", strength=0.5), [margin(4.0, "text")])
+    assert weighed.logit / MICRO == pytest.approx(fusion.logit(weighed.seen), abs=1e-5)
+
+
+@settings(derandomize=True, max_examples=100)
+@given(findings, predictions, st.integers(0, 40))
+def test_with_a_fusion_bias_and_contributions_add_up_to_the_logit_exactly(found, margins, labels):
+    weighed = fused(labels)[0].weigh(found, [*margins, margin(-7.3, "text")])
+    assert weighed.logit == weighed.bias + sum(contributions(weighed).values())
+    assert all(type(value) is int for value in contributions(weighed).values())
+
+
+def test_what_was_measured_elsewhere_is_carried_in_part_and_keeps_its_sign():
+    fusion = fused()[1]
+    assert fusion.weight("a1") == pytest.approx(1.0)
+    assert fusion.weight("h1") == pytest.approx(-0.5)
+    assert fusion.weight("learned_m1") == pytest.approx(0.125)
+    assert fusion.weight("learned_text") == 1.0
+    for _ in range(3000):
+        fusion.learn({"a1": 10.0, "learned_m1": 5.0}, abuse=False)
+        fusion.learn({"h1": 10.0, "learned_text": -5.0}, abuse=True)
+    assert (fusion.weight("a1"), fusion.weight("h1")) == (0, 0)
+    assert fusion.weight("learned_m1") > 0
+    assert fusion.weight("learned_text") > 0
+
+
+def test_a_group_that_models_do_not_read_can_be_carried_whole():
+    text = (
+        "[stack]\nbias = -3.0\n[groups.links]\ncap = 6.0\ncarried = 1.0\n"
+        '[signals.a1]\nweight = 4.0\nmeasured = 2026-11-21\non = "x"\n'
+        '[signals.b1]\nweight = 4.0\nmeasured = 2026-11-21\non = "x"\n'
+    )
+    fusion = Stack(read_weights(text, SPECS), SPECS).fresh_fusion()
+    assert (fusion.weight("a1"), fusion.weight("b1")) == (4.0, 1.0)
+
+
+def test_a_policys_own_weight_is_in_force_whatever_is_learned_and_teaches_nothing():
+    ours, _ = fused(labels=1000, a1=SignalSetting(2.0), learned_text=SignalSetting(0.5))
+    weighed = ours.weigh(fired("a1", "b1"), [margin(2.0, "text")])
+    assert contributions(weighed)["a1"] == 2_000_000
+    assert contributions(weighed)["learned_text"] == 1_000_000
+    assert set(weighed.seen) == {"b1"}
+
+
+def test_an_online_model_in_shadow_is_noted_and_does_not_count():
+    weighed = fused(labels=10, learned_text=SignalSetting(mode="shadow"))[0].weigh(
+        [], [margin(9.0, "text")]
+    )
+    assert (weighed.signals, weighed.shadow, dict(weighed.seen)) == ((), ("learned_text",), {})
+
+
+def test_what_is_learned_from_is_the_strength_that_the_weight_multiplied():
+    """Damped by rank and held to the cap, as the contribution was."""
+    weighed = stack().weigh(fired("a4", "a3", "b1"), [margin(40.0)])
+    assert {name: round(value, 6) for name, value in weighed.seen.items()} == {
+        "a3": 1.0,
+        "a4": 0.5,
+        "b1": 1.0,
+        "learned_m1": 10.0,  # 15, clipped; 0.5 of it is over the cap of 5
+    }
+
+
+def test_each_model_says_what_it_is():
+    signal = fused(labels=10)[0].weigh([], [margin(-4.0, "text")]).signals[0]
+    assert signal.reason == "The text model takes it for legitimate mail (margin -4.00)"
