@@ -252,7 +252,11 @@ def test_recipients_of_one_account_are_counted_up_to_a_hundred(letter, labels):
 
 
 def test_our_own_and_free_mail_domains_are_nobodys_likeness(letter, labels):
-    evidence = outbound(letter, rcpt_to=("a@our.example", "b@gmail.com", "c@partner-firm.de"))
+    evidence = outbound(
+        letter,
+        user="bob@our-firm.de",
+        rcpt_to=("a@our-firm.de", "b@gmail.com", "c@partner-firm.de"),
+    )
 
     assert labels(evidence, "likeness") == ["likeness:=partner-firm.de", "likeness:partnerfirm"]
 
