@@ -1,6 +1,7 @@
-"""Entities' names, and the keys made of them: 96 bits of a keyed hash over kind, scope and name."""
+"""Entities' names, and the keys made of them: 96 bits of keyed hashes over kind, scope and name."""
 
 import hashlib
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -11,13 +12,16 @@ from features.domains import split_host
 from features.hosts import MAIL_SERVICES, is_freemail
 from features.rolling import KINDS, Entity
 
-__all__ = ["UNKNOWN_NETWORK", "Namer", "domain_of", "ip_name", "proof_name"]
+__all__ = ["UNKNOWN_NETWORK", "Namer", "concerns", "domain_of", "ip_name", "proof_name"]
 
 UNKNOWN_NETWORK: Final = "unknown"
 _KEY_BYTES = 12
 _LONGEST_KEPT = 512  # characters of a name that is kept from message to message
 _LONGEST_HOST = 253  # RFC 1035, 2.3.4
 _KEPT = 32_768
+_BY_TENANT: Final = {name: kind.by_tenant for name, kind in KINDS.items()}
+_PERSON = re.compile(r"[^:/@,\s]+:([0-9a-f]{32})")  # an address's keyed hash in a name
+_MARK_BYTES = 3
 
 
 class Namer:
@@ -26,17 +30,19 @@ class Namer:
     Entities of kinds that are `by_tenant` are scoped to the tenant, all others are shared.
     """
 
-    __slots__ = ("_context", "_tenant")
+    __slots__ = ("_context", "_hash_key", "_secret_key", "_tenant")
 
     def __init__(self, context: Context, tenant: str) -> None:
         self._context = context
+        self._hash_key = context.hash_key
+        self._secret_key = _key(context.hash_key)
         self._tenant = tenant
 
     def entity(self, kind: str, name: str) -> Entity:
         """Return the entity of a kind's and its own name; KeyError for an unknown kind."""
-        scope = self._tenant if KINDS[kind].by_tenant else ""
+        scope = self._tenant if _BY_TENANT[kind] else ""
         make = _kept if len(name) + len(scope) <= _LONGEST_KEPT else _made
-        return make(kind, scope, name, self._context.hash_key)
+        return make(kind, scope, name, self._hash_key)
 
     def person(self, address: str) -> str:
         """Return the keyed hash that stands for an address or a login name in names."""
@@ -48,7 +54,7 @@ class Namer:
 
     def secret(self, purpose: bytes, text: str) -> bytes:
         """Return 16 bytes of a keyed hash of what no name may show, scoped to the tenant."""
-        digest = hashlib.blake2b(digest_size=16, key=_key(self._context.hash_key), person=purpose)
+        digest = hashlib.blake2b(digest_size=16, key=self._secret_key, person=purpose)
         digest.update(_octets(f"{len(self._tenant)}:{self._tenant}{text}"))
         return digest.digest()
 
@@ -90,12 +96,28 @@ def _octets(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+def concerns(key: bytes, person: str) -> bool:
+    """Tell whether an entity's key bears the mark of an address's keyed hash.
+
+    A key ends in 3 bytes of the hash of each person in the entity's name, at most two, so that
+    what is kept of somebody can be found without keeping whom it is of. One key in 2^23 bears a
+    mark by chance.
+    """
+    mark = _mark(person[-32:])
+    return mark in (key[-_MARK_BYTES:], key[-2 * _MARK_BYTES : -_MARK_BYTES])
+
+
+def _mark(person: str) -> bytes:
+    return bytes.fromhex(person[-2 * _MARK_BYTES :])
+
+
 def _made(kind: str, scope: str, name: str, hash_key: bytes) -> Entity:
     known = KINDS[kind]
     digest = hashlib.blake2b(digest_size=_KEY_BYTES, key=_key(hash_key), person=b"weir entity")
     digest.update(_octets(f"{known.code}{len(scope)}:{scope}{name}"))
+    marks = b"".join([_mark(person) for person in _PERSON.findall(name)[:2]])
     label = name if kind == "domain" else f"{kind}:{name}"
-    return Entity(known, digest.digest(), label)
+    return Entity(known, digest.digest()[: _KEY_BYTES - len(marks)] + marks, label)
 
 
 _kept = lru_cache(maxsize=_KEPT)(_made)
