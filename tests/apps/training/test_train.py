@@ -33,7 +33,7 @@ def _dataset(sources, seed=0, shift=3.0):
     vectors[:, 1] += shift * spam
     vectors[:, 2] = spam
     vectors[rng.random(len(spam)) < 0.1, 3] = np.nan
-    digests = tuple(f"{seed}-{index:064d}" for index in range(len(spam)))
+    digests = tuple(f"{seed:032x}{index:032x}" for index in range(len(spam)))
     return Dataset(
         vectors, spam, np.array(names), np.arange(len(spam)), digests, np.zeros(len(spam))
     )
@@ -135,7 +135,7 @@ def test_near_duplicates_do_not_leak_into_their_own_judgement():
         noise.spam[twice],
         noise.sources[twice],
         noise.clusters[twice],
-        tuple(str(index) for index in range(600)),
+        tuple(f"{index:064x}" for index in range(600)),
         np.zeros(600),
     )
     parameters = replace(PARAMETERS, min_messages=1, leaves=31, learning_rate=0.3, ridge=0.0)
