@@ -176,7 +176,7 @@ def _hashed(header: bytes, trace: bytes, texts: list[bytes], salt: int) -> Token
         slots[part].sort()
     kept = np.empty(len(slots), np.bool_)
     np.not_equal(slots[1:], slots[:-1], out=kept[1:])
-    kept[[0, *[end for end in ends if end < len(slots)]]] = True  # each part's first
+    kept[0] = True  # each later part's first differs from the _NONE that ends the one before
     kept &= slots != _NONE
     sizes = [int(np.count_nonzero(kept[part])) for part in parts]
     return Tokens(slots[kept].astype(np.intp), (sizes[0], *[size for size in sizes[1:] if size]))

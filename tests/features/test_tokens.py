@@ -98,6 +98,27 @@ def test_the_header_part_has_a_name_space_of_its_own():
     assert len(set(tokens.header.tolist()) & set(tokens.segments[0].tolist())) <= 1
 
 
+def test_our_trace_has_a_name_space_of_its_own():
+    plain = set(tokens_of(mail()).header.tolist())
+    traced = set(tokens_of(mail(head="Received: from Hello there\r\n")).header.tolist())
+    written = set(tokens_of(mail(head="Subject: from Hello there\r\n")).header.tolist())
+
+    assert len(traced - plain) >= len("from Hello there") - 3
+    assert not (traced - plain) & slots_of("from Hello there")
+    assert not (traced - plain) & (written - plain)
+
+
+def test_a_field_that_is_repeated_counts_three_times_at_most():
+    heads = ["".join(f"To: someone-{n}@example.com\r\n" for n in range(most)) for most in (2, 3, 9)]
+    two, three, nine = (tokens_of(mail(head=head)).header.tolist() for head in heads)
+
+    assert two != three == nine
+
+
+def test_equal_segments_are_counted_apart():
+    assert tokens_of(mail("x" * 1_500)).sizes[1:] == (1, 1, 1)
+
+
 def test_a_field_and_a_thread_count_no_further_than_their_bound():
     def header(subject="", references=""):
         head = f"Subject: {subject}\r\nReferences: {references}\r\n"

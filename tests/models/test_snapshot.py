@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -194,10 +195,30 @@ def test_a_header_that_asks_for_what_is_not_kept_is_refused(change, said):
     assert said in refused(forged(change))
 
 
-def test_no_more_is_unpacked_than_the_header_asks_for():
-    bomb = zlib.compress(b"\0" * 50_000_000)
+def _of_length(length):
+    return _with(arrays=[{"model": "m", "name": "a", "dtype": "|u1", "shape": [length]}])
 
-    assert "aren't as long" in refused(forged(lambda header: header, bomb))
+
+@pytest.mark.parametrize("length", [9, 11])
+def test_arrays_of_another_length_than_the_header_says_are_refused(length):
+    arrays = zlib.compress(bytes(10))
+
+    assert (
+        load(forged(_of_length(10), arrays), schema=None, layout=None).states["m"]["a"].size == 10
+    )
+    assert "aren't as long" in refused(forged(_of_length(length), arrays))
+    assert "aren't as long" in refused(forged(_of_length(10), arrays + b"more"))
+    assert "aren't as long" in refused(forged(_of_length(10), arrays[:-1]))
+
+
+def test_no_more_is_unpacked_than_the_header_asks_for():
+    bomb = forged(lambda header: header, zlib.compress(bytes(50_000_000)))
+    tracemalloc.start()
+    try:
+        assert "aren't as long" in refused(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("value", [math.nan, -math.inf, np.array(["text"]), np.array([None])])

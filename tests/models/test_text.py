@@ -113,6 +113,15 @@ def test_scores_and_steps_are_those_of_the_definition(seed):
         definition.learn(message.tokens, abuse, weight)
 
 
+def test_segments_surer_than_fifteen_logits_share_a_message_alike():
+    model = TextModel()
+    weights = np.zeros(SLOTS)
+    weights[:20] = 2.0
+    model.restore(model.state() | {"weights": weights})
+
+    assert model.predict([sample([], range(10), range(20))])[0].tolist() == [30.0, 0.0]
+
+
 @settings(max_examples=40, derandomize=True, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 20), min_size=1, max_size=6))
 def test_a_prediction_does_not_depend_on_the_batch_to_the_bit(seed, sizes):
