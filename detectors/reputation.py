@@ -57,6 +57,8 @@ def share_of(hits: float, cases: float, parent: float, weight: float = _PRIOR) -
 )
 def _reported_sender(standing: Standing) -> Hit | None:
     history = standing.history
+    if not (history["sender.spam"] >= _REPORTS or history["address.spam"] >= _REPORTS):
+        return None  # nearly all mail, and the estimates below cost
     network = _reports(history, "network", _EVEN)
     domain = _reports(history, "sender", network.share.mean)
     address = _reports(history, "address", domain.share.mean)

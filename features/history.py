@@ -29,7 +29,7 @@ class History:
 
     def __getitem__(self, name: str) -> float:
         """Return a number by its column's name; KeyError for an unknown one."""
-        return float(self.numbers[_PLACES[name]])
+        return self.numbers.item(_PLACES[name])
 
 
 UNKNOWN: Final = History(np.full(len(COLUMNS), np.nan, dtype=np.float32))
