@@ -1,6 +1,6 @@
 """Put the objects that `weir bench NAME --json` printed into docs/benchmarks.md as tables.
 
-python benchmarks/figures.py core.json worker.json classifier.json detection.json
+python benchmarks/figures.py core.json worker.json classifier.json detection.json ...
 
 Replaces what stands below the heading "Figures"; a benchmark that isn't given is left out.
 """
@@ -106,6 +106,51 @@ def detection(result: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
+def online(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the rankings by part of the stream, and the paired comparisons with the peer."""
+    yield f"### Learning label by label, from nothing, beside {result['peer']}\n"
+    figures = ["one_minus_roca_pct", "missed_pct_at_0.1%", "missed_pct_at_0.04%"]
+    figures.append("missed_pct_at_0.01%")
+    parts = {"filters": "all", "once_both_seen": "once both seen", "after_2000": "after 2,000"}
+    sides = ("as_delivered", "without_received")
+    yield from table(
+        ["stream", "part", "filter", *figures, "CPU us"],
+        [
+            [side, named, name, *(row[key] for key in figures), row.get("cpu_us", "")]
+            for side in sides
+            for part, named in parts.items()
+            for name, row in result[side][part].items()
+        ],
+    )
+    yield ""
+    tests = {"against_the_peer": "all", "against_the_peer_once_both_seen": "once both seen"}
+    columns = ["difference", "low", "high", "p_not_better"]
+    yield from table(
+        ["stream", "part", "filter less the peer", "figure", *columns],
+        [
+            [side, named, name, figure, *(row[column] for column in columns)]
+            for side in sides
+            for part, named in tests.items()
+            for name, rows in result[side][part].items()
+            for figure, row in rows.items()
+        ],
+    )
+
+
+def evasion(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the spam missed by attack and filter."""
+    spam = result["later"]["spam"]
+    yield f"### Spam in honest text: % missed of {spam:,}, filters frozen\n"
+    yield from table(
+        ["ham misjudged", "attack", *next(iter(result["missed_pct_at"]["1%"].values()))],
+        [
+            [f"{rate} ({result['ham_misjudged'][rate]})", attack, *row.values()]
+            for rate, rows in result["missed_pct_at"].items()
+            for attack, row in rows.items()
+        ],
+    )
+
+
 def table(head: list[str], rows: list[list[Any]]) -> Iterator[str]:
     """Yield a Markdown table."""
     yield f"| {' | '.join(head)} |"
@@ -123,7 +168,14 @@ def text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-SECTIONS = {"core": core, "worker": worker, "classifier": classifier, "detection": detection}
+SECTIONS = {
+    "core": core,
+    "worker": worker,
+    "classifier": classifier,
+    "detection": detection,
+    "online": online,
+    "evasion": evasion,
+}
 
 if __name__ == "__main__":
     main()

@@ -8,10 +8,11 @@ import pytest
 
 from apps.training.dataset import Dataset
 from apps.training.train import train, write
+from apps.training.trained_on import unpack
 from apps.training.trees import Parameters, weigh
 from features.schema import Feature, schema_of
 from models.classifier import Classifier
-from models.manifest import Manifest
+from models.manifest import Manifest, digest
 
 SCHEMA = schema_of(
     message=([Feature(f"g.{name}", "count", name) for name in "abcdefgh"], 0),
@@ -92,6 +93,8 @@ def test_the_manifest_says_what_it_was_made_of(release):
         ("sa-spam", 0, 200, "CC0"),
         ("templates-plain", 30, 0, "the operator's own mail"),
     ]
+    assert manifest.trained_on == digest(release.trained_on)
+    assert unpack(release.trained_on) == {bytes.fromhex(it)[:8] for it in DATA.sha256}
     assert manifest.trainer["trees"] == 60
     assert "lightgbm" in manifest.trainer
 
