@@ -188,12 +188,15 @@ async def test_a_retry_of_a_delivery_reads_and_adds_nothing(
 
 
 async def test_a_copy_for_another_recipient_adds_only_the_recipient(build, broker, mail, metrics):
-    await build().process([mail(0), mail(1, number=0, rcpt_to=["v@ours.example"]), mail(2)])
+    copy = mail(1, number=0, rcpt_to=["v@ours.example"])
+    await build().process([mail(0), copy, mail(2)])
     assert metrics.registry.get_sample_value("weir_recipient_splits_total") == 1
     assert [numbers(broker, n)["sender.messages"] for n in range(3)] == [1, 1, 2]
     assert [numbers(broker, n)["sender.recipients"] for n in range(3)] == [1, 2, 3]
     assert numbers(broker)["sender.recipients_1d"] == pytest.approx(2, abs=0.1)
     assert numbers(broker)["sender.inbox_7d"] == 0, "one batch: not yet judged"
+    await build().process([mail(3)])
+    assert numbers(broker)["sender.inbox_7d"] == pytest.approx(2, abs=0.01)
 
 
 class AwayStore(MemoryStore):

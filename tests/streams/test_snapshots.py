@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -5,12 +6,15 @@ import pytest
 
 from detectors.stack import shipped_stack
 from features.context import Context
+from features.envelope import Envelope, Incoming
 from features.tokens import layout
 from features.vector import SCHEMA
 from models.ensemble import Ensemble
 from models.manifest import ArtifactError
 from models.snapshot import Snapshot, dump
-from streams.settings import Settings
+from streams.opening import open_core
+from streams.policies import read_policy_of
+from streams.settings import Settings, load, write_keys
 from streams.snapshots import latest, open_models, version
 
 CONTEXT = Context(hash_key=b"k" * 32, token_salt=b"salt")
@@ -70,3 +74,24 @@ def test_what_can_not_be_loaded_is_one_line_that_names_it(settings, content, tmp
         open_models(settings, context, shipped_stack())
     assert path.name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_worker_judges_with_the_models_of_its_latest_snapshot(tmp_path):
+    """Bound to the deployment's own salt; the command names the same version."""
+    write_keys(tmp_path / "keys.toml")
+    (tmp_path / "weir.toml").write_text('[models]\nsnapshots = "."\n')
+    settings = load(tmp_path / "weir.toml", {})
+    policies, _ = read_policy_of(settings.policy)
+    assert open_core(settings, policies).models is None
+    context = open_core(settings, policies).context
+    states = Ensemble.fresh(shipped_stack().fresh_fusion()).state()
+    taken = Snapshot(schema=SCHEMA.digest, layout=layout(context), states=states, sequence=7)
+    (tmp_path / "online-7.snapshot").write_bytes(dump(taken))
+
+    judge = open_core(settings, policies)
+
+    envelope = Envelope(id="m", received_at=datetime(2026, 3, 1, tzinfo=UTC))
+    (judged,) = judge.judge([Incoming(envelope, b"From: a@b.example\n\nhello\n")])
+    versions = {model.name: model.version for model in judged.verdict.models}
+    assert versions["fusion"].removeprefix("fusion") == version(settings).removeprefix("online")
+    assert {"text", "behaviour"} <= set(versions)

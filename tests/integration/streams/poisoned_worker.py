@@ -15,15 +15,20 @@ class Poisoned:
     def __init__(self, judge):
         self._judge = judge
 
-    def judge(self, batch):
+    def prepare(self, batch):
+        """Prepare as the real core does."""
+        return self._judge.prepare(batch)
+
+    def conclude(self, prepared, histories):
         """Fail as a whole, without saying which message it was."""
-        if any(b"HANG" in message.raw for message in batch):
+        raws = [one.incoming.raw for one in prepared]
+        if any(b"HANG" in raw for raw in raws):
             time.sleep(3600)
         if not os.path.exists(os.environ["POISON_CURE"]):  # noqa: PTH110 - a test script
-            for message in batch:
-                if b"POISON" in message.raw:
+            for raw in raws:
+                if b"POISON" in raw:
                     raise RuntimeError("poison")
-        return self._judge.judge(batch)
+        return self._judge.conclude(prepared, histories)
 
     def degraded(self, incoming, *missing):
         """Answer as the real core does."""

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.integration
         ({"WEIR_WORKER__BATCHES": "1"}, 2, ["WEIR_WORKER__BATCHES", "did you mean"]),
         ({"WEIR_PRIVACY__KEYS_FILE": "none.toml"}, 2, ["keys_file", "none.toml", "make it once"]),
         ({"WEIR_MODELS__CLASSIFIER": "none"}, 2, ["models.classifier", "manifest.json"]),
+        ({"WEIR_MODELS__SNAPSHOTS": "none"}, 2, ["models.snapshots", "none", "a folder"]),
         ({"WEIR_POLICY__FILE": "none.toml"}, 2, ["none.toml", "No such file"]),
         ({"WEIR_HTTP__BIND": "203.0.113.1:80"}, 2, ["http.bind", "203.0.113.1:80"]),
         ({"WEIR_KAFKA__BROKERS": "127.0.0.1:1"}, 4, ["kafka.brokers", "127.0.0.1:1"]),
@@ -49,3 +50,10 @@ def test_a_wrong_policy_is_told_with_line_and_column(refuse, installation):
     code, line = refuse()
     assert code == 2
     assert "policy.toml:2:1: shadwo" in line
+
+
+def test_a_broken_snapshot_is_one_line_that_names_it(refuse, installation):
+    (installation.directory / "online-3.snapshot").write_bytes(b"WEIRSNAP cut short")
+    code, line = refuse(WEIR_MODELS__SNAPSHOTS=str(installation.directory))
+    assert code == 2
+    assert "online-3.snapshot" in line
