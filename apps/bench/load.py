@@ -13,8 +13,9 @@ from aiokafka import (  # type: ignore[import-untyped]  # no types
     AIOKafkaProducer,
     TopicPartition,
 )
+from msgspec.structs import replace
 
-from features.envelope import Envelope
+from apps.bench.traffic import Traffic
 from streams.connection import client_options
 from streams.settings import Settings
 from streams.topics import name
@@ -36,16 +37,16 @@ class Load:
     All times are this process's own clock, so publisher and reader agree.
     """
 
-    def __init__(self, settings: Settings, producer: Any, mail: Sequence[bytes]) -> None:
+    def __init__(self, settings: Settings, producer: Any, traffic: Traffic) -> None:
         self._topic = name(settings, "messages")
         self._producer = producer
-        self._mail = mail
+        self._traffic = traffic
         self._answered: dict[bytes, float] = {}
         self._news = asyncio.Event()
 
     async def bulk(self, count: int) -> float:
         """Publish as fast as the broker takes it; return the seconds to the last answer."""
-        records = [self._record(number) for number in range(count)]
+        records = [self._record() for _ in range(count)]
         waiting: deque[asyncio.Future[Any]] = deque()
         started = time.perf_counter()
         for record in records:
@@ -63,7 +64,7 @@ class Load:
         Times count from when a message was due, so that a generator held up by the system under
         test doesn't hide the delay.
         """
-        records = [self._record(number) for number in range(int(rate * seconds))]
+        records = [self._record() for _ in range(int(rate * seconds))]
         due: dict[bytes, float] = {}
         started = time.perf_counter()
         for number, record in enumerate(records):
@@ -73,6 +74,10 @@ class Load:
             due[_key(record)] = at
         await self._until_answered(list(due))
         return [(self._answered[key] - at) * 1000 for key, at in due.items()]
+
+    def forget(self) -> None:
+        """Forget answers that nobody waits for, so that a long run doesn't grow."""
+        self._answered.clear()
 
     async def read(self, consumer: Any) -> None:
         """Note when each answer came; runs until it is cancelled."""
@@ -85,15 +90,10 @@ class Load:
             if batches:
                 self._news.set()
 
-    def _record(self, number: int) -> Record:
+    def _record(self) -> Record:
         now = datetime.now(UTC)
-        envelope = Envelope(
-            id=new_id(),
-            received_at=now,
-            mail_from="sender@example.net",
-            rcpt_to=(f"recipient-{number}@example.org",),  # a delivery of its own
-        )
-        raw = self._mail[number % len(self._mail)]
+        envelope, raw = self._traffic.message(new_id())
+        envelope = replace(envelope, received_at=now)
         return message_record(self._topic, envelope, raw, source="/weir/bench", now=now)
 
     async def _send(self, record: Record) -> "asyncio.Future[Any]":
@@ -122,7 +122,7 @@ def _key(record: Record) -> bytes:
 
 
 @asynccontextmanager
-async def open_load(settings: Settings, mail: Sequence[bytes]) -> AsyncIterator[Load]:
+async def open_load(settings: Settings, traffic: Traffic) -> AsyncIterator[Load]:
     """Open producer and reader; answers that were there before are not seen."""
     producer = AIOKafkaProducer(
         **client_options(settings),
@@ -139,7 +139,7 @@ async def open_load(settings: Settings, mail: Sequence[bytes]) -> AsyncIterator[
     topic = name(settings, "verdicts")
     consumer.assign([TopicPartition(topic, n) for n in range(settings.topics.partitions)])
     await consumer.seek_to_end()
-    load = Load(settings, producer, mail)
+    load = Load(settings, producer, traffic)
     reader = asyncio.create_task(load.read(consumer))
     try:
         yield load

@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ["cpu_ms", "machine"]
+__all__ = ["cpu_ms", "machine", "resident_mib"]
 
 _MEASURED = ("weir", "onnxruntime", "numpy", "selectolax", "faust-streaming")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -27,6 +27,11 @@ def cpu_ms(pid: int) -> float:
     """Return the CPU time that a process has used, user and system, in ms (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) * 1000 / _TICKS
+
+
+def resident_mib(pid: int) -> float:
+    """Return the memory that a process holds, in MiB (VmRSS of proc(5))."""
+    return int((_first(f"/proc/{pid}/status", "VmRSS") or "0").split()[0]) / 1024
 
 
 def _first(path: str, key: str) -> str:

@@ -6,16 +6,20 @@ import math
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from apps.state.rebuilding import rebuild
 from detectors.verdict import Verdict
+from features.addresses import hash_address
+from features.entities import concerns
 from features.envelope import Client, Envelope, Fact, Incoming
 from features.rolling import Increment
 from streams.opening import open_core
 from streams.policies import read_policy_of
-from streams.settings import load
+from streams.settings import load, read_keys
 from streams.stores.protocol import Move
 from streams.stores.redis_store import RedisStore
 
@@ -270,3 +274,54 @@ async def test_a_redis_that_hangs_under_load_may_cost_counts_and_doubles_none(
     again = installation.start_worker()
     await asyncio.to_thread(again.wait_ready)
     await asyncio.to_thread(again.wait_metric, "weir_state_increments_lost", bool)
+
+
+async def test_a_rebuild_under_load_counts_what_an_undisturbed_run_counts(
+    installation, kept, same_value
+):
+    """A worker goes on before, during and after the switch to the rebuilt state."""
+    installation.policy.write_text("shadow = true\n")
+    worker = installation.start_worker(WEIR_REDIS__TIMEOUT_SECONDS="5")
+    traffic = Traffic(installation, 1500)
+    await asyncio.to_thread(worker.wait_ready)
+    sending = asyncio.create_task(installation.send(traffic.records, rate=150))
+    await asyncio.sleep(4)
+    settings = load(installation.config, {"WEIR_REDIS__TIMEOUT_SECONDS": "30"})
+    context = settings.context(read_keys(Path(settings.privacy.keys_file)))
+    store = RedisStore(settings)
+    before = (await store.namespaces.current()).name
+    told = []
+    rebuilt = await rebuild(settings, context, lambda *progress: told.append(progress))
+    assert (await store.namespaces.current()).name == rebuilt.namespace != before
+    await store.close()
+    assert 100 < rebuilt.messages < 1500
+    assert told[-1][0] == rebuilt.messages
+    await sending
+    same_value(await judged(installation, traffic))
+    assert worker.metric("weir_state_lost_increments_total") == 0
+    assert await asyncio.to_thread(worker.stop) == 0
+    await assert_counted_once(installation, traffic, kept)
+
+
+async def test_who_is_forgotten_is_forgotten_everywhere(installation, kept):
+    """As author, as account, and in pairs; others' records stay."""
+    installation.policy.write_text("shadow = true\n")
+    worker = installation.start_worker()
+    traffic = Traffic(installation, 300)
+    await asyncio.to_thread(worker.wait_ready)
+    await installation.send(traffic.records)
+    await judged(installation, traffic)
+    assert await asyncio.to_thread(worker.stop) == 0
+    settings = load(installation.config, {"WEIR_REDIS__TIMEOUT_SECONDS": "30"})
+    context = settings.context(read_keys(Path(settings.privacy.keys_file)))
+    person = hash_address("u7@ours.example", context)
+    before, _ = await kept(traffic, at=0.0)
+    store = RedisStore(settings)
+    count = await store.forget_person(person)
+    await store.close()
+    after, _ = await kept(traffic, at=0.0)
+    gone = {key for key, reading in before.items() if reading and not after[key]}
+    assert len(gone) == count > 5
+    assert {kind for kind, _ in gone} >= {"pair", "account"}
+    assert all(concerns(key, person) or kind == "name" for kind, key in gone)
+    assert not any(after[kind, key] for kind, key in after if concerns(key, person))

@@ -1,0 +1,227 @@
+"""`weir state`: what is kept of senders; inspected, rebuilt from the log, forgotten."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from apps.cli.failures import Code, Failure
+from apps.cli.options import as_json, config, read_settings, run
+
+if TYPE_CHECKING:
+    from features.rolling import Entity, Reading
+    from streams.settings import Settings
+    from streams.stores.redis_store import RedisStore
+
+__all__ = ["state"]
+
+_TENANT = click.option(
+    "--tenant",
+    default="default",
+    show_default=True,
+    metavar="NAME",
+    help="Whose pairs and accounts.",
+)
+
+
+@click.group()
+def state() -> None:
+    """Look at what Weir keeps of senders in Redis, make it anew from the log, or forget somebody.
+
+    \b
+    Examples:
+      weir state inspect dkim:example.org
+      weir state inspect ip:192.0.2.7
+      weir state inspect claimed:example.org@192.0.2.0/24
+      weir state inspect pair:anna@our.example,mara@example.net
+      weir state usage
+    """
+
+
+@state.command()
+@click.argument("entities", nargs=-1, required=True, metavar="ENTITY...")
+@_TENANT
+@as_json
+@config
+def inspect(config: Path | None, entities: tuple[str, ...], tenant: str, as_json: bool) -> None:
+    """Show what is known of an entity now: when it was seen, how often, with how many others.
+
+    ENTITY is a sort and a name. Addresses are typed in clear and looked up by their keyed hash; a
+    verdict's own labels and hashes are understood too.
+
+    \b
+      dkim:DOMAIN  spf:DOMAIN            a sender's domain, by how it was proven
+      claimed:DOMAIN@NETWORK             the same unproven: each network has its own record
+      address:dkim:ADDRESS               an author, under the proof of the domain
+      ip:ADDRESS  network:NETWORK  helo:DOMAIN
+      account:LOGIN  pair:OURS,THEIRS    of one tenant
+      link:DOMAIN  content:FINGERPRINT  attachment:SHA256
+
+    \b
+    Exit codes: 0 shown, 1 nothing is known of one of them, 2 usage or settings,
+    4 Redis could not be reached.
+    """
+    from apps.installation import read_context
+    from apps.state.words import as_lines, as_object
+    from features.entity_labels import entity_of
+
+    settings = read_settings(config)
+    context = read_context(settings)
+    try:
+        wanted = [entity_of(text, context, tenant) for text in entities]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    now = time.time()
+    found = run(_readings(settings, wanted, now))
+    if as_json:
+        import orjson
+
+        for entity, reading in zip(wanted, found, strict=True):
+            known = as_object(reading) if reading else None
+            click.echo(orjson.dumps({"entity": entity.label, "reading": known}))
+    else:
+        for text, entity, reading in zip(entities, wanted, found, strict=True):
+            named = "" if entity.label == text else f"  ({entity.label})"
+            click.echo(click.style(text, bold=True) + named)
+            lines = as_lines(reading, now) if reading else ["nothing is known of it"]
+            for line in lines:
+                click.echo(f"  {line}")
+    if None in found:
+        raise click.exceptions.Exit(int(Code.NO))
+
+
+@state.command()
+@as_json
+@config
+def usage(config: Path | None, as_json: bool) -> None:
+    """Count what is kept of each kind of entity, beside its budget (state.budgets).
+
+    Entities seen once are kept small; the oldest are given up first when a budget is reached.
+
+    \b
+    Exit codes: 0 shown, 2 wrong settings, 4 Redis could not be reached.
+    """
+    settings = read_settings(config)
+    held, lost = run(_usage(settings))
+    budgets = settings.state.of_kinds()
+    rows = {
+        kind: {
+            "entities": found.entities,
+            "budget": budgets[kind].entities,
+            "seen_once": found.sightings,
+            "budget_once": budgets[kind].sightings,
+            "bytes": found.bytes,
+        }
+        for kind, found in held.items()
+    }
+    if as_json:
+        import orjson
+
+        click.echo(
+            orjson.dumps({"increments_lost": lost, "kinds": rows}, option=orjson.OPT_INDENT_2)
+        )
+        return
+    click.echo(f"{'kind':12}{'entities':>12}{'of':>12}{'seen once':>12}{'of':>12}{'MiB':>8}")
+    for kind, row in rows.items():
+        numbers = "".join(f"{row[key]:>12,}" for key in list(row)[:4])
+        click.echo(f"{kind:12}{numbers}{row['bytes'] / 1_048_576:>8.1f}")
+    if lost:
+        click.secho(
+            "Increments were lost: `weir state rebuild` counts them from the log.", fg="yellow"
+        )
+
+
+@state.command()
+@config
+def rebuild(config: Path | None) -> None:
+    """Make the state anew from what the mail log and the verdicts still hold, then switch to it.
+
+    Workers go on meanwhile, and lose nothing: for the switch, at the end, they wait a moment. What
+    is older than the mail log's retention is given up with the old state, and so are labels.
+
+    \b
+    Exit codes: 0 rebuilt, 2 wrong settings, 4 Kafka or Redis could not be reached (the old state
+    stays in use).
+    """
+    from apps.cli.progress import bar
+    from apps.installation import read_context
+    from apps.state.rebuilding import rebuild as run_rebuild
+
+    settings = read_settings(config)
+    context = read_context(settings)
+    with ExitStack() as shown:
+        bars: list[Callable[[int], None]] = []
+        seen = 0
+
+        def told(done: int, total: int) -> None:
+            nonlocal seen
+            if not bars:
+                bars.append(shown.enter_context(bar("rebuilding", total, "messages")))
+            bars[0](done - seen)
+            seen = done
+
+        rebuilt = run(run_rebuild(settings, context, told))
+    click.echo(
+        f"{rebuilt.messages:,} messages counted, {rebuilt.judged:,} of them with their verdicts; "
+        f"namespace {rebuilt.namespace} is in use"
+    )
+
+
+@state.command()
+@click.argument("address", metavar="ADDRESS")
+@config
+def forget(config: Path | None, address: str) -> None:
+    """Delete what is kept of a person's address: as sender, as account, and in pairs.
+
+    All records of people are looked through, for every tenant. The mail log and verdicts have
+    their own retention and are left alone; mail that comes later is counted anew.
+
+    \b
+    Exit codes: 0 done, 1 nothing was kept, 2 usage or settings, 4 Redis could not be reached.
+    """
+    from apps.installation import read_context
+    from features.addresses import hash_address
+
+    if "@" not in address:
+        raise click.UsageError(f"{address!r} is no address; a domain's record isn't personal")
+    settings = read_settings(config)
+    person = hash_address(address, read_context(settings))
+    count = run(_forget(settings, person))
+    if not count:
+        raise Failure(f"nothing is kept of {address}", Code.NO)
+    click.echo(f"{count:,} records deleted")
+
+
+async def _readings(
+    settings: "Settings", entities: "list[Entity]", now: float
+) -> "list[Reading | None]":
+    async with _Opened(settings) as store:
+        return [await store.read(entity, now) for entity in entities]
+
+
+async def _usage(settings: "Settings") -> tuple[Any, bool]:
+    async with _Opened(settings) as store:
+        return await store.usage(), await store.lost()
+
+
+async def _forget(settings: "Settings", person: str) -> int:
+    async with _Opened(settings) as store:
+        return await store.forget_person(person)
+
+
+class _Opened:
+    """A store that is closed in the end."""
+
+    def __init__(self, settings: "Settings") -> None:
+        from streams.stores.redis_store import RedisStore
+
+        self._store = RedisStore(settings)
+
+    async def __aenter__(self) -> "RedisStore":
+        return self._store
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._store.close()
