@@ -3,10 +3,11 @@
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from redis.asyncio import Redis
 
+from features.entities import concerns
 from features.rolling import KINDS, Entity, Kind
 from streams.stores.budgets import SEGMENTS, shard_of
 from streams.stores.protocol import LayoutError, StoreError, Usage
@@ -16,6 +17,8 @@ from streams.stores.rolling_script import SHELF, slot_of
 __all__ = ["InUse", "Namespaces"]
 
 _TRIES = 5
+_PEOPLE: Final = frozenset({"domain", "address", "account", "pair", "name"})
+"""Kinds whose names may hold people."""
 
 
 class InUse(NamedTuple):
@@ -73,6 +76,13 @@ class Namespaces:
             pipe.hset(self._layout.bookkeeping(name, shard), "state", "closed")
         await pipe.execute()
 
+    async def reopen(self, name: str) -> None:
+        """Let a namespace that was closed take increments again."""
+        pipe = self._redis.pipeline(transaction=False)
+        for shard in range(self._layout.shards):
+            pipe.hset(self._layout.bookkeeping(name, shard), "state", "open")
+        await pipe.execute()
+
     async def switch(self, name: str) -> None:
         """Make a namespace the one in use."""
         await self._redis.set(self._layout.pointer, name)
@@ -120,6 +130,28 @@ class Namespaces:
                 pipe.hdel(key, entity.key)
         deleted = iter(await pipe.execute() if any(counts) else ())
         return sum(sum(next(deleted) for _ in range(count)) > 0 for count in counts)
+
+    async def forget_person(self, name: str, person: str) -> int:
+        """Delete what is kept of an address (its keyed hash); return of how many entities.
+
+        Looks through all that is kept of people; beside keys that bear the person's mark, records
+        of names whose tag is that person are deleted.
+        """
+        deleted = 0
+        for shard, segments in enumerate(await self._segments(name)):
+            for kind in KINDS.values():
+                if kind.name not in _PEOPLE:
+                    continue
+                for key in self._keys(name, shard, kind, segments):
+                    found = [
+                        field
+                        async for field, record in self._redis.hscan_iter(key, count=1000)
+                        if concerns(field, person)
+                        or (kind.tagged and record[kind.size :] == person.encode())
+                    ]
+                    if found:
+                        deleted += int(await self._redis.hdel(key, *found))
+        return deleted
 
     async def usage(self, name: str) -> Mapping[str, Usage]:
         """Return what is kept of each kind."""

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError
 
 from streams.stores.namespaces import Namespaces
 from streams.stores.protocol import Move, StateMovingError, Step
 from streams.stores.rolling_redis import CLOSED, Calls, Layout
+from streams.stores.round_trip import Command, round_trip
 
 __all__ = ["Answer", "RedisState"]
-
-_Command = tuple[Any, ...]
 
 
 class Answer(NamedTuple):
@@ -27,10 +26,10 @@ class Answer(NamedTuple):
 class RedisState:
     """Applies steps of batches in the namespace in use; errors of the connection pass through."""
 
-    def __init__(self, redis: Redis, layout: Layout) -> None:
+    def __init__(self, redis: Redis, layout: Layout, namespace: str = "") -> None:
         self._redis = redis
         self._layout = layout
-        self._namespace = ""
+        self._namespace = namespace
         self._missed = False
         self.namespaces = Namespaces(redis, layout)
 
@@ -52,7 +51,7 @@ class RedisState:
         name = await self.namespace()
         return self._missed or bool(await self._redis.exists(self._layout.lost(name)))
 
-    async def apply(self, step: Step, moves: Sequence[Move], *others: _Command) -> Answer:
+    async def apply(self, step: Step, moves: Sequence[Move], *others: Command) -> Answer:
         """Apply a step and send other commands with it, in one round trip.
 
         A namespace that was closed is looked for again, once. Errors that Redis answers are in
@@ -71,7 +70,7 @@ class RedisState:
             self._missed = False
         return answer
 
-    async def _apply(self, calls: Calls, others: Sequence[_Command]) -> Answer:
+    async def _apply(self, calls: Calls, others: Sequence[Command]) -> Answer:
         commands = calls.commands(self._layout, await self.namespace())
         answers = await self._send([*commands, *others])
         records, rest = answers[: len(commands)], answers[len(commands) :]
@@ -88,25 +87,13 @@ class RedisState:
         errors = (record for record in records if isinstance(record, Exception))
         return Answer(calls, records, next(errors, None), rest)
 
-    async def _send(self, commands: Sequence[_Command]) -> list[Any]:
+    async def _send(self, commands: Sequence[Command]) -> list[Any]:
         """Return each command's answer; those for which the script wasn't known are sent again."""
-        answers = await self._pipeline(commands)
+        answers = await round_trip(self._redis, commands)
         unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:
             await self._redis.script_load(self._layout.script)
-            again = await self._pipeline([commands[at] for at in unknown])
+            again = await round_trip(self._redis, [commands[at] for at in unknown])
             for at, answer in zip(unknown, again, strict=True):
                 answers[at] = answer
-        return answers
-
-    async def _pipeline(self, commands: Sequence[_Command]) -> list[Any]:
-        if not commands:
-            return []
-        pipe = self._redis.pipeline(transaction=False)
-        for command in commands:
-            pipe.execute_command(*command)
-        answers: list[Any] = await pipe.execute(raise_on_error=False)
-        for answer in answers:
-            if isinstance(answer, Exception) and not isinstance(answer, ResponseError):
-                raise answer
         return answers

@@ -33,6 +33,7 @@ from streams.stores.protocol import (
 )
 from streams.stores.redis_state import RedisState
 from streams.stores.rolling_redis import Layout
+from streams.stores.round_trip import Word
 
 __all__ = ["RedisStore", "open_redis"]
 
@@ -118,16 +119,19 @@ def open_redis(settings: Settings, *, guarded: bool = False) -> Redis:
 class RedisStore:
     """Keeps records, ids, keys, sender state, epochs and policies under the settings' key prefix.
 
-    Raises ValueError for a budget of `state.budgets` that can't be read.
+    The sender state is that of `namespace`, else of the one in use. Raises ValueError for a budget
+    of `state.budgets` that can't be read.
     """
 
-    def __init__(self, settings: Settings, client: Redis | None = None) -> None:
+    def __init__(
+        self, settings: Settings, client: Redis | None = None, *, namespace: str = ""
+    ) -> None:
         self._redis = client or open_redis(settings)
         self._prefix = settings.redis.key_prefix
         self._record_seconds = max(1, int(settings.worker.records_hours * _HOUR))
         self._letter_seconds = max(_DAY, int(settings.topics.deadletter_hours * _HOUR))
         layout = Layout(self._prefix, settings.state.shards, settings.state.of_kinds())
-        self._state = RedisState(self._redis, layout)
+        self._state = RedisState(self._redis, layout, namespace)
 
     @property
     def namespaces(self) -> Namespaces:
@@ -210,9 +214,9 @@ class RedisStore:
         if not kept and not outcomes:
             return []
         indexed = [each for each in kept if each.message_id]
-        keys = [self._record_key(each.position) for each in kept]
+        keys: list[Word] = [self._record_key(each.position) for each in kept]
         keys += [self._mention_key(each.message_id) for each in indexed]
-        values = [each.verdict for each in kept]
+        values: list[Word] = [each.verdict for each in kept]
         values += [message_index.written(each) for each in indexed]
         counts = (len(kept), self._record_seconds, message_index.SECONDS)
         command = ("EVAL", _RECORD, len(keys), *keys, *counts, *values)
@@ -256,6 +260,12 @@ class RedisStore:
         name = await self._answer("forget_entities", self._state.namespace())
         forgotten = self.namespaces.forget(name, entities)
         return int(await self._answer("forget_entities", forgotten))
+
+    async def forget_person(self, person: str) -> int:
+        """Delete what is kept of an address (its keyed hash); return of how many entities."""
+        name = await self._answer("forget_person", self._state.namespace())
+        forgotten = self.namespaces.forget_person(name, person)
+        return int(await self._answer("forget_person", forgotten))
 
     async def usage(self) -> Mapping[str, Usage]:
         """Return what is kept of each kind of entity."""
