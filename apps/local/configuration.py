@@ -17,6 +17,7 @@ group_instance_id = "local-1"
 
 [redis]
 url = "{redis_url}"
+timeout_seconds = 1.0 # all share this machine's cores; beside mail that waits, 0.15 is enough
 
 [http]
 bind = "127.0.0.1:{http_port}"
