@@ -123,8 +123,11 @@ class Stack:
         """Return this stack with an online fusion in force."""
         return Stack(self._weights, self._specs, self._settings, fusion)
 
-    def fresh_fusion(self) -> Fusion:
-        """Return a fusion that has learned nothing, with this stack's weights as its priors."""
+    def fresh_fusion(self, patience: float | None = None) -> Fusion:
+        """Return a fusion that has learned nothing, with this stack's weights as its priors.
+
+        `patience` replaces that of the weights: 0 where there is nothing else to go by.
+        """
         given, shipped = self._weights.fusion, self._weights.learned
         scale = self._weights.stack.calibration.a
         terms = {
@@ -139,7 +142,8 @@ class Stack:
             weight = scale * carried * measured.weight if measured else 0.0
             ham = spec.speaks_for == "ham"
             terms[name] = Term(weight, -math.inf if ham else 0.0, 0.0 if ham else math.inf)
-        return Fusion(terms, given.bias, patience=given.patience)
+        patience = given.patience if patience is None else patience
+        return Fusion(terms, given.bias, patience=patience)
 
     def weight(self, name: str) -> float:
         """Return a signal's shipped or set weight, in raw logits; KeyError for an unknown name."""

@@ -23,6 +23,7 @@ __all__ = ["PARTS", "open_offline", "save_models"]
 
 PARTS: Final = (*VOTERS, "classifier", "signals")
 """What takes part in a score: the online models, the offline classifier, the detectors."""
+_OFFLINE: Final = frozenset({"classifier", "signals"})
 _OF_SENDERS: Final = frozenset({"counts", "behaviour", "signals"})
 
 Stage = Callable[[str], None]
@@ -38,13 +39,15 @@ def open_offline(
 ) -> Offline:
     """Return Weir with those of PARTS, online models from nothing or as in a snapshot.
 
-    The fusion is always there: before the first label it changes nothing. The state of senders
-    begins empty, and is kept where a part reads it. `stage` is told of each stage's end. Raises
-    what reading settings, policy, artifacts or the snapshot raises.
+    The fusion is always there: before the first label it changes nothing, unless the online
+    models are alone, with nothing else to go by. The state of senders begins empty, and is kept
+    where a part reads it. `stage` is told of each stage's end. Raises what reading settings,
+    policy, artifacts or the snapshot raises.
     """
     context = read_context(settings)
     stack = shipped_stack()
-    models = Ensemble.fresh(stack.fresh_fusion(), [name for name in VOTERS if name in parts])
+    fusion = stack.fresh_fusion() if _OFFLINE & set(parts) else stack.fresh_fusion(patience=0.0)
+    models = Ensemble.fresh(fusion, [name for name in VOTERS if name in parts])
     if snapshot is not None:
         known = read_snapshot(snapshot, context)
         models.restore(known.states, known.digest[:12], known.sequence)
