@@ -1,0 +1,206 @@
+"""What only the store in Redis has: namespaces, a script that is forgotten, refusals."""
+
+import asyncio
+import uuid
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from features.envelope import LogPosition
+from features.rolling import DAY, KINDS, Entity, Increment, counted
+from streams.settings import load
+from streams.stores.breaker import Breaker, GuardedStore
+from streams.stores.protocol import Keeping, LayoutError, Move, StateMovingError, StoreError
+from streams.stores.redis_store import RedisStore, open_redis
+from streams.stores.round_trip import round_trip
+
+pytestmark = pytest.mark.integration
+NOW = 1_700_000_000.0
+ADDRESS = KINDS["address"]
+ENTITY = Entity(ADDRESS, b"k" * 12)
+PLACE = LogPosition("e", 0, 1)
+MOVE = Move(PLACE, NOW, (Increment(ENTITY, counted(ADDRESS, "messages")),))
+BAD = Move(PLACE, NOW, (Increment(ENTITY, counted(ADDRESS, "bad")),))
+
+
+@pytest.fixture
+def prefix():
+    return f"{uuid.uuid4()}:"
+
+
+@pytest.fixture
+async def opened(redis_server_url, prefix):
+    """Open stores of one prefix: workers that share a state."""
+    stores = []
+
+    def make(**given):
+        environ = {
+            "WEIR_REDIS__URL": redis_server_url,
+            "WEIR_REDIS__KEY_PREFIX": prefix,
+            "WEIR_REDIS__TIMEOUT_SECONDS": "5",
+            "WEIR_STATE__SHARDS": "4",
+        }
+        stores.append(RedisStore(load(None, environ | given)))
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        await store.close()
+
+
+@pytest.fixture
+async def redis(redis_server_url):
+    client = Redis.from_url(redis_server_url)
+    yield client
+    await client.aclose()
+
+
+async def keys(redis, prefix):
+    return sorted([key.decode() async for key in redis.scan_iter(match=f"{prefix}s*")])
+
+
+async def test_workers_share_one_state(opened):
+    one, other = opened(), opened()
+    await asyncio.gather(one.advance([MOVE]), other.advance([MOVE._replace(position=None)]))
+    assert (await one.read(ENTITY)).total("messages") == 2
+    assert await one.namespaces.current() == await other.namespaces.current()
+
+
+async def test_another_number_of_shards_is_refused_in_one_line(opened):
+    await opened().advance([MOVE])
+    with pytest.raises(LayoutError, match=r"^state\.shards = 5; allowed: 4, [^\n]*$"):
+        await opened(WEIR_STATE__SHARDS="5").marks("e")
+
+
+async def test_a_script_that_redis_forgot_is_sent_again(opened, redis):
+    store = opened()
+    await store.advance([MOVE])
+    await redis.script_flush()
+    (answer,) = await store.advance([MOVE._replace(position=None)])
+    assert answer.readings[0].total("messages") == 2
+
+
+async def test_a_shards_keys_share_its_hash_tag_and_segments_expire(opened, redis, prefix):
+    await opened().advance([MOVE])
+    shard = int.from_bytes(ENTITY.key[:2], "big") % 4
+    (segment,) = [key for key in await keys(redis, prefix) if key.endswith("}:sa1")]
+    assert f":{{{shard}}}:" in segment
+    assert 180 * DAY < await redis.ttl(segment) <= 240 * DAY
+
+
+async def test_a_closed_namespace_takes_nothing_until_another_is_in_use(opened):
+    store, rebuilding = opened(), opened()
+    await store.advance([MOVE])
+    old = (await rebuilding.namespaces.current()).name
+    await rebuilding.namespaces.create("fresh")
+    await rebuilding.namespaces.close(old)
+    with pytest.raises(StateMovingError):
+        await store.advance([MOVE._replace(position=None)])
+    with pytest.raises(StateMovingError) as caught:
+        await store.record([Keeping(PLACE, b"verdict")], [BAD])
+    assert caught.value.verdicts == [b"verdict"]
+    assert (await rebuilding.namespaces.usage(old))["address"].sightings == 1
+    await rebuilding.namespaces.switch("fresh")
+    (answer,) = await store.advance([MOVE])
+    assert answer.readings[0].total("messages") == 1
+    assert await store.marks("e") == {0: 1}
+
+
+async def test_a_dropped_namespace_leaves_nothing_and_nobody_revives_it(opened, redis, prefix):
+    store, rebuilding = opened(), opened()
+    await store.advance([MOVE])
+    old = (await rebuilding.namespaces.current()).name
+    with pytest.raises(StoreError, match="is in use"):
+        await rebuilding.namespaces.drop(old)
+    await rebuilding.namespaces.create("fresh")
+    await rebuilding.namespaces.close(old)
+    await rebuilding.namespaces.switch("fresh")
+    await rebuilding.namespaces.drop(old)
+    await store.advance([MOVE])
+    assert not [key for key in await keys(redis, prefix) if old in key]
+    assert not await rebuilding.lost()
+
+
+async def test_a_redis_that_lost_all_is_begun_anew_and_the_loss_is_told(opened, redis, prefix):
+    store = opened()
+    await store.advance([MOVE])
+    await redis.delete(f"{prefix}state", *await keys(redis, prefix))
+    (answer,) = await store.advance([MOVE._replace(position=None)])
+    assert answer.readings[0].total("messages") == 1
+    assert await opened().lost()
+
+
+async def test_verdicts_stand_where_outcomes_are_refused_and_the_loss_is_told(
+    opened, redis, prefix
+):
+    store = opened()
+    await store.advance([MOVE])
+    name = (await store.namespaces.current()).name
+    shard = int.from_bytes(ENTITY.key[:2], "big") % 4
+    book = f"{prefix}s1:{name}:{{{shard}}}:m"
+    await redis.rename(book, f"{book}-aside")
+    await redis.set(book, "what no script of ours wrote")
+    assert await store.record([Keeping(PLACE, b"verdict")], [BAD]) == [b"verdict"]
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        await store.advance([MOVE])
+    await redis.rename(f"{book}-aside", book)
+    assert not await opened().lost()
+    await store.advance([MOVE])
+    assert await opened().lost()
+
+
+async def test_calls_that_an_open_breaker_spares_are_lost(opened):
+    store = opened()
+    guarded = GuardedStore(store, Breaker(failures=1, seconds=60), timeout=5)
+    await guarded.advance([MOVE])
+    guarded.breaker.failed()
+    with pytest.raises(StoreError, match="breaker is open"):
+        await guarded.advance([MOVE])
+    guarded.breaker.succeeded()
+    await guarded.record([], [BAD])
+    assert await guarded.lost()
+    assert await guarded.marks("e") == {0: 1}
+
+
+async def test_a_state_on_the_move_does_not_open_the_breaker(opened):
+    store = opened()
+    guarded = GuardedStore(store, Breaker(failures=1, seconds=60), timeout=5)
+    await guarded.advance([MOVE])
+    await store.namespaces.close((await store.namespaces.current()).name)
+    with pytest.raises(StateMovingError):
+        await guarded.advance([MOVE])
+    assert guarded.breaker.state == "closed"
+
+
+async def test_a_round_trip_that_is_cut_off_leaves_no_answer_for_the_next(redis):
+    """The connection is given up: an answer that comes late would be taken for another's."""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await round_trip(redis, [("BLPOP", "nothing", 0), ("ECHO", "late")])
+    assert await round_trip(redis, [("ECHO", "one"), ("NO-COMMAND",), ("ECHO", b"two")]) == [
+        b"one",
+        Matching(ResponseError),
+        b"two",
+    ]
+    assert await round_trip(redis, []) == []
+
+
+class Matching:
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __eq__(self, other):
+        return isinstance(other, self.kind)
+
+    __hash__ = None
+
+
+async def test_a_stale_connection_is_made_anew(redis, redis_server_url):
+    client = open_redis(load(None, {"WEIR_REDIS__URL": redis_server_url}))
+    try:
+        assert await round_trip(client, [("ECHO", "one")]) == [b"one"]
+        await redis.client_kill_filter(_type="normal", skipme=True)
+        assert await round_trip(client, [("ECHO", "two")]) == [b"two"]
+    finally:
+        await client.aclose(close_connection_pool=True)
