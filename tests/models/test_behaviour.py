@@ -79,9 +79,12 @@ def test_missing_numbers_count_as_their_means():
 def test_one_absurd_message_spoils_neither_its_own_vote_nor_the_next(value):
     model = taught()
     absurd = Sample(np.full(len(SCHEMA.names), value, np.float32))
-    model.learn(absurd, abuse=True)
+    for number in range(20):  # from now on the absurd is within the usual deviations
+        model.learn(Sample((-1) ** number * absurd.vector), abuse=True)
     assert np.isfinite(model.predict([absurd, *BATCH])).all()
     assert np.abs(model.predict([absurd])[0]) < 30
+    river = model.pipeline.predict_proba_one(numbers(absurd))[True]
+    assert 1 / (1 + np.exp(-model.predict([absurd])[0])) == pytest.approx(river, abs=1e-9)
 
 
 def test_label_counts_are_left_to_their_own_model():
