@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from detectors.brands import Claim, brand_of, claims, is_own
 from features.context import Context
@@ -19,8 +20,7 @@ _NAME_STEM = 5
 _HOST = re.compile(r"\[[0-9a-f:.]{2,45}\]|[\w.-]{0,80}")
 
 
-@dataclass(frozen=True, slots=True)
-class Relations:
+class Relations(msgspec.Struct, frozen=True, gc=False, eq=False):
     """What checks of several subjects ask about a message's parties.
 
     `own` are registrable domains of the sender, its brand and the recipients' organizations.

@@ -4,6 +4,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
+
 from features.charsets import decode_undeclared
 from features.encoded_words import decode_words
 
@@ -25,7 +27,7 @@ _BLANK = " \t\r\0\ud800"
 _NAME = re.compile(r"[!-9;-~]+[ \t]*")
 
 
-class Header:
+class Header(msgspec.Struct, gc=False, eq=False):
     """One header field: lower-cased name, raw value as it came, value unfolded and decoded.
 
     `raw` keeps folding and undecoded RFC 2047 words; 8-bit bytes that aren't UTF-8 are
@@ -33,12 +35,9 @@ class Header:
     most fields never are. Outer white space is cut from both.
     """
 
-    __slots__ = ("_value", "name", "raw")
-
-    def __init__(self, name: str, raw: str) -> None:
-        self.name = name
-        self.raw = raw
-        self._value: str | None = None
+    name: str
+    raw: str
+    _value: str | None = None
 
     def __repr__(self) -> str:
         """Return name and raw value."""
@@ -180,5 +179,7 @@ def unfold(raw: str) -> str:
     """Put a folded value on one line: each fold with its first white space becomes a blank."""
     if "\n" not in raw:
         return raw
-    one_break = raw.replace("\r\n", "\n")
-    return one_break.replace("\n ", " ").replace("\n\t", " ").replace("\n", " ")
+    if "\r" in raw:
+        raw = raw.replace("\r\n", "\n")
+    raw = raw.replace("\n\t", " ").replace("\n ", " ")
+    return raw.replace("\n", " ") if "\n" in raw else raw

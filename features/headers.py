@@ -1,7 +1,8 @@
 """Who says what in the header: mailboxes, subject, trace, list and reply marks (RFC 5322)."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from features.context import Context
 from features.envelope import Envelope
@@ -21,8 +22,7 @@ _RECIPIENT_FIELDS = ("delivered-to", "x-original-to")
 _TRUE_REPLY = "auto-"
 
 
-@dataclass(frozen=True, slots=True)
-class Headers:
+class Headers(msgspec.Struct, frozen=True, gc=False):
     """The header's subjects. `from_faults` name syntax faults of the *raw* From header.
 
     Faults: comma, glue, angles, after, nospace, multi, spaced, noaddr, badchar, badtld,
@@ -68,7 +68,7 @@ def read_headers(message: Message, envelope: Envelope, context: Context) -> Head
     """Read the header's subjects; what is missing or malformed is empty or a fault."""
     first, raw_first = message.first, message.raw_first
     from_raw = raw_first("from")
-    from_count = len(message.all("from"))
+    from_count = len(message.fields("from"))
     author = parse_mailbox(from_raw)
     to = _mailboxes(message, "to")
     cc = _mailboxes(message, "cc")
@@ -97,7 +97,7 @@ def read_headers(message: Message, envelope: Envelope, context: Context) -> Head
         message_id=message_id,
         message_id_host=message_id.rpartition("@")[2].strip("<> \t").lower(),
         date=parse_date(first("date")),
-        hops=Hops(message.all("received")[:_HOPS]),
+        hops=Hops(message.fields("received")[:_HOPS]),
         references=first("references").count("<"),
         in_reply_to=bool(first("in-reply-to").strip()),
         list_id=first("list-id"),

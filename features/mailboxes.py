@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from features.domains import Domain, split_host
 from features.encoded_words import ENCODED_WORD
@@ -23,7 +24,7 @@ _HOST = re.compile(r"[a-z0-9.-]+")
 _EDGES = " \t\r\n\"'"
 
 
-class Mailbox(NamedTuple):
+class Mailbox(msgspec.Struct, frozen=True, gc=False):
     """An address as written: display name decoded, address lower-cased; empty where missing."""
 
     display: str

@@ -1,8 +1,10 @@
 """A message read once: headers, text, HTML and attachments of its MIME tree (RFC 5322, 2045)."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
+
+import msgspec
 
 from features.charsets import decode
 from features.context import Limits
@@ -37,8 +39,7 @@ FLAGS: Final = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A parsed message. `flags` name what was odd, sorted; FLAGS says what each means.
 
     `size` is in bytes, before any cut. `text` and `html` join the body parts that a mail reader
@@ -60,13 +61,12 @@ class Message:
     nested_messages: int
     multipart: bool
     flags: tuple[str, ...]
-    _by_name: dict[str, list[Header]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _by_name: dict[str, list[Header]] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Index the headers by name; a field is asked for far more often than it is written."""
         by_name = self._by_name
+        by_name.clear()  # a copy is made with a copy of it
         for header in self.headers:
             name = header.name
             if name in by_name:
@@ -83,6 +83,10 @@ class Message:
         """Return the raw value of the first header of that (lower-case) name, else ''."""
         found = self._by_name.get(name)
         return found[0].raw if found else ""
+
+    def fields(self, name: str) -> Sequence[Header]:
+        """Return all headers of that (lower-case) name."""
+        return self._by_name.get(name, ())
 
     def all(self, name: str) -> list[str]:
         """Return the decoded values of all headers of that (lower-case) name."""

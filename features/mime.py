@@ -1,7 +1,8 @@
 """The MIME tree walked once, within bounds, to its leaves (RFC 2045, 2046)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from features.context import Limits
 from features.header_block import find_section, split_fields
@@ -15,8 +16,7 @@ _BODY_TYPES = frozenset({"text/plain", "text/html"})
 _MESSAGE_TYPES = frozenset({"message/rfc822", "message/global"})
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, gc=False):
     """A leaf of the MIME tree, transfer-decoded. `content_type` as declared, lower-case."""
 
     content_type: str
@@ -29,16 +29,15 @@ class Part:
     nested: bool  # inside a message/rfc822 part
 
 
-@dataclass(slots=True)
-class Leaves:
+class Leaves(msgspec.Struct):
     """What a walk found: leaves in reading order, entities counted, what was odd."""
 
-    texts: list[Part] = field(default_factory=list)
-    attachments: list[Part] = field(default_factory=list)
+    texts: list[Part] = []
+    attachments: list[Part] = []
     parts: int = 0
     depth: int = 0
     nested_messages: int = 0
-    flags: set[str] = field(default_factory=set)
+    flags: set[str] = msgspec.field(default_factory=set)
 
 
 def walk(
@@ -103,7 +102,7 @@ class _Walk:
 
     def _unsplit(self, data: bytes, mime: MimeFields, depth: int, *, nested: bool) -> None:
         """Read a multipart that can't be split as text; it has no encoding (RFC 2045, 6.4)."""
-        shown = mime._replace(transfer_encoding="", disposition="", filename="")
+        shown = msgspec.structs.replace(mime, transfer_encoding="", disposition="", filename="")
         self._leaf(data, shown, "text/plain", depth, nested=nested)
 
     def _child(

@@ -5,7 +5,9 @@ import re
 from collections.abc import Sequence
 from email.utils import collapse_rfc2231_value, decode_params
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from features.encoded_words import lenient_base64
 from features.header_block import decode_value
@@ -20,7 +22,7 @@ _BASE64: Final = frozenset({"base64", "b64", "x-base64"})
 _UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 
 
-class MimeFields(NamedTuple):
+class MimeFields(msgspec.Struct, frozen=True, gc=False):
     """What an entity says about itself; texts are lower-case but for filename and boundary."""
 
     content_type: str

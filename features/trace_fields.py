@@ -6,7 +6,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final, NamedTuple, overload
+from typing import Final, overload
+
+import msgspec
+
+from features.header_block import Header
 
 __all__ = ["Hop", "Hops", "parse_date", "parse_hop"]
 
@@ -31,7 +35,7 @@ _IN_COMMENT = re.compile(r"[(@ ](?:ipv6:)?([0-9a-f:.]{3,45})\)")
 _GREETING = re.compile(r"\b[he][eh]lo[= ]([^\s()]{1,255})")
 
 
-class Hop(NamedTuple):
+class Hop(msgspec.Struct, frozen=True, gc=False):
     """One Received header (RFC 5321, 4.4): who handed over, to whom, when; empty where unread."""
 
     helo: str
@@ -46,7 +50,7 @@ class Hops(Sequence[Hop]):
 
     __slots__ = ("_fields", "_read")
 
-    def __init__(self, fields: Sequence[str]) -> None:
+    def __init__(self, fields: Sequence[Header]) -> None:
         self._fields = tuple(fields)
         self._read: list[Hop] = []
 
@@ -77,7 +81,7 @@ class Hops(Sequence[Hop]):
             raise IndexError(place)
         read = self._read
         while len(read) <= at:
-            read.append(parse_hop(self._fields[len(read)]))
+            read.append(parse_hop(self._fields[len(read)].value))
         return read[at]
 
 

@@ -22,7 +22,7 @@ def test_who_wrote_to_whom():
         b"To: bob@example.com\nCc: Carol <CAROL@example.com>\n\n"
     )
 
-    assert headers.from_[:2] == ("Ada", "ada@mail.example.org")
+    assert (headers.from_.display, headers.from_.address) == ("Ada", "ada@mail.example.org")
     assert headers.from_.domain.registrable == "example.org"
     assert headers.sender.address == "list@example.net"
     assert [mailbox.address for mailbox in headers.reply_to] == ["a@example.org", "b@example.org"]

@@ -56,7 +56,7 @@ def test_commas_split_a_list_only_between_mailboxes():
         "d@example.org,, =?utf-8?q?a@b,c?= <e@example.org>"
     )
 
-    assert [mailbox[:2] for mailbox in parse_mailboxes(raw, 10)] == [
+    assert [(box.display, box.address) for box in parse_mailboxes(raw, 10)] == [
         ("Doe, Jane", "j@example.org"),
         ("A, B", "b@example.org"),
         ("x, y", "c@example.org"),
