@@ -1,10 +1,11 @@
 """HTML as a mail reader shows it: visible, hidden and faint text, links, images, forms."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import ClassVar, Final, NamedTuple, cast
+from typing import ClassVar, Final
 
+import msgspec
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
 from features.nesting import bound_nesting
@@ -22,6 +23,7 @@ FLAGS: Final = MappingProxyType(
 
 _OPTIONS = LexborDocumentOptions.WO_EVENTS.value  # the source as it is, nothing mirrored
 _UNPRINTED: Final = dict.fromkeys(map(ord, INVISIBLE))
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _JUNK_STYLE = 2_000  # characters of style without a rule in the first 400
 _RULE_WITHIN = 400
 _INLINE: Final = frozenset(
@@ -35,7 +37,7 @@ _INLINE: Final = frozenset(
 _SIGHT: Final = frozenset(("background", "bgcolor", "color", "hidden", "style"))
 
 
-class Anchor(NamedTuple):
+class Anchor(msgspec.Struct, frozen=True, gc=False):
     """A clickable element: target as written (trimmed), visible text, alt text of images in it."""
 
     href: str
@@ -44,7 +46,7 @@ class Anchor(NamedTuple):
     kind: str  # "a", "area", "form", "refresh"
 
 
-class Image(NamedTuple):
+class Image(msgspec.Struct, frozen=True, gc=False):
     """An image of the HTML: source, alternative text, and whether it is inside a link."""
 
     src: str
@@ -52,8 +54,7 @@ class Image(NamedTuple):
     linked: bool
 
 
-@dataclass(slots=True)
-class Markup:
+class Markup(msgspec.Struct):
     """What was found in HTML; counts of elements, texts with white space collapsed."""
 
     text: str = ""
@@ -63,25 +64,25 @@ class Markup:
     base: str = ""
     style_junk: int = 0
     comment_chars: int = 0
-    anchors: list[Anchor] = field(default_factory=list)
-    images: list[Image] = field(default_factory=list)
+    anchors: list[Anchor] = []
+    images: list[Image] = []
     forms: int = 0
     password_inputs: int = 0
     scripts: int = 0
     iframes: int = 0
     meta_refresh: bool = False
     nodes: int = 0
-    flags: list[str] = field(default_factory=list)
+    flags: list[str] = []
 
 
-class _Click(NamedTuple):
+class _Click(msgspec.Struct, frozen=True):
     href: str
     kind: str
     texts: list[str]
     alts: list[str]
 
 
-class _State(NamedTuple):
+class _State(msgspec.Struct, frozen=True, gc=False):
     """What an element hands down to those in it; `plain` text is seen, and in no link."""
 
     plain: bool
@@ -121,7 +122,7 @@ class _Reader:
 
     def walk(self, start: LexborNode, max_nodes: int) -> None:
         """Visit the tree below a node, depth first."""
-        stack = [(_START, False)]
+        inside: list[tuple[_State, bool, LexborNode]] = []
         state = _START
         visible = self._visible
         node: LexborNode | None = start.first_child
@@ -132,22 +133,28 @@ class _Reader:
                 self.found.flags.append("html_nodes_over_limit")
                 break
             tag = node.tag
-            if tag != "-text":
-                inner = self._enter(node, tag or "", state)
+            if tag == "-text":
+                if state.plain:
+                    visible.append(node.text_content or "")
+                else:
+                    self._text(node.text_content or "", state)
+            else:
+                inline = tag in _INLINE
+                if not inline:
+                    (self._hidden if state.hidden else visible).append(" ")
+                attributes = node.attributes
+                inner: _State | None = state
+                if attributes or tag in _ELEMENTS:  # most have nothing to say
+                    inner = self._enter(node, tag or "", attributes, state)
                 if inner is not None and (child := node.first_child) is not None:
-                    stack.append((state, tag not in _INLINE))
+                    inside.append((state, inline, node))
                     state, node = inner, child
                     continue
-            elif state.plain:
-                visible.append(node.text_content or "")
-            else:
-                self._text(node.text_content or "", state)
             after = node.next
-            while after is None and len(stack) > 1:
-                state, breaks = stack.pop()
-                if breaks:
+            while after is None and inside:
+                state, inline, node = inside.pop()
+                if not inline:
                     visible.append(" ")
-                node = cast("LexborNode", node.parent)  # the stack says that there is one
                 after = node.next
             node = after
         self.found.nodes = min(nodes, max_nodes)
@@ -157,7 +164,7 @@ class _Reader:
         found = self.found
         found.text = _collapse(self._visible)
         # A preheader is padded with characters that print nothing; they hide no text.
-        found.hidden = _collapse(["".join(self._hidden).translate(_UNPRINTED)])
+        found.hidden = _collapse([_printed("".join(self._hidden))])
         found.faint = _collapse(self._faint)
         found.anchors = [
             Anchor(click.href, _collapse(click.texts), _collapse(click.alts), click.kind)
@@ -175,12 +182,11 @@ class _Reader:
         if state.click is not None:
             state.click.texts.append(text)
 
-    def _enter(self, node: LexborNode, tag: str, state: _State) -> _State | None:
+    def _enter(
+        self, node: LexborNode, tag: str, attributes: _Attributes, state: _State
+    ) -> _State | None:
         """Take an element in; return what it hands down, None where nothing in it is read."""
-        if tag not in _INLINE:
-            (self._hidden if state.hidden else self._visible).append(" ")
-        attributes = node.attributes
-        reads = self._elements.get(tag)
+        reads = _ELEMENTS.get(tag)
         if reads is not None and not reads(self, node, attributes, state):
             return None
         if not _SIGHT.isdisjoint(attributes):
@@ -195,7 +201,14 @@ class _Reader:
             return state
         click = _Click(href.strip(), tag, [], [attributes.get("alt") or ""])
         self._clicks.append(click)
-        return state._replace(plain=False, click=click)
+        return _State(
+            plain=False,
+            hidden=state.hidden,
+            faint=state.faint,
+            color=state.color,
+            background=state.background,
+            click=click,
+        )
 
     def _image(self, _node: LexborNode, attributes: _Attributes, state: _State) -> bool:
         alt = attributes.get("alt") or ""
@@ -263,7 +276,7 @@ class _Reader:
             self.found.comment_chars += len(text)
         return False
 
-    _elements: ClassVar[dict[str, Callable[["_Reader", LexborNode, _Attributes, _State], bool]]] = {
+    elements: ClassVar[dict[str, Callable[["_Reader", LexborNode, _Attributes, _State], bool]]] = {
         "-comment": _comment,
         "base": _base,
         "button": _input,
@@ -283,13 +296,23 @@ class _Reader:
     }
 
 
+_ELEMENTS: Final = _Reader.elements
+
+
 def _inner(node: LexborNode) -> str:
     child = node.first_child
     return (child.text_content or "") if child is not None and child.is_text_node else ""
 
 
+def _printed(text: str) -> str:
+    """Drop characters that print nothing; only NUL is one of them in ASCII."""
+    if not text.isascii():
+        text = _NOT_ASCII.sub(lambda run: run[0].translate(_UNPRINTED), text)
+    return text.replace("\0", "")
+
+
 def _collapse(pieces: list[str]) -> str:
-    return " ".join("".join(pieces).split())
+    return " ".join("".join(pieces).split()) if pieces else ""
 
 
 def _restyled(attributes: _Attributes, state: _State) -> _State:

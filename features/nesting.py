@@ -30,10 +30,12 @@ _TOKEN = re.compile(
     rf"|(/?)([a-zA-Z][^\s/>]*+)((?:{_ATTRIBUTE})*+)>?)"
 )
 # As spans they read the same, and nothing opens them again.
-_FORMATTING = re.compile(
-    r"<(/?)(?:[bBiIsSuU]|[bB][iI][gG]|[cC][oO][dD][eE]|[eE][mM]|[fF][oO][nN][tT]|[nN][oO][bB][rR]"
+_NAMES = (  # written out: IGNORECASE would take the search for "<" from the engine's fast path
+    r"(?:[bBiIsSuU]|[bB][iI][gG]|[cC][oO][dD][eE]|[eE][mM]|[fF][oO][nN][tT]|[nN][oO][bB][rR]"
     r"|[sS][mM][aA][lL]{2}|[sS][tT][rR][iI][kK][eE]|[sS][tT][rR][oO][nN][gG]|[tT]{2})(?=[\s/>])"
-)  # written out: IGNORECASE would take the search for "<" from the engine's fast path
+)
+_FORMATTING = re.compile("<" + _NAMES)
+_FORMATTING_END = re.compile("</" + _NAMES)
 _START_TAG = re.compile(r"<[a-zA-Z][^\s/>]*+")
 _LONG_START_TAG = re.compile(r"<[a-zA-Z][^>]{1024}")
 # How a tag can be longer than the pattern above sees: with '>' inside a value. One pattern each:
@@ -64,7 +66,7 @@ def bound_nesting(html: str) -> tuple[str, bool]:
     """
     tags = html.count("<")
     if tags > _FEW_TAGS:
-        html = _FORMATTING.sub(r"<\1span", html)
+        html = _FORMATTING.sub("<span", _FORMATTING_END.sub("</span", html))
     if tags <= _MANY_TAGS and len(html) <= _LONG_HTML:
         return html, False
     if tags <= _MANY_TAGS and not _may_have_many_attributes(html):

@@ -45,7 +45,12 @@ def alike(color: Color, background: Color) -> bool:
     """Tell whether text of that colour can't be told from its background."""
     if UNKNOWN in (color, background):
         return False
-    return all(abs(a - b) <= _ALIKE for a, b in zip(color, background, strict=True))
+    red, green, blue = color
+    return (
+        abs(red - background[0]) <= _ALIKE
+        and abs(green - background[1]) <= _ALIKE
+        and abs(blue - background[2]) <= _ALIKE
+    )
 
 
 def parse_color(value: str) -> Color:
