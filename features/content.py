@@ -1,7 +1,8 @@
 """What a reader sees, and what is hidden from them: visible text, words, phrases, HTML's shape."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from features.context import Limits
 from features.headers import Headers
@@ -18,8 +19,7 @@ _CHARS_PER_WORD = 8
 _PHRASE_WORDS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True, gc=False):
     """The body as read. `text` is the visible text (of the HTML if there is any, else plain).
 
     `folded` is the beginning of `text`, lower-cased with confusables folded

@@ -27,7 +27,8 @@ _WORDS = 256
 _FEWEST = 12  # shingles; below it, minhashes of unrelated texts collide
 _CACHED = 65_536  # words: hostile text never repeats one
 _LONGEST = 24  # letters: beyond it a word is a token made for one recipient
-_MIX: Final = np.array([0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D], np.uint32)
+_FIRST, _SECOND, _THIRD = 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D
+_MIX: Final = np.array([_FIRST, _SECOND, _THIRD], np.uint32)
 
 
 def _constants(count: int) -> NDArray[np.uint32]:
@@ -45,7 +46,7 @@ class _Hashes(dict[str, int]):
     def __missing__(self, word: str) -> int:
         if len(word) > _LONGEST:
             return 0
-        found = crc32(word.encode("utf-8", "replace")) if word.isalpha() else 0
+        found = crc32(word.encode()) if word.isalpha() else 0
         if len(self) < _CACHED:
             self[word] = found
         return found
@@ -65,10 +66,13 @@ def fingerprint(content: Content, links: Links, attachments: Attachments) -> str
     if len(kept) < _FEWEST + _SHINGLE - 1:
         return _exact(kept, links, attachments)
     hashes = np.frombuffer(kept, np.uint32)
-    shingles = hashes[:-2] * _MIX[0] + hashes[1:-1] * _MIX[1] + hashes[2:] * _MIX[2]
-    bands = (shingles * _MULTIPLIERS).min(axis=1).reshape(BANDS, _ROWS)
-    mixed = bands[:, 0] * _MIX[0] ^ bands[:, 1] * _MIX[1] ^ bands[:, 2] * _MIX[2]
-    return "-".join([f"{band:08x}" for band in mixed.tolist()])
+    shingles = np.correlate(hashes, _MIX)  # each word times its place's factor, modulo 2**32
+    least = np.minimum.reduce(shingles * _MULTIPLIERS, axis=1).tolist()
+    bands = [
+        (one * _FIRST ^ two * _SECOND ^ three * _THIRD) & 0xFFFF_FFFF
+        for one, two, three in zip(least[::_ROWS], least[1::_ROWS], least[2::_ROWS], strict=True)
+    ]
+    return b"".join([band.to_bytes(4, "big") for band in bands]).hex("-", 4)
 
 
 def near(one: str, other: str) -> bool:

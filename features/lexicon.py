@@ -30,16 +30,19 @@ def _entries() -> list[_Entry]:
     return [(phrase, tuple(groups[phrase])) for phrase in longest_first]
 
 
-def _index() -> dict[str, dict[str, list[_Entry]]]:
-    """Entries by first and second word; those of one word follow every second, and stand by ''."""
-    index: dict[str, dict[str, list[_Entry]]] = {}
+_Follows = tuple[dict[str, list[_Entry]], list[_Entry]]
+
+
+def _index() -> dict[str, _Follows]:
+    """Return by first word: entries by second word, those of one word last; those of one word."""
+    index: dict[str, _Follows] = {}
     for entry in _entries():
         first, second = (*entry[0], "")[:2]
-        index.setdefault(first, {}).setdefault(second, []).append(entry)
-    for follows in index.values():
-        alone = follows.setdefault("", [])
-        for second in follows.keys() - {""}:
-            follows[second].extend(alone)
+        by_second, alone = index.setdefault(first, ({}, []))
+        (by_second.setdefault(second, []) if second else alone).append(entry)
+    for by_second, alone in index.values():
+        for entries in by_second.values():
+            entries.extend(alone)
     return index
 
 
@@ -53,11 +56,10 @@ def find_phrases(words: Sequence[str]) -> dict[str, set[Phrase]]:
     """
     found: dict[str, set[Phrase]] = {}
     index = _INDEX
-    last = len(words) - 1
+    words = (*words, "")
     for start in compress(count(), map(index.__contains__, words)):
-        follows = index[words[start]]
-        entries = follows.get(words[start + 1]) if start < last else None
-        for phrase, groups in entries or follows[""]:
+        by_second, alone = index[words[start]]
+        for phrase, groups in by_second.get(words[start + 1], alone):
             if len(phrase) <= 2 or tuple(words[start : start + len(phrase)]) == phrase:
                 for group in groups:
                     found.setdefault(group, set()).add(phrase)

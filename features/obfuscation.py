@@ -6,11 +6,9 @@ from typing import Final, NamedTuple
 __all__ = ["Obfuscation", "count_mixed_words", "read_obfuscation"]
 
 _ZERO_WIDTH: Final = "\u034f\u180e\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff"
-_IN_LATIN_WORD = re.compile(
-    "(?<=[A-Za-z\u00c0-\u024f])"
-    "[\u0334-\u0338\u180e\u200b\u200c\u2060-\u2064\u2066-\u206f\ufeff]+"
-    "(?=[A-Za-z\u00c0-\u024f])"
-)
+# A run is searched for first: a look behind would be tried at each character.
+_RUN = re.compile("[\u0334-\u0338\u180e\u200b\u200c\u2060-\u2064\u2066-\u206f\ufeff]+")
+_LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 _SELECTORS = re.compile("[\U000e0000-\U000e01ef]")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _READ_CHARS = 20_000
@@ -62,6 +60,8 @@ _TABLE = _ScriptTable()
 
 def _is_latin1(text: str) -> bool:
     """Tell quickly that a text has nothing to count."""
+    if text.isascii():
+        return True
     try:
         text.encode("latin-1")
     except UnicodeEncodeError:
@@ -94,7 +94,12 @@ def read_obfuscation(body: str, line: str) -> Obfuscation:
     both = f"{body}\n{line}"
     return Obfuscation(
         zero_width=sum(map(body.count, _ZERO_WIDTH)),
-        zero_width_in_word=len(_IN_LATIN_WORD.findall(both)),
+        zero_width_in_word=sum(
+            _LATIN.match(both, run.start() - 1) is not None
+            and _LATIN.match(both, run.end()) is not None
+            for run in _RUN.finditer(both)
+            if run.start() > 0
+        ),
         mixed_script_words=count_mixed_words(body),
         invisible_selectors=len(_SELECTORS.findall(both)),
     )

@@ -115,20 +115,14 @@ def _fold_run(run: re.Match[str]) -> str:
     return run[0].translate(_TABLE)
 
 
-class _Separating(dict[int, str]):
-    """A table for str.translate: letters and digits stay, all else parts words."""
-
-    def __missing__(self, code: int) -> str:
-        char = chr(code)
-        kept = char if char.isalnum() else " "
-        if len(self) < _CACHED:
-            self[code] = kept
-        return kept
-
-
-_SEPARATED = _Separating()
+_SEPARATORS = re.compile(r"[^\x00-\x7f\w]+")  # beyond ASCII
+_BLANKED = bytes([code if chr(code).isalnum() or code > 0x7F else 0x20 for code in range(256)])
 
 
 def words(folded: str, limit: int) -> tuple[str, ...]:
     """Split folded text into its first `limit` words of letters and digits."""
-    return tuple(folded.translate(_SEPARATED).split(maxsplit=limit)[:limit])
+    if not folded.isascii():
+        folded = _SEPARATORS.sub(" ", folded)
+    # Octets of a letter beyond ASCII are all above 0x7f, so this takes them for letters as well.
+    found = folded.encode().translate(_BLANKED).decode().split(maxsplit=limit)
+    return tuple(found if len(found) <= limit else found[:limit])
