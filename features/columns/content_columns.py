@@ -2,7 +2,7 @@
 
 import math
 
-from features.columns.header_columns import CAPITALS, DIGITS, beyond_ascii, count_of, ratio
+from features.columns.shares import beyond_ascii, count_kinds, currency_signs, ratio
 from features.content import Content
 from features.lexicon import GROUPS
 from features.message import Message
@@ -24,6 +24,8 @@ _FLAGS = (
     "charset_unknown",
     "charset_wrong",
 )
+
+_NO_FLAGS = [0.0] * len(_FLAGS)
 
 COLUMNS = (
     Feature("message.bytes", "bytes, log", "size of the message"),
@@ -82,17 +84,19 @@ def values(message: Message, content: Content) -> list[float]:
 
 
 def _structure(message: Message) -> list[float]:
-    needless = any(
-        part.transfer_encoding == "base64" and part.content.isascii() for part in message.text_parts
-    )
+    needless = False
+    for part in message.text_parts:
+        if part.transfer_encoding == "base64" and part.content.isascii():
+            needless = True
+    flags = message.flags
     return [
         math.log1p(message.size),
         float(message.parts),
         float(message.depth),
         float(message.nested_messages),
         float(message.multipart),
-        float(len(message.flags)),
-        *[float(flag in message.flags) for flag in _FLAGS],
+        float(len(flags)),
+        *([float(flag in flags) for flag in _FLAGS] if flags else _NO_FLAGS),
         float(needless),
     ]
 
@@ -100,32 +104,35 @@ def _structure(message: Message) -> list[float]:
 def _text(message: Message, content: Content) -> list[float]:
     text = content.text
     words = content.words[:_HEAD_WORDS]
-    chars = len(text)
-    letters = sum(map(len, words))
-    head = text[:_HEAD]
+    lengths = list(map(len, words))
+    long = max(lengths, default=0) > _LONG  # hardly ever
+    capitals, digits = count_kinds(text[:_HEAD])
+    head = min(len(text), _HEAD)
+    count = len(content.words)
+    phrases, in_subject = content.phrases, content.subject_phrases
     return [
         float(content.is_html),
         float(content.is_html and not message.text.strip()),
-        math.log1p(chars),
-        math.log1p(len(content.words)),
+        math.log1p(len(text)),
+        math.log1p(count),
         ratio(len(set(words)), len(words)),
-        ratio(letters, len(words)),
-        ratio(len([word for word in words if len(word) > _LONG]), len(words)),
-        ratio(count_of(head, CAPITALS), len(head)),
-        ratio(count_of(head, DIGITS), len(head)),
+        ratio(sum(lengths), len(words)),
+        ratio(sum([length > _LONG for length in lengths]), len(words)) if long else 0.0,
+        ratio(capitals, head),
+        ratio(digits, head),
         beyond_ascii(text),
-        ratio(text.count("!"), len(content.words)),
-        float(sum(map(text.count, "$€£"))),
+        ratio(text.count("!"), count),
+        float(currency_signs(text)),
         math.log1p(text.count("\n")),
-        *[float(content.phrases[group]) for group in GROUPS],
-        *[float(content.subject_phrases[group]) for group in _SUBJECT_GROUPS],
+        *[float(phrases[group]) for group in GROUPS],
+        *[float(in_subject[group]) for group in _SUBJECT_GROUPS],
     ]
 
 
 def _shape(message: Message, content: Content) -> list[float]:
     chars = len(content.text)
     hidden = len(content.hidden)
-    linked = sum(image.linked for image in content.images)
+    linked = sum([image.linked for image in content.images])
     return [
         math.log1p(hidden),
         ratio(hidden, hidden + chars),

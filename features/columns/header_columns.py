@@ -1,33 +1,23 @@
 """Numbers about the header: who writes, to whom, under which subject."""
 
 import math
-import string
 
+from features.columns.shares import beyond_ascii, count_kinds, currency_signs, digits, ratio
 from features.domains import Domain
 from features.headers import Headers
 from features.hosts import host_traits, is_freemail
 from features.message import Message
 from features.schema import Feature
 
-__all__ = [
-    "CAPITALS",
-    "COLUMNS",
-    "DIGITS",
-    "beyond_ascii",
-    "count_of",
-    "digits",
-    "ratio",
-    "values",
-]
+__all__ = ["COLUMNS", "values"]
 
 _FAULTS = (
     "after", "angles", "badchar", "badtld", "comma", "duplicate", "glue", "multi", "noaddr",
     "nospace", "spaced",
 )  # fmt: skip
+_NO_FAULTS = [0.0] * len(_FAULTS)
 _REPLY = ("re:", "aw:", "sv:", "antw:", "rif:")
 _FORWARD = ("fw:", "fwd:", "wg:", "tr:")
-CAPITALS = string.ascii_uppercase.encode()
-DIGITS = string.digits.encode()
 _HIGH = ("1", "2", "high", "urgent")
 
 COLUMNS = (
@@ -91,30 +81,9 @@ COLUMNS = (
 )
 
 
-def ratio(part: int, whole: int) -> float:
-    """Return part / whole, 0 where there is nothing."""
-    return part / whole if whole else 0.0
-
-
 def values(message: Message, headers: Headers) -> list[float]:
     """Return the numbers of COLUMNS, NaN where missing."""
     return [*_from(headers), *_addressed(headers), *_subject(headers), *_route(message, headers)]
-
-
-def count_of(text: str, characters: bytes) -> int:
-    """Count the ASCII `characters` in a text; one pass in C, whatever the text is."""
-    ascii_only = text.encode("ascii", "ignore")
-    return len(ascii_only) - len(ascii_only.translate(None, characters))
-
-
-def digits(text: str) -> float:
-    """Return the share of ASCII digits."""
-    return ratio(count_of(text, DIGITS), len(text))
-
-
-def beyond_ascii(text: str) -> float:
-    """Return the share of characters beyond ASCII."""
-    return 0.0 if text.isascii() else 1.0 - ratio(len(text.encode("ascii", "ignore")), len(text))
 
 
 def _from(headers: Headers) -> list[float]:
@@ -124,7 +93,7 @@ def _from(headers: Headers) -> list[float]:
     domain = sender.domain
     traits = host_traits(sender.host) if sender.host else frozenset()
     return [
-        *[float(fault in faults) for fault in _FAULTS],
+        *([float(fault in faults) for fault in _FAULTS] if faults else _NO_FAULTS),
         float(len(faults)),
         float(not (headers.from_raw.isascii() and headers.subject_raw.isascii())),
         float(len(display)),
@@ -163,15 +132,16 @@ def _addressed(headers: Headers) -> list[float]:
 def _subject(headers: Headers) -> list[float]:
     subject = headers.subject
     lowered = subject[:8].lower()
+    capitals, figures = count_kinds(subject)
     return [
         float(len(subject)),
         float(len(headers.subject_words)),
-        ratio(count_of(subject, CAPITALS), len(subject)),
-        digits(subject),
+        ratio(capitals, len(subject)),
+        ratio(figures, len(subject)),
         beyond_ascii(subject),
         float(subject.count("!")),
         float(subject.count("?")),
-        float(sum(map(subject.count, "$€£"))),
+        float(currency_signs(subject)),
         0.0 if subject.isascii() else float(sum(char >= "\u2600" for char in subject)),
         float("   " in subject.strip()),
         float(max(map(len, headers.subject_words), default=0)),

@@ -1,11 +1,10 @@
 """Numbers about where a message leads."""
 
 import math
-from collections import Counter
 
-from features.columns.header_columns import digits, ratio
+from features.columns.shares import digits, ratio
 from features.content import Content
-from features.links import Links
+from features.links import Link, Links
 from features.schema import Feature
 
 __all__ = ["COLUMNS", "values"]
@@ -31,6 +30,23 @@ _TRAITS = (
     ("storage_page", "lead to a page in raw cloud storage"),
     ("userinfo", "put a name before the host"),
 )
+
+_WRITTEN_OUT = frozenset({"bare", "plain"})
+_NO_LINKS = [
+    0.0,
+    math.nan,
+    0.0,
+    0.0,
+    0.0,
+    math.nan,
+    *[0.0] * 3,
+    *[math.nan] * 2,
+    0.0,
+    math.nan,
+    0.0,
+    0.0,
+]
+_NO_SHARES = [math.nan] * (1 + len(_TRAITS))  # words a link lead
 
 COLUMNS = (
     Feature("links.count", "count, log", "web links"),
@@ -58,37 +74,53 @@ COLUMNS = (
 
 def values(content: Content, links: Links) -> list[float]:
     """Return the numbers of COLUMNS; NaN for shares of links where there is none."""
-    every = links.all
-    count = len(every)
-    traits = Counter(trait for link in every for trait in link.traits)
-    distinct = {link.url for link in every}
-    strange = sum(link.domain.registrable in links.foreign for link in every)
-    return [
-        math.log1p(count),
-        ratio(len(distinct), count) if count else math.nan,
-        math.log1p(len({link.host for link in every})),
-        math.log1p(len(links.domains)),
-        math.log1p(len(links.foreign)),
-        ratio(strange, count) if count else math.nan,
-        float(count > 0 and strange == count),
-        float(len(links.foreign) == 1 and len(links.domains) == 1 and len(distinct) <= 3),
-        float(sum(_differs(link.text_host, link.host) for link in every)),
-        _share(sum(link.source in ("bare", "plain") for link in every), count),
-        _share(sum(not link.text.strip() for link in every), count),
-        math.log1p(max([len(link.url) for link in every], default=0)),
-        math.log1p(sum([len(link.path) for link in every]) / count) if count else math.nan,
-        float(max([_labels(link.domain.subdomain) for link in every], default=0)),
-        max([digits(link.domain.label) for link in every], default=0.0),
+    beside = [
         math.log1p(len(links.image_hosts)),
         float(links.odd_schemes),
         float(links.mailto),
-        math.log1p(len(content.words) / count) if count else math.nan,
-        *[_share(traits[trait], count) for trait, _ in _TRAITS],
+    ]
+    every = links.all
+    count = len(every)
+    if not count:
+        return [*_NO_LINKS, *beside, *_NO_SHARES]
+    hosts = {link.host: link.domain for link in every}
+    domains = hosts.values()
+    distinct = {link.url for link in every}
+    foreign = links.foreign
+    strange = sum([link.domain.registrable in foreign for link in every])
+    return [
+        math.log1p(count),
+        ratio(len(distinct), count),
+        math.log1p(len(hosts)),
+        math.log1p(len(links.domains)),
+        math.log1p(len(foreign)),
+        ratio(strange, count),
+        float(strange == count),
+        float(len(foreign) == 1 and len(links.domains) == 1 and len(distinct) <= 3),
+        float(sum([_differs(link.text_host, link.host) for link in every if link.text_host])),
+        sum([link.source in _WRITTEN_OUT for link in every]) / count,
+        sum([not link.text or link.text.isspace() for link in every]) / count,
+        math.log1p(max(map(len, distinct))),
+        math.log1p(sum([len(link.path) for link in every]) / count),
+        float(max([_labels(domain.subdomain) for domain in domains])),
+        max([digits(domain.label) for domain in domains]),
+        *beside,
+        math.log1p(len(content.words) / count),
+        *_shares(every),
     ]
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else math.nan
+def _shares(every: tuple[Link, ...]) -> list[float]:
+    """Return the share of links that have each trait."""
+    sets = [link.traits for link in every if link.traits]
+    if not sets:
+        return [0.0] * len(_TRAITS)
+    count = len(every)
+    occur = frozenset[str]().union(*sets)
+    return [
+        sum([trait in traits for traits in sets]) / count if trait in occur else 0.0
+        for trait, _ in _TRAITS
+    ]
 
 
 def _labels(subdomain: str) -> int:
@@ -97,4 +129,4 @@ def _labels(subdomain: str) -> int:
 
 def _differs(shown: str, host: str) -> bool:
     """Tell whether the text shows a host that is neither the target's nor above or below it."""
-    return bool(shown) and not host.endswith(shown) and not shown.endswith(host)
+    return not host.endswith(shown) and not shown.endswith(host)
