@@ -1,6 +1,7 @@
 """What is known about a host before looking at a message: whose it is, who may publish there."""
 
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
@@ -73,8 +74,12 @@ def is_open_redirector(host: str, path: str) -> bool:
 
     `host` and `path` in lower case; the path starts with a slash.
     """
-    for suffix in host_suffixes(host):
-        prefixes = _REDIRECT_PATHS.get(suffix)
-        if prefixes and path.startswith(prefixes):
-            return True
-    return split_host(host).label == "google" and path.startswith(_GOOGLE_PATHS)
+    return path.startswith(_redirect_paths(host))
+
+
+@lru_cache(maxsize=16_384)
+def _redirect_paths(host: str) -> tuple[str, ...]:
+    """Return what the paths of a host's redirecting pages start with."""
+    listed = [_REDIRECT_PATHS.get(suffix, ()) for suffix in host_suffixes(host)]
+    google = _GOOGLE_PATHS if split_host(host).label == "google" else ()
+    return tuple(chain(*listed, google))

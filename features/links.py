@@ -1,10 +1,12 @@
 """Where a message leads: every link's text and target, judged without touching the network."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import unquote
+
+import msgspec
 
 from features.content import Anchor, Content
 from features.context import Limits
@@ -24,12 +26,14 @@ _ODD_SCHEMES: Final = ("data:", "javascript:", "vbscript:", "blob:", "file:", "h
 _BARE_CHARS = 20_000  # of HTML's visible text: below it stands what few people read
 _SHOWN_CHARS = 300
 _HREF_CHARS = 4_096
-_BLOB = re.compile(r"[A-Za-z0-9+_=-]{40,}")
+_NONE: Final[frozenset[str]] = frozenset()
+_BLOB_CHARS = 40
+_BLOB = re.compile(rf"[A-Za-z0-9+_=-]{{{_BLOB_CHARS},}}")
 _BLOB_SLASHES = 4
 _NESTED = re.compile(r"https?:[/\\]+([a-z0-9.-]+)")
 
 
-class Link(NamedTuple):
+class Link(msgspec.Struct, frozen=True, gc=False):
     """One web link (WHATWG-lenient http, https or scheme-relative); `url` as a browser reads it.
 
     `traits` name what is notable: ip, ip_obfuscated, userinfo, slashes, port, punycode,
@@ -50,8 +54,7 @@ class Link(NamedTuple):
     traits: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(msgspec.Struct, frozen=True, gc=False):
     """All links, at most `Limits.links`. `own` are the sender's registrable domains.
 
     `own` holds those of From, Return-Path, Sender and Reply-To; `domains` those of all links;
@@ -71,31 +74,44 @@ class Links:
 
 def read_links(content: Content, headers: Headers, envelope: Envelope, limits: Limits) -> Links:  # noqa: ARG001 - one signature for all readers
     """Read the links of HTML and text, look their hosts up in the shipped lists; never raises."""
-    anchors = [*content.anchors, *_bare_anchors(content)]
+    anchors = (*content.anchors, *_bare_anchors(content))
+    own = _own(headers)
+    if not anchors:
+        return Links((), _NONE, own, _NONE, _image_hosts(content, limits.links), 0, 0, 0)
     kept = _chosen(anchors, limits.links)
-    targets = [anchor.href[:12].lower() for anchor in kept]
     known = recipient_marks(headers.recipients[:RECIPIENTS])
     marks = known if known.occur_in("\n".join([anchor.href for anchor in kept])) else None
     base = content.base[:_HREF_CHARS]
-    pairs = [(anchor, _judge_target(anchor.href[:_HREF_CHARS], base)) for anchor in kept]
-    found = [_read(anchor, target, marks) for anchor, target in pairs if target is not None]
-    domains = frozenset([link.domain.registrable for link in found]) - {""}
-    services = {link.domain.registrable for link in found if "mail_service" in link.traits}
-    own = _own(headers)
+    found: list[Link] = []
+    registrable: set[str] = set()
+    services: set[str] = set()
+    odd_schemes = mailto = 0
+    for anchor in kept:
+        target = _judge_target(anchor.href[:_HREF_CHARS], base)
+        if target is not None:
+            found.append(_read(anchor, target, marks))
+            registrable.add(target.domain.registrable)
+            if "mail_service" in target.traits:
+                services.add(target.domain.registrable)
+            odd_schemes += "slashes" in target.traits
+        start = anchor.href[:12].lower()
+        odd_schemes += start.startswith(_ODD_SCHEMES)
+        mailto += start.startswith("mailto:")
+    registrable.discard("")
+    domains = frozenset(registrable)
     return Links(
         all=tuple(found),
         domains=domains,
         own=own,
         foreign=domains - own - services,
         image_hosts=_image_hosts(content, limits.links),
-        odd_schemes=sum(target.startswith(_ODD_SCHEMES) for target in targets)
-        + sum("slashes" in link.traits for link in found),
-        mailto=sum(target.startswith("mailto:") for target in targets),
+        odd_schemes=odd_schemes,
+        mailto=mailto,
         dropped=len(anchors) - len(kept),
     )
 
 
-def _chosen(anchors: list[Anchor], limit: int) -> list[Anchor]:
+def _chosen(anchors: Sequence[Anchor], limit: int) -> Sequence[Anchor]:
     """Return at most `limit` links: beyond it each target once, the first and the last of them."""
     if len(anchors) <= limit:
         return anchors
@@ -121,6 +137,8 @@ def _own(headers: Headers) -> frozenset[str]:
 
 
 def _image_hosts(content: Content, limit: int) -> frozenset[str]:
+    if not content.images:
+        return _NONE
     starts = {_origin(image.src) for image in content.images[:limit]}
     base = content.base[:_HREF_CHARS]
     targets = [_judge_target(start, base) for start in starts]
@@ -133,7 +151,7 @@ def _origin(address: str) -> str:
     return address[: min(end, _HREF_CHARS)] if end > 0 else address[:_SHOWN_CHARS]
 
 
-class _Target(NamedTuple):
+class _Target(msgspec.Struct, frozen=True, gc=False):
     """What can be said of a target alone, whoever sent it to whom."""
 
     url: Url
@@ -146,16 +164,17 @@ def _judge_target(target: str, base: str) -> _Target | None:
     url = read_url(target, base)
     if url is None:
         return None
-    domain = split_host(url.host)
-    traits = set(url.faults | host_traits(url.host))
+    host = url.host
+    domain = split_host(host)
+    traits = {*url.faults, *host_traits(host)}
     if url.port:
         traits.add("port")
     if not domain.registrable and "ip" not in traits:
         traits.add("no_suffix")
     path = url.path
     if len(path) > 1:
-        traits |= _path_traits(url.host, path.lower(), path)
-    tail = url.text[len(url.scheme) + 3 + len(url.host) :]
+        _add_path_traits(traits, host, path)
+    tail = url.text[len(url.scheme) + 3 + len(host) :]
     if "raw_storage" in traits and "content_network" not in traits and _is_page(path, tail):
         traits.add("storage_page")
     if "http" in tail and _nests_url(tail, domain.registrable):
@@ -164,32 +183,31 @@ def _judge_target(target: str, base: str) -> _Target | None:
 
 
 def _read(anchor: Anchor, target: _Target, marks: RecipientMarks | None) -> Link:
-    url, domain, traits = target
+    url, traits = target.url, target.traits
     if marks is not None:
         traits |= marks.traits(url.text, f"{anchor.text} {anchor.alt}")
     return Link(
         url=url.text,
         host=url.host,
-        domain=domain,
+        domain=target.domain,
         path=url.path,
         text=anchor.text[:_SHOWN_CHARS],
-        text_host=_shown_host(anchor.text) if anchor.text else "",
+        text_host=_shown_host(anchor.text) if "." in anchor.text else "",
         source=anchor.kind,
         traits=traits,
     )
 
 
-def _path_traits(host: str, lowered: str, path: str) -> set[str]:
-    traits = set()
+def _add_path_traits(traits: set[str], host: str, path: str) -> None:
+    lowered = path.lower()
     if is_open_redirector(host, lowered):
         traits.add("open_redirector")
     if lowered.startswith(("/ipfs/", "/ipns/")):
         traits.add("free_host")
     if lowered.rpartition("/")[2].rpartition(".")[2] in _DOWNLOADS:
         traits.add("executable")
-    if _is_root_blob(path):
+    if len(path) > _BLOB_CHARS and _is_root_blob(path):
         traits.add("root_blob")
-    return traits
 
 
 def _is_page(path: str, tail: str) -> bool:
@@ -197,7 +215,7 @@ def _is_page(path: str, tail: str) -> bool:
 
 
 def _is_root_blob(path: str) -> bool:
-    """Tell whether a path starts with 40 or more characters of upper, lower case and digits."""
+    """Tell whether a path starts with a token of upper and lower case and digits, long enough."""
     body = path[1:]
     if body.count("/") <= _BLOB_SLASHES:
         body = body.replace("/", "")

@@ -5,8 +5,10 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import unquote
+
+import msgspec
 
 __all__ = ["Url", "find_urls", "read_host", "read_url"]
 
@@ -19,13 +21,13 @@ _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")  # read as dots (UTS 46)
 _DEFAULT_PORT: Final = {"http": "80", "https": "443"}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:")
 _BARE_TAIL = re.compile(r"""[^\s<>"')\]]{4,}""")
-_WWW: Final = ("www.", "WWW.", "Www.")
+_WWW: Final = frozenset({"www.", "WWW.", "Www."})
 _TRAILING = ".,;:!?*_|"
 _IPV4_PARTS = 4
 _IPV4_DIGITS = 24
 
 
-class Url(NamedTuple):
+class Url(msgspec.Struct, frozen=True, gc=False):
     """A web address. `text` is it in normal form, at most 2,048 characters; `port` '' by default.
 
     `host` is lower-case ASCII (punycode, RFC 3492), an IPv4 address dotted decimal, an IPv6
@@ -68,11 +70,12 @@ def _bare_starts(text: str) -> Iterator[tuple[int, int]]:
         elif scheme == "https":
             yield mark - 5, mark + 3
         mark = text.find("://", mark + 3)
-    for word in _WWW:
-        start = text.find(word)
-        while start >= 0:
-            yield start, start + 4
-            start = text.find(word, start + 4)
+    for end in ("ww.", "WW."):
+        found = text.find(end)
+        while found >= 0:
+            if text[max(0, found - 1) : found + 3] in _WWW:
+                yield found - 1, found + 3
+            found = text.find(end, found + 3)
 
 
 def read_url(target: str, base: str = "") -> Url | None:
@@ -89,25 +92,23 @@ def read_url(target: str, base: str = "") -> Url | None:
     if scheme not in _DEFAULT_PORT:
         return None
     after = rest.lstrip("/\\")
-    faults = set()
-    if rest[: len(rest) - len(after)] != "//":
-        faults.add("slashes")
+    slashes = rest[: len(rest) - len(after)]
     end = _AUTHORITY_END.search(after)
     authority, tail = (after[: end.start()], after[end.start() :]) if end else (after, "")
     userinfo, at, host_port = authority.rpartition("@")
-    if at:
-        faults.add("userinfo")
-    raw_host, port = _split_port(host_port)
-    host, host_faults = read_host(raw_host)
+    raw_host, port = _split_port(host_port) if ":" in host_port else (host_port, "")
+    host, faults = read_host(raw_host)
     if not host:
         return None
-    faults |= host_faults
+    if at or slashes != "//":
+        faults |= {"userinfo"} if at else _NO_FAULTS
+        faults |= {"slashes"} if slashes != "//" else _NO_FAULTS
     if port == _DEFAULT_PORT[scheme]:
         port = ""
     path, tail = _normal_path(tail)
     place = f"{userinfo}@{host}" if at else host
     normal = f"{scheme}://{place}:{port}{tail}" if port else f"{scheme}://{place}{tail}"
-    return Url(normal[:_URL_CHARS], scheme, host, port, path, frozenset(faults))
+    return Url(normal[:_URL_CHARS], scheme, host, port, path, faults)
 
 
 def _implied_scheme(text: str, base: str) -> tuple[str, str]:
@@ -122,6 +123,11 @@ def _implied_scheme(text: str, base: str) -> tuple[str, str]:
 
 
 def _split_scheme(text: str) -> tuple[str, str]:
+    if text.startswith("http"):  # nearly always
+        if text.startswith("s:", 4):
+            return "https", text[6:]
+        if text.startswith(":", 4):
+            return "http", text[5:]
     match = _SCHEME.match(text)
     if not match:
         return "", text
@@ -150,12 +156,10 @@ def _split_port(host_port: str) -> tuple[str, str]:
 
 def _normal_path(tail: str) -> tuple[str, str]:
     """Return the path alone, and the tail (path, query, fragment) with slashes set right."""
-    end = len(tail)
-    for mark in "?#":
-        found = tail.find(mark, 0, end)
-        end = found if found >= 0 else end
-    path = tail[:end].replace("\\", "/") or "/"
-    return path, path + tail[end:]
+    path = tail.partition("?")[0].partition("#")[0]
+    rest = tail[len(path) :]
+    path = path.replace("\\", "/") or "/"
+    return path, path + rest if rest else path
 
 
 @lru_cache(maxsize=16_384)
