@@ -23,15 +23,15 @@ SMALL = budgets(Budget(SHARDS * 4, SHARDS * 4))  # one of each in a segment
 
 
 @st.composite
-def _increments(draw):
+def _increments(draw, names, keys):
     """Plain values: a Kind's own repr is too long for hypothesis to print."""
-    kind = KINDS[draw(st.sampled_from([*KINDS]))]
+    kind = KINDS[draw(st.sampled_from(names))]
     counters, sketches = [counter.name for counter in kind.counters], kind.sketches
     adding = st.tuples(st.sampled_from(counters), st.integers(-40_000, 40_000))
     if sketches:
         adding |= st.tuples(st.sampled_from(sketches), st.binary(max_size=2))
     tag = draw(st.sampled_from([b"", b"", b"a", b"ab", b"b\x00", b"b\xff"])) if kind.tagged else b""
-    return kind.name, draw(st.integers(0, 2)), draw(st.lists(adding, max_size=4)), tag
+    return kind.name, draw(st.integers(0, keys - 1)), draw(st.lists(adding, max_size=4)), tag
 
 
 def _increment(name, key, adding, tag):
@@ -60,17 +60,18 @@ _TIMES = st.one_of(
     st.integers(0, 400).map(lambda n: START + n * DAY),
 )
 _PLACES = st.none() | st.tuples(st.sampled_from(["e", "f"]), st.integers(0, 1), st.integers(0, 9))
-_MOVES = st.tuples(
-    _PLACES,
-    _TIMES,
-    st.lists(_increments(), min_size=1, max_size=5),
-    st.sampled_from([True, True, True, False]),
-)
-_BATCHES = st.lists(
-    st.tuples(st.sampled_from(["arrival", "arrival", "outcome"]), st.lists(_MOVES, max_size=4)),
-    min_size=1,
-    max_size=6,
-)
+_NEAR = st.sampled_from([START, START, START + 1, *(START + n * DAY / 2 for n in range(1, 6))])
+
+
+def _batches(names, keys, times):
+    moves = st.tuples(
+        _PLACES,
+        times,
+        st.lists(_increments(names, keys), min_size=1, max_size=5),
+        st.sampled_from([True, True, True, False]),
+    )
+    steps = st.sampled_from(["arrival", "arrival", "outcome"])
+    return st.lists(st.tuples(steps, st.lists(moves, max_size=4)), min_size=1, max_size=6)
 
 
 def _agree(ours, theirs):
@@ -124,13 +125,20 @@ _SETTINGS = settings(
 
 @pytest.mark.integration
 @_SETTINGS
-@given(_BATCHES)
+@given(_batches([*KINDS], 3, _TIMES))
 def test_script_and_python_read_and_keep_the_same(redis_server_url, batches):
     asyncio.run(_side_by_side(redis_server_url, batches, budgets(Budget())))
 
 
 @pytest.mark.integration
 @_SETTINGS
-@given(_BATCHES)
+@given(_batches([*KINDS], 3, _TIMES))
 def test_within_small_budgets_both_give_up_the_same(redis_server_url, batches):
     asyncio.run(_side_by_side(redis_server_url, batches, SMALL))
+
+
+@pytest.mark.integration
+@_SETTINGS
+@given(_batches(["domain", "content", "name"], 1, _NEAR))
+def test_an_entity_that_comes_again_within_days_reads_the_same(redis_server_url, batches):
+    asyncio.run(_side_by_side(redis_server_url, batches, budgets(Budget())))
