@@ -32,6 +32,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
     from apps.doctor.files import look_at_files
     from apps.doctor.finding import Finding
     from apps.doctor.redis_server import look_at_redis
+    from apps.doctor.sender_state import look_at_state
 
     settings = read_settings(config)
 
@@ -41,6 +42,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
             *look_at_files(settings),
             *await look_at_kafka(settings),
             *await look_at_redis(settings),
+            *await look_at_state(settings),
         ]
 
     findings = run(look())
