@@ -79,9 +79,10 @@ class SenderState:
 
     def _count(self, moves: Sequence[Move]) -> None:
         """Count increments that the store may never have had."""
-        self._metrics.lost_increments.inc(
-            sum(bool(each.items) for move in moves if move.adds for each in move.increments)
-        )
+        count = sum(bool(each.items) for move in moves if move.adds for each in move.increments)
+        if count:
+            self._metrics.lost_increments.inc(count)
+            self._metrics.increments_lost.set(1)
 
 
 async def _settled(call: Callable[[], Awaitable[_T]]) -> _T:

@@ -238,6 +238,7 @@ async def test_without_the_store_a_message_is_judged_by_itself_and_says_so(
     await build(store=AwayStore(*away)).process([mail(0)])
     assert degraded(broker) == [parts]
     assert lost(metrics) > 0
+    assert metrics.registry.get_sample_value("weir_state_increments_lost") == 1
 
 
 async def test_what_the_look_up_could_not_tell_is_never_counted_twice(build, store, mail, readings):
