@@ -1,10 +1,11 @@
 """The sender state in Redis as the store uses it: the namespace in use, the script, losses."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
 
 from streams.stores.namespaces import Namespaces
 from streams.stores.protocol import Move, StateMovingError, Step
@@ -66,8 +67,9 @@ class RedisState:
         if answer.problem is not None:
             self._missed = True
         elif self._missed and moves:
-            await self.namespaces.note_loss(self._namespace)
-            self._missed = False
+            with contextlib.suppress(RedisError, OSError):  # the next success says it
+                await self.namespaces.note_loss(self._namespace)
+                self._missed = False
         return answer
 
     async def _apply(self, calls: Calls, others: Sequence[Command]) -> Answer:
