@@ -1,8 +1,10 @@
 """`weir evaluate`: the TREC spam track's protocol, in this process, on labelled files."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from errno import EACCES, ENOENT
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -99,10 +101,13 @@ def evaluate(  # noqa: PLR0913, PLR0917 - click passes each option as an argumen
     Exit codes:
       0  evaluated
       2  usage, settings, policy, index or snapshot are wrong
-      3  a file could not be read
+      3  a file could not be read or written
     """
     del protocol  # the one there is
     chosen = _chosen(parts)
+    for file in (out, save, plot):
+        if file is not None:
+            _require_place(file, index)
     settings = read_settings(config)
 
     from apps.evaluation.index import read_index
@@ -150,6 +155,16 @@ def _chosen(parts: str) -> tuple[str, ...]:
                 f"{name!r} given, wanted are some of {', '.join(known)}", param_hint="--models"
             )
     return tuple(name for name in known if name in names)
+
+
+def _require_place(file: Path, index: Path) -> None:
+    """Refuse a file that can't be written before the long run, not after it; raises OSError."""
+    if not file.parent.is_dir():
+        raise FileNotFoundError(ENOENT, "its folder isn't there", str(file))
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise PermissionError(EACCES, "can't be written", str(file))
+    if file.exists() and file.samefile(index):
+        raise click.BadParameter(f"{file} is the index, which would be overwritten")
 
 
 def _watched(stream: "Iterable[Item]", leak: "Leak", chosen: tuple[str, ...]) -> "Iterator[Item]":
@@ -236,4 +251,4 @@ def _print(found: dict[str, Any], *, as_json: bool) -> None:
 
     console = Console(highlight=False)
     for table in tables(found):
-        console.print(table)
+        console.print(table, soft_wrap=isinstance(table, str))

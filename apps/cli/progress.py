@@ -34,11 +34,11 @@ def bar(what: str, total: int | None, unit: str = "bytes") -> Iterator[Callable[
     )
     from rich.text import Text
 
-    class RateColumn(ProgressColumn):
+    class _RateColumn(ProgressColumn):
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
 
-    columns: tuple[ProgressColumn, ...] = (MofNCompleteColumn(), RateColumn())
+    columns: tuple[ProgressColumn, ...] = (MofNCompleteColumn(), _RateColumn())
     if unit == "bytes":
         columns = (DownloadColumn(), TransferSpeedColumn())
     with Progress(

@@ -38,7 +38,7 @@ async def look_at_redis(settings: Settings) -> list[Finding]:
             )
         ]
     finally:
-        await client.aclose(close_connection_pool=True)
+        await client.aclose()
     skew = seconds + micros / 1e6 - ours
     return [
         *_version(str(info.get("redis_version", "0"))),

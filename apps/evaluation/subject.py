@@ -1,5 +1,7 @@
 """Weir as a filter under evaluation: message by message, a batch of one."""
 
+import math
+
 from apps.evaluation.protocol import Opinion
 from apps.evaluation.spent import Spent
 from apps.evaluation.stream import Item
@@ -32,7 +34,11 @@ class Subject:
 
 
 def opinion_of(judged: Judged) -> Opinion:
-    """Return a verdict as an opinion; its thresholds are compared as the policy compares them."""
+    """Return a verdict as an opinion; its thresholds are compared as the policy compares them.
+
+    The score is the logit's, not rounded as in a verdict: rounded, all that is nearly sure would
+    be equal, and the scores would rank otherwise than the logits.
+    """
     verdict = judged.verdict
     if verdict.logit is None:
         return Opinion(None, None, verdict.action)
@@ -41,4 +47,12 @@ def opinion_of(judged: Judged) -> Opinion:
         for action, threshold in verdict.thresholds.items()
         if verdict.logit >= logit_micro(threshold)
     ]
-    return Opinion(verdict.logit / MICRO, verdict.score, verdict.action, frozenset(reached))
+    logit = verdict.logit / MICRO
+    return Opinion(logit, _logistic(logit), verdict.action, frozenset(reached))
+
+
+def _logistic(logit: float) -> float:
+    # Each branch keeps exp() of a negative number: no overflow at any logit.
+    if logit >= 0:
+        return 1.0 / (1.0 + math.exp(-logit))
+    return math.exp(logit) / (1.0 + math.exp(logit))

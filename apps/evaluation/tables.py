@@ -20,7 +20,7 @@ def tables(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     if found["broken"]:
         yield f"{found['broken']:,} broke the pipeline and count as undecided."
     for table in (
-        _ranking({"all": found, **found["learning"]}),
+        _ranking({"all": found, **_shorter(found)}),
         _near(found["roc"]),
         _thresholds(found["thresholds"]),
         _actions(found["actions"]),
@@ -35,6 +35,12 @@ def tables(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     )
     stages = ", ".join(f"{name} {us:,.0f}" for name, us in found["cpu_us_stages"].items())
     yield f"CPU: {found['cpu_us']:,.0f} us a message ({stages})"
+
+
+def _shorter(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the parts of the stream that aren't all of it."""
+    parts: Mapping[str, Mapping[str, Any]] = found["learning"]
+    return {name: part for name, part in parts.items() if part["messages"] < found["messages"]}
 
 
 def _ranking(parts: Mapping[str, Mapping[str, Any]]) -> Table:

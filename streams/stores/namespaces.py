@@ -17,7 +17,7 @@ from streams.stores.rolling_script import SHELF, slot_of
 __all__ = ["InUse", "Namespaces"]
 
 _TRIES = 5
-_PEOPLE: Final = frozenset({"domain", "address", "account", "pair", "name"})
+_PEOPLE: Final = frozenset({"domain", "address", "route", "account", "pair", "name"})
 """Kinds whose names may hold people."""
 
 

@@ -80,7 +80,7 @@ return n
 
 
 def open_redis(settings: Settings, *, guarded: bool = False) -> Redis:
-    """Return a client; it connects with its first command.
+    """Return a client; it connects with its first command, and its pool is closed with it.
 
     One retry without a pause: after a restart of Redis every pooled connection is stale. A
     `guarded` one is left to its guard's time limit on each call, for a limit on each answer of a
@@ -104,7 +104,7 @@ def open_redis(settings: Settings, *, guarded: bool = False) -> Redis:
             "ssl_keyfile": section.ssl_keyfile or None,
         }
     if section.url:
-        return Redis(connection_pool=BlockingConnectionPool.from_url(section.url, **options))
+        return Redis.from_pool(BlockingConnectionPool.from_url(section.url, **options))
     options |= {
         "host": section.host,
         "port": section.port,
@@ -113,7 +113,7 @@ def open_redis(settings: Settings, *, guarded: bool = False) -> Redis:
         "password": section.password or None,
         "connection_class": SSLConnection if section.tls else Connection,
     }
-    return Redis(connection_pool=BlockingConnectionPool(**options))
+    return Redis.from_pool(BlockingConnectionPool(**options))
 
 
 class RedisStore:
@@ -305,7 +305,7 @@ class RedisStore:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose(close_connection_pool=True)
+        await self._redis.aclose()
 
     def _record_key(self, position: LogPosition) -> str:
         return f"{self._prefix}verdict:{_place(position)}"

@@ -161,12 +161,11 @@ class RollingMemory:
 
     def index(self, message_id: bytes, mention: Mention) -> None:
         """Remember a message by its Message-ID's keyed hash, for 3 d of the messages' time."""
-        if self._index and self._now - next(iter(self._index.values()))[0] > SECONDS:
-            self._index = {
-                key: (at, kept)
-                for key, (at, kept) in self._index.items()
-                if self._now - at <= SECONDS
-            }
+        while self._index:  # the oldest come first
+            oldest = next(iter(self._index))
+            if self._now - self._index[oldest][0] <= SECONDS:
+                break
+            del self._index[oldest]
         self._index.setdefault(message_id, (self._now, mention))
 
     def _mentioned(self, message_id: bytes) -> Mention | None:

@@ -15,6 +15,7 @@ __all__ = ["CLOSED", "Calls", "Layout"]
 CLOSED: Final = b"CLOSED"
 """What the script answers where the namespace isn't open."""
 _SLOTS: Final = {name: slot_of(kind) for name, kind in KINDS.items()}
+_FIRST: Final = 2  # bit of an operation that is its message's first on the shard
 _STEPS: Final[Mapping[Step, bytes]] = {"arrival": b"a", "outcome": b"o"}
 
 
@@ -68,13 +69,11 @@ class Calls:
         pack, time, adds = HEAD.pack, move.at, move.adds
         for place, ((kind, key, _), items, tag) in enumerate(move.increments):
             shard = (key[0] << 8 | key[1]) % shards
-            head = pack(mark, adds, offset, time, len(items), len(tag), _SLOTS[kind.name])
-            if shard in self._operations:
-                self._operations[shard] += (head, key, items, tag)
-                self._owners[shard].append((at, place))
-            else:
-                self._operations[shard] = [head, key, items, tag]
-                self._owners[shard] = [(at, place)]
+            owners = self._owners.setdefault(shard, [])
+            how = adds if owners and owners[-1][0] == at else adds | _FIRST
+            head = pack(mark, how, offset, time, len(items), len(tag), _SLOTS[kind.name])
+            owners.append((at, place))
+            self._operations.setdefault(shard, []).extend((head, key, items, tag))
 
     def commands(self, layout: Layout, namespace: str) -> list[tuple[Any, ...]]:
         """Return the commands, one a shard; the order of `readings`' answers."""

@@ -15,8 +15,9 @@ from streams.stores.budgets import SEGMENTS, Share
 __all__ = ["HEAD", "SHELF", "SLOTS", "rolling_script", "slot_of"]
 
 HEAD: Final = struct.Struct("<HBddHHB")
-"""An operation's head: index of its mark in the call (0: none), whether it adds, offset, time (s),
-bytes of items, bytes of tag, slot. The entity's key (12 bytes), the items and the tag follow."""
+"""An operation's head: index of its mark in the call (0: none), whether it adds (1) and is the
+first of its message (2), offset, time (s), bytes of items, bytes of tag, slot. The entity's key
+(12 bytes), the items and the tag follow."""
 SHELF: Final = struct.Struct("<BBIBBI")
 """Segments of a shard and kind: newest number (modulo 256), how many, when the newest began (whole
 seconds); of full records, then of sightings."""
@@ -120,25 +121,25 @@ local function keep(entity)
     begin(slot, shelf, class, entity.at)
     size = 0
   end
-  if entity.class then call('HDEL', segment(entity.class, entity.number), key) end
+  if entity.class then
+    call('HDEL', segment(entity.class, entity.number), key)
+    if entity.number == entity.class.newest then entity.class.size = false end
+  end
   call('HSET', segment(class, class.newest), key, record)
   if size == 0 then call('EXPIRE', segment(class, class.newest), shelf.expires) end
   class.size = size + 1
 end
 
 local entities, changed, found = {}, {}, {}
-local place, last_mark, last_offset, applies, answered = 1, 0, -1, false, 0
+local place, applies, answered = 1, false, 0
 while place <= #ops do
   local mark, adds, offset, at, items, tag, name
   mark, adds, offset, at, items, tag, name, place = unpack_('<I2BddI2I2c13', ops, place)
   local items_at, tag_at = place, place + items
   place = tag_at + tag
-  if mark == 0 then
-    applies = true
-  elseif mark ~= last_mark or offset ~= last_offset then
-    applies = offset > marks[mark]
+  if adds > 1 then  -- asked of each message anew: a place may come twice in a batch
+    applies, adds = mark == 0 or offset > marks[mark], adds - 2
   end
-  last_mark, last_offset = mark, offset
   local entity = entities[name]
   if not entity then
     local slot, key = byte(name), sub(name, 2)

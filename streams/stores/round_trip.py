@@ -27,15 +27,15 @@ async def round_trip(redis: Redis, commands: Sequence[Command]) -> list[Any]:
     pool: Any = redis.connection_pool  # its methods lack types
     connection = await pool.get_connection()
 
-    async def send() -> list[Any]:
+    async def _send() -> list[Any]:
         await connection.send_packed_command([packed])
         return [await _answer(connection) for _ in commands]
 
-    async def fail(_: Exception) -> None:
+    async def _fail(_: Exception) -> None:
         await connection.disconnect()
 
     try:
-        return list(await connection.retry.call_with_retry(send, fail))
+        return list(await connection.retry.call_with_retry(_send, _fail))
     except BaseException:  # a time limit ends it in the middle: what it still answers is nobody's
         await connection.disconnect(nowait=True)
         raise

@@ -86,6 +86,31 @@ def test_a_label_changes_later_scores_and_none_is_shown_without_learning(tmp_pat
     assert len(set(taught)) > 20
 
 
+@pytest.mark.parametrize("option", ["--out", "--save", "--plot"])
+def test_a_file_that_cannot_be_written_is_refused_before_the_run(tmp_path, option, monkeypatch):
+    monkeypatch.setattr("apps.evaluation.index.read_index", lambda _: pytest.fail("it ran"))
+    result = evaluate(option, tmp_path / "nowhere" / "file")
+    assert result.exit_code == 3
+    assert result.stderr == f"Error: {tmp_path / 'nowhere' / 'file'}: its folder isn't there\n"
+
+
+def test_the_index_is_never_overwritten(tmp_path):
+    index = write(tmp_path, "spam 0\n", [("0", b"cheap pills")])
+    assert evaluate("--out", index, index=index).exit_code == 2
+    assert index.read_text() == "spam 0\n"
+
+
+def test_a_part_of_the_stream_that_is_all_of_it_is_not_shown_twice(tmp_path):
+    raws = [("0", b"From: a@b.example\n\ncheap pills"), ("1", b"From: a@b.example\n\nhello")]
+    shown = evaluate("--models", "text", index=write(tmp_path, "spam 0\nham 1\n", raws)).stdout
+    assert "1-ROCA%" in shown
+    assert "first 500" not in shown
+
+
+def test_a_sentence_is_not_broken_where_no_terminal_is():
+    assert "Score of text, bayes, counts, behaviour, classifier, signals." in evaluate().stdout
+
+
 def test_a_capitalised_label_is_scored_and_never_shown(tmp_path):
     raws = [(f"{n}", b"From: a@b.example\n\ncheap pills %d\n" % n) for n in range(4)]
     hidden = write(tmp_path, "SPAM 0\nSpam 1\nHAM 2\nHam 3\n", raws)

@@ -1,4 +1,4 @@
-"""weir bench worker measures both workers on a stack of its own."""
+"""weir bench worker measures its contenders on a stack of its own."""
 
 import json
 
@@ -10,13 +10,13 @@ from apps.cli.main import weir
 pytestmark = pytest.mark.integration
 
 
-def test_both_workers_answer_every_message_and_are_compared():
+def test_every_contender_answers_every_message_and_they_are_compared():
     result = CliRunner().invoke(
         weir, ["bench", "worker", "--messages", "1000", "--seconds", "3", "--json"]
     )
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
-    assert found["workers"].keys() == {"pass_through", "weir"}
+    assert found["workers"].keys() == {"pass_through", "weir", "two_weirs"}
     for figures in found["workers"].values():
         assert figures["messages"] == 1000
         assert abs(figures["half_rate_messages"] - figures["half_rate"] * 3) <= 1
@@ -25,3 +25,7 @@ def test_both_workers_answer_every_message_and_are_compared():
     assert found["ratio_to_pass_through"]["cpu_ms"] == pytest.approx(
         ours["cpu_ms"] / bare["cpu_ms"], rel=0.02
     )
+    assert found["two_workers_rate_ratio"] == pytest.approx(
+        found["workers"]["two_weirs"]["rate"] / ours["rate"], abs=0.02
+    )
+    assert ours["redis_cpu_ms"] > bare["redis_cpu_ms"]
