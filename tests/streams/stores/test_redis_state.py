@@ -2,12 +2,18 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from features.envelope import LogPosition
+from features.addresses import hash_address
+from features.context import Context
+from features.entities import concerns
+from features.envelope import Client, Envelope, Fact, Incoming, LogPosition
+from features.evidence import extract
 from features.rolling import DAY, KINDS, Entity, Increment, counted
 from streams.settings import load
 from streams.stores.breaker import Breaker, GuardedStore
@@ -120,6 +126,37 @@ async def test_a_dropped_namespace_leaves_nothing_and_nobody_revives_it(opened, 
     await store.advance([MOVE])
     assert not [key for key in await keys(redis, prefix) if old in key]
     assert not await rebuilding.lost()
+
+
+async def test_who_has_free_mail_is_forgotten_in_each_kind_that_names_people(opened):
+    """There the person stands in the domain's place, in the route's too; others' records stay."""
+    store, context = opened(), Context(hash_key=b"a key of a test", hash_key_id="k")
+    envelope = Envelope(
+        id="1",
+        received_at=datetime(2026, 3, 1, tzinfo=UTC),
+        client=Client(ip="192.0.2.9", helo="mail.example.org"),
+        rcpt_to=("bob@our.example",),
+        facts={"dkim": Fact("pass"), "dkim.domains": Fact("gmail.com")},
+    )
+    raw = b"From: Jane Doe <jane@gmail.com>\r\nTo: bob@our.example\r\n\r\nSee https://example.net/\r\n"
+    reply = msgspec.structs.replace(
+        envelope, direction="outbound", user="bob@our.example", rcpt_to=("jane@gmail.com",)
+    )
+    answer = b"From: bob@our.example\r\nTo: Jane Doe <jane@gmail.com>\r\n\r\nThanks\r\n"
+    touched = [
+        increment
+        for one in (Incoming(envelope, raw), Incoming(reply, answer))
+        for increment in extract(one, context).touches.increments
+        if increment.items
+    ]
+    await store.advance([Move(None, NOW, tuple(touched))])
+    person = hash_address("jane@gmail.com", context)
+    hers = [it.entity for it in touched if concerns(it.entity.key, person) or it.tag]
+    assert {it.kind.name for it in hers} == {"domain", "route", "pair", "name"}
+    assert await store.forget_person(person) == len({(it.kind.name, it.key) for it in hers})
+    for increment in touched:
+        kept = await store.read(increment.entity) is not None
+        assert kept is (increment.entity not in hers), increment.entity.label
 
 
 async def test_a_redis_that_lost_all_is_begun_anew_and_the_loss_is_told(opened, redis, prefix):

@@ -49,11 +49,6 @@ def _move(place, at, increments, adds):
     return Move(position, at, tuple(_increment(*each) for each in increments), adds=adds)
 
 
-def _is_new(move, before):
-    """A batch has a place of the log once."""
-    return move[0] is None or all(move[0] != other[0] for other in before)
-
-
 _TIMES = st.one_of(
     st.integers(0, 5).map(lambda n: START + n),
     st.floats(0, 6 * DAY, width=32).map(lambda n: START + n),
@@ -96,7 +91,7 @@ async def _side_by_side(url, batches, held):
     memory = RollingMemory(SHARDS, held)
     try:
         for step, plain in batches:
-            moves = [_move(*each) for at, each in enumerate(plain) if _is_new(each, plain[:at])]
+            moves = [_move(*each) for each in plain]
             answer = await state.apply(step, moves)
             assert answer.problem is None, answer.problem
             ours = memory.advance(step, moves)

@@ -100,6 +100,39 @@ async def test_all_of_a_messages_entities_are_counted_though_they_share_a_mark(s
     assert [await total(store, number=number) for number in range(20)] == [1] * 20
 
 
+async def test_a_place_that_comes_twice_in_a_batch_is_counted_once(store):
+    """Each message asks anew: the mark of the first holds for the second, and not for a third."""
+    others = tuple(Increment(entity(number=number), ONE) for number in range(1, 20))
+    twice = Move(LogPosition("e", 0, 4), NOW, (Increment(entity(), ONE), *others))
+    batch = [twice, twice, move(offset=5, at=NOW + 1), move(offset=4, at=NOW + 2)]
+    answers = await store.advance(batch)
+    assert [one.readings[0].total("messages") for one in answers] == [1, 1, 2, 2]
+    assert [await total(store, number=number) for number in range(20)] == [2, *[1] * 19]
+    await store.record([], [move(BAD, offset=4), move(BAD, offset=4), move(BAD, offset=3)])
+    assert await total(store, "bad") == 1
+
+
+async def test_messages_of_two_partitions_take_turns_on_a_shard(store):
+    """What one partition's place decides says nothing of the other's next operation."""
+    turns = [move(offset=n, partition=p) for n in range(3) for p in (0, 1)]
+    await store.advance([turns[0], turns[1]])
+    answers = await store.advance(turns)
+    assert [one.readings[0].total("messages") for one in answers] == [2, 2, 3, 4, 5, 6]
+    (answer,) = await store.advance([move(offset=3)])
+    assert answer.readings[0].total("messages") == 7
+
+
+async def test_a_mark_rises_with_what_adds_and_not_with_what_only_asks(store):
+    """A retry, and a message that asks on this shard, leave the place open."""
+    await store.advance([move(offset=4, adds=False), move(b"", offset=5)])
+    assert await store.marks("e") == {}
+    asks = Increment(entity(number=7 * SHARDS))
+    adds = Increment(entity(), ONE)
+    (answer,) = await store.advance([Move(LogPosition("e", 0, 4), NOW, (asks, adds))])
+    assert answer.readings[1].total("messages") == 1
+    assert await store.marks("e") == {0: 4}
+
+
 async def test_a_retry_reads_and_adds_nothing(store):
     await store.advance([move(offset=1)])
     (answer,) = await store.advance([move(offset=2, adds=False)])
@@ -148,6 +181,26 @@ async def test_a_flood_of_new_senders_stays_within_its_kinds_budget(store):
     assert (await store.read(known.entity)).total("messages") == 40
     assert await store.read(entity(ROUTE, 0)) is None
     assert await store.read(entity(ROUTE, 1_999)) is not None
+
+
+async def test_a_sighting_that_becomes_a_full_record_gives_its_place_to_another(store):
+    """Within one batch too: else the newest segment would pass for full, and end before its time.
+
+    A segment of a shard holds 10 sightings here, four of them 40.
+    """
+
+    def seen(number, at=NOW):
+        increment = Increment(entity(ROUTE, number * SHARDS), counted(ROUTE, "messages"))
+        return Move(None, at, (increment,))
+
+    await store.advance([seen(number) for number in range(5)])
+    again = [seen(number, NOW + 1) for number in range(5)]
+    mixed = [move for pair in zip(map(seen, range(5, 10)), again, strict=True) for move in pair]
+    await store.advance([*mixed, *[seen(number) for number in range(10, 15)]])
+    await store.advance([seen(number) for number in range(15, 45)])
+    kept = [await store.read(entity(ROUTE, number * SHARDS)) for number in range(45)]
+    assert [reading is not None for reading in kept] == [True] * 45
+    assert (await store.usage())["route"][:2] == (5, 40)
 
 
 async def test_what_is_seen_within_its_days_is_kept_and_what_is_not_goes(store):
