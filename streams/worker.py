@@ -24,7 +24,7 @@ from faust.types import TP
 from detectors.judging import Judge
 from detectors.policy import PolicyError
 from models.manifest import ArtifactError
-from streams import topics
+from streams import heap, topics
 from streams.agents import messages
 from streams.app import App, build_app
 from streams.delivery import Delivery
@@ -161,6 +161,7 @@ class Worker:
         )
 
     async def _serve(self) -> Exit:
+        heap.settle()
         started = asyncio.create_task(self._app.start(), name="weir-app")
         log.info("worker_starts", worker=self._name, policy=self._policies.digest)
         code = await self._watch(started)
