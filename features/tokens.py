@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from ipaddress import ip_network
 from itertools import accumulate, pairwise
 from typing import Final
 
@@ -20,9 +21,11 @@ from numpy.typing import NDArray
 from features.client import is_inside, parse_ip
 from features.content import Content
 from features.context import Context
+from features.domains import split_host
 from features.headers import Headers
 from features.links import Links
 from features.message import Message
+from features.trace_fields import Hop
 
 __all__ = ["SLOTS", "Slots", "Tokens", "layout", "segments"]
 
@@ -32,7 +35,7 @@ SLOTS: Final = 1 << 20
 _SHIFT: Final = np.uint32(32 - 20)
 _NONE: Final = np.uint32(0xFFFF_FFFF)  # no slot; sorts behind all of them
 _GRAM = 4
-_REVISION = 1  # of what is cut and hashed, and how: a model's slots mean nothing under another
+_REVISION = 2  # of what is cut and hashed, and how: a model's slots mean nothing under another
 _KEPT: Final = (
     "from", "to", "cc", "subject", "reply-to", "date", "message-id", "mime-version",
     "content-type", "content-transfer-encoding", "x-mailer", "user-agent", "in-reply-to",
@@ -56,6 +59,9 @@ _TARGET_BYTES = 800
 _HEADER_SPACE: Final = np.uint32(0x5BD1E995)
 _TRACE_SPACE: Final = np.uint32(0x1B873593)
 _TEXT_RUN = re.compile(rb">[^<]{41,}")
+_PRIVATE: Final = tuple(  # nobody outside has one of these (RFC 1918, 4193, 4291)
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"))
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,12 +98,11 @@ def layout(context: Context) -> str:
 def segments(
     message: Message, headers: Headers, content: Content, links: Links, context: Context
 ) -> Tokens:
-    """Hash a message's segments under the deployment's salt; at most 26 segments."""
+    """Hash a message's segments under the deployment's salt; at most 50 segments."""
+    # Each text has its own windows: a long one that nobody is shown can't push out the other.
     texts = [*_windows(message.text)]
     if content.is_html:
         texts += _windows(content.text)
-    if len(texts) > 2 * _WINDOWS:
-        texts = texts[:_WINDOWS] + texts[-_WINDOWS:]
     if message.html:
         texts.append(_source(message.html))
     if links.all:
@@ -130,10 +135,29 @@ def _own_trace(message: Message, headers: Headers, context: Context) -> bytes:
     lines = []
     for value, hop in zip(message.all("received"), headers.hops, strict=False):
         lines.append(_without_noise(value[:_HOP_CHARACTERS]))
-        address = parse_ip(hop.ip)
-        if address is None or not is_inside(address, context.trusted_relays):
+        if not _is_ours(hop, value, context):
             break
     return "\n".join(lines).encode("utf-8", "replace")[:_TRACE_BYTES]
+
+
+def _is_ours(hop: Hop, value: str, context: Context) -> bool:
+    """Tell whether our own server handed over in this hop, so that it wrote the line below.
+
+    By `trusted_relays`; where none are named, by a private address, or by a name of the
+    receiver's own domain that the receiver has looked up and confirmed: Postfix, Exim and
+    Sendmail write such a name beside an address in brackets, Sendmail with a remark if it didn't
+    lead back.
+    """
+    address = parse_ip(hop.ip)
+    if address is None or is_inside(address, context.trusted_relays):
+        return address is not None
+    if context.trusted_relays:
+        return False
+    if is_inside(address, _PRIVATE):
+        return True
+    domain = split_host(hop.ptr).registrable
+    confirmed = f"[{hop.ip}]" in value and "may be forged" not in value
+    return bool(domain) and confirmed and domain == split_host(hop.by).registrable
 
 
 def _without_noise(hop: str) -> str:

@@ -64,6 +64,19 @@ def test_long_text_is_cut_into_windows_from_both_ends():
     assert slots_of("word19998 word19999") <= set(tokens.segments[-1].tolist())
 
 
+def test_a_long_text_that_nobody_is_shown_pushes_nothing_out_of_the_one_that_is():
+    filler = "".join(f"filler{n} " for n in range(3_000))
+    raw = (
+        "Content-Type: multipart/alternative; boundary=x\r\n\r\n"
+        f"--x\r\nContent-Type: text/plain\r\n\r\n{filler}\r\n"
+        f"--x\r\nContent-Type: text/html\r\n\r\n<p>lure here</p><p>{filler}</p>\r\n--x--\r\n"
+    ).encode()
+
+    windows = tokens_of(raw).segments
+    assert any(slots_of("lure here") <= set(window.tolist()) for window in windows)
+    assert len(windows) == 24 + 24 + 1
+
+
 def test_a_gram_over_the_cut_of_two_windows_is_in_the_first():
     tokens = tokens_of(mail("a" * 698 + "XYZW" + "b" * 300))
 
@@ -146,6 +159,33 @@ def test_our_own_trace_counts_down_to_the_first_hop_from_outside():
 
     assert header(ours, outside) > header(ours)
     assert header(ours, outside, forged) == header(ours, outside)
+
+
+@pytest.mark.parametrize(
+    ("hop", "ours"),
+    [
+        ("from mx (mx.example.com [203.0.113.9]) by in.example.com", True),
+        ("from mx.example.com ([203.0.113.9] helo=mx) by in.example.com", True),
+        ("from mx (mx [10.1.2.3]) by in.example.com", True),
+        ("from mx (mx [IPv6:fd00::3]) by in.example.com", True),
+        ("from mx.example.com (client.example.net [203.0.113.9]) by in.example.com", False),
+        ("from mx.example.com ([203.0.113.9]) by in.example.com", False),
+        ("from mx (mx.example.com [203.0.113.9] (may be forged)) by in.example.com", False),
+        ("from mx.example.com (HELO mx) (203.0.113.9) by in.example.com", False),
+        ("from mx (mx.example.com [203.0.113.9])", False),
+        ("by in.example.com", False),
+    ],
+)
+def test_without_named_relays_our_servers_are_known_by_private_address_or_confirmed_name(hop, ours):
+    top = f"Received: {hop}; date\r\n"
+    below = "Received: from honest.example (h [198.51.100.1]) by mx.example.com; date\r\n"
+    relays = (ip_network("192.0.2.0/24"),)
+
+    def header(*trace, **context):
+        return set(tokens_of(mail(head="".join(trace)), **context).header.tolist())
+
+    assert (header(top, below) > header(top)) == ours
+    assert header(top, below, trusted_relays=relays) == header(top, trusted_relays=relays)
 
 
 def test_what_differs_on_every_delivery_is_cut_from_our_trace():
