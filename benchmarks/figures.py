@@ -1,6 +1,6 @@
 """Put the objects that `weir bench NAME --json` printed into docs/benchmarks.md as tables.
 
-python benchmarks/figures.py core.json worker.json classifier.json detection.json ...
+python benchmarks/figures.py core.json worker.json state.json memory.json classifier.json ...
 
 Replaces what stands below the heading "Figures"; a benchmark that isn't given is left out.
 """
@@ -33,21 +33,35 @@ def main() -> None:
 
 
 def core(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the core's CPU time by mix and stage."""
+    """Yield the core's CPU time by mix and stage, without and with all, and the peers'."""
     mixes = result["mixes"]
-    stages = list(next(iter(mixes.values()))["stages_us"])
+    sides = ("without", "with_all")
+    stages = list(next(iter(mixes.values()))["with_all"]["stages_us"])
     yield f"### From bytes to verdict: CPU us a message, batches of {result['batch']}\n"
     yield from table(
-        ["mix", "messages", "mean bytes", "all", *stages, "email", "ratio to email"],
+        ["mix", "models, state", "all", *stages],
         [
             [
                 name,
-                mix["messages"],
-                mix["mean_bytes"],
-                mix["cpu_us"],
-                *mix["stages_us"].values(),
-                mix["peers_us"]["email"],
-                mix["ratio_to_peers"]["email"],
+                side.replace("_", " "),
+                mix[side]["cpu_us"],
+                *(mix[side]["stages_us"].get(stage, "") for stage in stages),
+            ]
+            for name, mix in mixes.items()
+            for side in sides
+        ],
+    )
+    yield ""
+    peers = list(next(iter(mixes.values()))["peers_us"])
+    yield from table(
+        [
+            *("mix", "messages", "mean bytes", *peers),
+            *(f"{side.replace('_', ' ')} to {peer}" for peer in peers for side in sides),
+        ],
+        [
+            [
+                *(name, mix["messages"], mix["mean_bytes"], *mix["peers_us"].values()),
+                *(mix[side]["ratio_to_peers"][peer] for peer in peers for side in sides),
             ]
             for name, mix in mixes.items()
         ],
@@ -63,6 +77,32 @@ def worker(result: Mapping[str, Any]) -> Iterator[str]:
         ["worker", *columns],
         [[name, *(row.get(column, "") for column in columns)] for name, row in rows.items()],
     )
+
+
+def state(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the sender state costs by message, and what it keeps by kind."""
+    yield (
+        f"### Sender state: {result['messages']:,} messages in batches of {result['batch']}, "
+        f"{result['used_memory_mib']:,} MiB in Redis at the end\n"
+    )
+    sizes = ("bytes_a_full_entity", "bytes_a_sighting")
+    yield from table(
+        [*(f"CPU us, {name}" for name in result["cpu_us"]), *sizes],
+        [[*result["cpu_us"].values(), *(result[size] for size in sizes)]],
+    )
+    yield ""
+    columns = list(next(iter(result["kinds"].values())))
+    yield from table(
+        ["kind", *columns],
+        [[name, *(row[column] for column in columns)] for name, row in result["kinds"].items()],
+    )
+
+
+def memory(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a worker's memory over a long stream."""
+    yield f"### A worker's memory over {result['messages']:,} messages\n"
+    columns = ["most_mib", "first_half_mib", "second_half_mib"]
+    yield from table(columns, [[result[column] for column in columns]])
 
 
 def classifier(result: Mapping[str, Any]) -> Iterator[str]:
@@ -171,6 +211,8 @@ def text(value: Any) -> str:
 SECTIONS = {
     "core": core,
     "worker": worker,
+    "state": state,
+    "memory": memory,
     "classifier": classifier,
     "detection": detection,
     "online": online,

@@ -1,25 +1,28 @@
-"""`weir bench core`: CPU time from raw bytes to verdict, by stage, beside a bare parse."""
+"""`weir bench core`: CPU time from raw bytes to verdict, by stage, beside others' on that mail."""
 
-import email
-import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from apps.bench.machine import machine
+from apps.bench.peers import peers
+from apps.bench.warm_core import Answered, Example, warmed_up
+from apps.evaluation.spent import Spent
 from apps.installation import open_judge
 from apps.received import content_id, envelope_of
 from apps.sources import Mail, read_mail
 from detectors.judging import STAGES, Judge
 from detectors.record import encode
+from detectors.stack import shipped_stack
 from features.context import Limits
 from features.envelope import Incoming
+from models.ensemble import Ensemble
+from streams import heap
+from streams.offline import Offline
 from streams.settings import Settings
+from streams.stores.protocol import Advanced
 
 __all__ = ["MIXES", "measure_core"]
 
@@ -30,27 +33,25 @@ MIXES = {
     "phishing": ("phishing_pot*",),
     "today": ("modern", "phishing_pot*"),
 }
-_BATCH = 32
-_WARM_UP = 4  # batches
-_NOW = datetime(2026, 1, 1, tzinfo=UTC)  # for files that tell no time
+_BATCH: Final = 32
+_WARM_UP: Final = 4  # batches
+_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)  # for files that tell no time
+_STAGES: Final = {
+    "without": (*STAGES, "encode"),
+    "with_all": (*STAGES[:2], "state", *STAGES[2:], "encode"),
+}
 
 Say = Callable[[str], None]
 
 
-class _Stages:
-    """Adds up CPU time between the ends of stages."""
+class _Mix(NamedTuple):
+    examples: list[Example]
+    answers: list[Advanced]
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        self._last = 0.0
-
-    def begin(self) -> None:
-        self._last = time.process_time()
-
-    def end(self, stage: str) -> None:
-        now = time.process_time()
-        self.seconds[stage] += now - self._last
-        self._last = now
+    @property
+    def batches(self) -> list[list[Incoming]]:
+        found = [example.incoming for example in self.examples]
+        return [found[i : i + _BATCH] for i in range(0, len(found), _BATCH)]
 
 
 def measure_core(
@@ -61,35 +62,45 @@ def measure_core(
     CPU time is this process's, in us a message; each figure is the median over the rounds.
     Raises FileNotFoundError where the folder holds no mix.
     """
-    stages = _Stages()
-    judge = open_judge(settings, stage=stages.end)
+    spent = Spent()
+    without = open_judge(settings, stage=spent.end)
+    with_all = without.with_models(Ensemble.fresh(shipped_stack().fresh_fusion()))
     mixes = {}
+    # All are learned before the first is measured, so that all are judged by the same models.
     for name, patterns in MIXES.items():
-        batches = _batches(corpora, patterns, judge.context.limits, limit)
-        if batches:
-            say(f"{name}: {sum(map(len, batches)):,} messages, {rounds} rounds")
-            mixes[name] = _measure(judge, stages, batches, rounds)
+        examples = _examples(corpora, patterns, without.context.limits, limit)
+        if examples:
+            say(f"{name}: {len(examples):,} messages warm up senders and models")
+            mixes[name] = _Mix(examples, warmed_up(with_all, examples))
     if not mixes:
         raise FileNotFoundError(2, "holds no sa/, modern/ or phishing_pot*/", str(corpora))
+    cores = {"without": without, "with_all": with_all}
+    found = {}
+    heap.settle()  # as a worker does; the corpora and all answers are no part of its heap
+    for name, mix in mixes.items():
+        say(f"{name}: {rounds} rounds")
+        found[name] = _measure(cores, spent, mix, rounds, say)
     return {
         "benchmark": "core",
         "machine": machine(),
-        "engine": judge.engine,
+        "engine": without.engine,
         "batch": _BATCH,
         "rounds": rounds,
-        "mixes": mixes,
+        "mixes": found,
     }
 
 
-def _batches(
+def _examples(
     corpora: Path, patterns: Sequence[str], limits: Limits, limit: int | None
-) -> list[list[Incoming]]:
+) -> list[Example]:
     paths = sorted(str(path) for pattern in patterns for path in corpora.glob(pattern))
-    found = [
-        Incoming(envelope_of(mail, content_id(mail.raw), _NOW, limits), mail.raw)
+    return [
+        Example(
+            Incoming(envelope_of(mail, content_id(mail.raw), _NOW, limits), mail.raw),
+            spam="ham" not in Path(mail.name).parent.name,
+        )
         for mail in _spread(read_mail(paths, limits.message_bytes), limit)
     ]
-    return [found[i : i + _BATCH] for i in range(0, len(found), _BATCH)]
 
 
 def _spread(mail: Iterator[Any], limit: int | None) -> list[Mail]:
@@ -101,67 +112,49 @@ def _spread(mail: Iterator[Any], limit: int | None) -> list[Mail]:
 
 
 def _measure(
-    judge: Judge, stages: _Stages, batches: list[list[Incoming]], rounds: int
+    cores: dict[str, Judge], spent: Spent, mix: _Mix, rounds: int, say: Say
 ) -> dict[str, Any]:
-    for batch in batches[:_WARM_UP]:
-        judge.judge(batch)
-    runs = [_run(judge, stages, batches) for _ in range(rounds)]
-    peers = [_peers(batches) for _ in range(rounds)]
-    raws = [incoming.raw for batch in batches for incoming in batch]
-    middle = {key: median(run[key] for run in runs) for key in runs[0]}
-    cpu = middle.pop("all")
-    bare = {key: median(run[key] for run in peers) for key in peers[0]}
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in cores}
+    with peers(mix.examples, say) as others:
+        others_runs: dict[str, list[float]] = {name: [] for name in others}
+        for _ in range(rounds):
+            for name, core in cores.items():
+                runs[name].append(_run(core, spent, mix, _STAGES[name]))
+            for name, handle in others.items():
+                others_runs[name].append(handle())
+    sizes = [len(example.incoming.raw) for example in mix.examples]
+    peers_us = {name: median(found) for name, found in others_runs.items()}
     return {
-        "messages": len(raws),
-        "mean_bytes": round(sum(map(len, raws)) / len(raws)),
-        "cpu_us": round(cpu, 1),
-        "cpu_us_rounds": [round(run["all"], 1) for run in runs],
-        "stages_us": {key: round(value, 1) for key, value in middle.items()},
-        "peers_us": {key: round(value, 1) for key, value in bare.items()},
-        "ratio_to_peers": {key: round(cpu / value, 2) for key, value in bare.items()},
+        "messages": len(sizes),
+        "mean_bytes": round(sum(sizes) / len(sizes)),
+        **{name: _figures(found, peers_us) for name, found in runs.items()},
+        "peers_us": {name: round(cost, 1) for name, cost in peers_us.items()},
     }
 
 
-def _run(judge: Judge, stages: _Stages, batches: list[list[Incoming]]) -> dict[str, float]:
-    stages.seconds.clear()
-    started = time.process_time()
-    for batch in batches:
-        stages.begin()
-        judged = judge.judge(batch)
-        stages.begin()
+def _run(core: Judge, spent: Spent, mix: _Mix, stages: Sequence[str]) -> dict[str, float]:
+    """Return the CPU time by stage; the first batches are judged once before, to warm up."""
+    state = Answered(mix.answers) if "state" in stages else None
+    offline = Offline(core, state, spent.end)
+    for batch in mix.batches[:_WARM_UP]:
+        core.judge(batch)
+    spent.seconds.clear()
+    for batch in mix.batches:
+        spent.skip()
+        judged = offline.judge(batch)
+        spent.skip()
         for one in judged:
             encode(one.verdict)
-        stages.end("encode")
-    total = time.process_time() - started
-    count = sum(map(len, batches))
-    spent = {stage: stages.seconds[stage] for stage in (*STAGES, "encode")}
-    return {"all": total / count * 1e6, **{key: s / count * 1e6 for key, s in spent.items()}}
+        spent.end("encode")
+    return {stage: spent.seconds[stage] / len(mix.examples) * 1e6 for stage in stages}
 
 
-def _peers(batches: list[list[Incoming]]) -> dict[str, float]:
-    """Return what parsing alone costs: the least that any filter in Python has to spend."""
-    raws = [incoming.raw for batch in batches for incoming in batch]
-    peers = {"email": _cost(_by_email, raws)}
-    if find_spec("fast_mail_parser"):  # comes with the development environment
-        peers["fast_mail_parser"] = _cost(_by_rust, raws)
-    return peers
-
-
-def _cost(read: Callable[[bytes], None], raws: Sequence[bytes]) -> float:
-    started = time.process_time()
-    for raw in raws:
-        read(raw)
-    return (time.process_time() - started) / len(raws) * 1e6
-
-
-def _by_email(raw: bytes) -> None:
-    for part in email.message_from_bytes(raw).walk():
-        if not part.is_multipart():
-            part.get_payload(decode=True)
-
-
-def _by_rust(raw: bytes) -> None:
-    from fast_mail_parser import parse_email  # noqa: PLC0415 - a peer that need not be installed
-
-    with suppress(Exception):  # it gives up on some mail; that it tried is the cost
-        parse_email(raw)
+def _figures(runs: Sequence[dict[str, float]], peers_us: dict[str, float]) -> dict[str, Any]:
+    sums = [sum(run.values()) for run in runs]
+    cpu = median(sums)
+    return {
+        "cpu_us": round(cpu, 1),
+        "cpu_us_rounds": [round(each, 1) for each in sums],
+        "stages_us": {stage: round(median(run[stage] for run in runs), 1) for stage in runs[0]},
+        "ratio_to_peers": {name: round(cpu / cost, 2) for name, cost in peers_us.items()},
+    }

@@ -75,13 +75,17 @@ class Bogofilter:
         """Register a message."""
         self._run("-s" if abuse else "-n", given=raw)
 
+    def teach_files(self, files: Sequence[Path], *, abuse: bool) -> None:
+        """Register each file, one message each, in one process."""
+        if files:
+            self._run("-s" if abuse else "-n", "-b", given=_listed(files))
+
     def judge_files(self, files: Sequence[Path]) -> list[Opinion]:
         """Return what it says of each file, one message each, in one process and without learning.
 
         Raises RuntimeError where it answers for fewer.
         """
-        names = "".join(f"{file}\n" for file in files).encode()
-        done = self._run("-TT", "-b", given=names)
+        done = self._run("-TT", "-b", given=_listed(files))
         opinions = [_opinion(line.rpartition(b" ")[2]) for line in done.stdout.splitlines()]
         if len(opinions) != len(files):
             raise RuntimeError(f"bogofilter: {len(opinions)} answers for {len(files)} messages")
@@ -97,6 +101,10 @@ class Bogofilter:
             said = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
             raise RuntimeError(f"bogofilter: exit code {done.returncode}: {said}")
         return done
+
+
+def _listed(files: Sequence[Path]) -> bytes:
+    return "".join(f"{file}\n" for file in files).encode()
 
 
 def _no_words(done: subprocess.CompletedProcess[bytes]) -> bool:

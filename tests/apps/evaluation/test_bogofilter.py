@@ -52,6 +52,20 @@ def test_files_are_judged_in_their_order_and_as_messages_are(tmp_path):
 
 
 @installed
+def test_files_teach_what_messages_do(tmp_path):
+    files = [tmp_path / "a b", tmp_path / "c"]
+    files[0].write_bytes(HAM)
+    files[1].write_bytes(SPAM)
+    with bogofilter() as peer, bogofilter() as another:
+        peer.teach(HAM, abuse=False)
+        peer.teach(SPAM, abuse=True)
+        another.teach_files(files[:1], abuse=False)
+        another.teach_files(files[1:], abuse=True)
+        another.teach_files([], abuse=True)
+        assert peer.judge_files(files) == another.judge_files(files)
+
+
+@installed
 def test_a_score_of_one_is_a_finite_logit():
     with bogofilter() as peer:
         for _ in range(20):
