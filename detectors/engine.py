@@ -21,6 +21,7 @@ _LIBRARIES = (
     "confusable-homoglyphs",
     "common-expression-language",
     "numpy",
+    "river",
 )
 _ONNX_THREADS = 1  # models/classifier.py; with more, last bits depend on the batch
 # The policy has its own digest in each verdict.

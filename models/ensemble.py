@@ -70,15 +70,22 @@ class Ensemble:
         """
         if unknown := sorted(set(names) - set(VOTERS)):
             raise ValueError(f"model {unknown[0]!r} given, one of {', '.join(VOTERS)} wanted")
-        from models.behaviour import Behaviour  # noqa: PLC0415  # River costs a second to import
-        from models.counts import Counts  # noqa: PLC0415  # as it comes with them
-        from models.text import TextModel  # noqa: PLC0415  # River costs a second to import
+        # River's pipelines, which the behaviour model is made of, take a second or more to import,
+        # its base class, which is all that the text model needs, milliseconds.
+        from models.counts import Counts  # noqa: PLC0415  # no model, no import
+        from models.text import TextModel  # noqa: PLC0415  # no model, no import
+
+        behaviour = None
+        if "behaviour" in names:
+            from models.behaviour import Behaviour  # noqa: PLC0415  # see above
+
+            behaviour = Behaviour()
 
         return cls(
             fusion or Fusion({f"learned_{name}": Term(1.0) for name in names}, patience=0.0),
             text=TextModel() if {"text", "bayes"} & set(names) else None,
             counts=Counts() if "counts" in names else None,
-            behaviour=Behaviour() if "behaviour" in names else None,
+            behaviour=behaviour,
             names=names,
         )
 

@@ -45,7 +45,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     default=_ALL,
     show_default=True,
     metavar="A,B",
-    help="What takes part in the score.",
+    help="What takes part in the score; text brings its other half, bayes.",
 )
 @click.option(
     "--from",
@@ -94,7 +94,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - click passes each option as an argumen
     \b
     Examples:
       weir evaluate --index trec07p/full/index
-      weir evaluate --index index --models text,bayes --out scores.jsonl
+      weir evaluate --index index --models text,behaviour --out scores.jsonl
       weir evaluate --index index --from online.snapshot --no-learn --json
 
     \b
@@ -154,6 +154,8 @@ def _chosen(parts: str) -> tuple[str, ...]:
             raise click.BadParameter(
                 f"{name!r} given, wanted are some of {', '.join(known)}", param_hint="--models"
             )
+    if "text" in names:  # one model to whoever asks for it; bayes alone can be had
+        names.append("bayes")
     return tuple(name for name in known if name in names)
 
 

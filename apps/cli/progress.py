@@ -1,25 +1,31 @@
-"""A progress bar on standard error, only where a person watches."""
+"""Progress on standard error: a bar where a person watches, a line now and then in a log."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["bar"]
+__all__ = ["bar", "log_lines"]
+
+_EVERY = 15.0  # seconds from line to line: a short run has none
 
 
 @contextmanager
 def bar(what: str, total: int | None, unit: str = "bytes") -> Iterator[Callable[[int], None]]:
     """Show a bar with rate and time left while the block runs, and yield what advances it.
 
-    Without a terminal nothing is shown.
+    Without a terminal it is a line from time to time, and nothing for bytes.
 
     Args:
         what: what is being done.
         total: how much there is, in `unit`; None shows no bar.
         unit: "bytes", else the name of what is counted.
     """
-    if total is None or not sys.stderr.isatty():
+    if total is None or (unit == "bytes" and not sys.stderr.isatty()):
         yield lambda _amount: None
+        return
+    if not sys.stderr.isatty():
+        yield log_lines(what, total, unit, time.monotonic)
         return
     from rich.console import Console
     from rich.progress import (
@@ -51,3 +57,25 @@ def bar(what: str, total: int | None, unit: str = "bytes") -> Iterator[Callable[
     ) as progress:
         task = progress.add_task(what, total=total)
         yield lambda step: progress.update(task, advance=step)
+
+
+def log_lines(
+    what: str, total: int, unit: str, clock: Callable[[], float]
+) -> Callable[[int], None]:
+    """Return what advances, and says so once `_EVERY` seconds have gone by since it last did."""
+    begun = said = clock()
+    done = 0
+
+    def advance(amount: int) -> None:
+        nonlocal said, done
+        done += amount
+        now = clock()
+        if now - said < _EVERY:
+            return
+        said = now
+        rate = done / (now - begun)
+        minutes, seconds = divmod(round((total - done) / rate), 60) if rate else (0, 0)
+        left = f"{minutes:,} min {seconds} s left"
+        print(f"{what}: {done:,} of {total:,} {unit}, {rate:,.0f}/s, {left}", file=sys.stderr)
+
+    return advance

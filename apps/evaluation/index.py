@@ -44,7 +44,7 @@ def read_index(index: Path) -> list[Entry]:
 
 def _entries(index: Path) -> Iterator[Entry]:
     folder = index.parent
-    with index.open(encoding="utf-8", errors="surrogateescape") as lines:
+    with index.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
         for number, line in enumerate(lines, 1):
             words = line.split(maxsplit=1)
             if not words:

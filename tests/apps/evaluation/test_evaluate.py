@@ -86,6 +86,19 @@ def test_a_label_changes_later_scores_and_none_is_shown_without_learning(tmp_pat
     assert len(set(taught)) > 20
 
 
+def test_the_text_model_is_both_of_its_halves_and_one_can_be_had_alone():
+    """Somebody who asks for text,behaviour wants the text model, not a half of it."""
+    named = {
+        given: json.loads(evaluate("--models", given, "--json").stdout)["models"]
+        for given in ("text,behaviour", "text,bayes", "bayes")
+    }
+    assert named == {
+        "text,behaviour": ["text", "bayes", "behaviour"],
+        "text,bayes": ["text", "bayes"],
+        "bayes": ["bayes"],
+    }
+
+
 @pytest.mark.parametrize("option", ["--out", "--save", "--plot"])
 def test_a_file_that_cannot_be_written_is_refused_before_the_run(tmp_path, option, monkeypatch):
     monkeypatch.setattr("apps.evaluation.index.read_index", lambda _: pytest.fail("it ran"))

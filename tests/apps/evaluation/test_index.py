@@ -30,6 +30,11 @@ def test_paths_are_relative_to_the_folder_of_the_index(folder, monkeypatch):
     assert entries[1].file.read_bytes().startswith(b"Subject")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_label(folder):
+    """As editors on Windows write it."""
+    assert read_index(write(folder, "\ufeffham ../data/inmail.1\r\n"))[0].taught
+
+
 @pytest.mark.parametrize("label", ["SPAM", "Spam", "HAM", "Ham"])
 def test_a_capitalised_label_is_for_scoring_only(folder, label):
     (entry,) = read_index(write(folder, f"{label} ../data/inmail.1\n"))
