@@ -8,11 +8,12 @@ from features.envelope import Envelope
 from features.headers import Headers
 from features.message import Message
 
-__all__ = ["answered_ids", "is_bounce", "own_id"]
+__all__ = ["answered_ids", "is_bounce", "is_personal", "own_id"]
 
 _ANSWERED = 10  # Message-IDs of References from either end, and of In-Reply-To
 _READ = 8_192  # characters of a field from either end
 _RETURNED = 65_536  # bytes of a returned message's header
+_BULK: Final = frozenset({"bulk", "list", "junk"})
 _ID = re.compile(r"<([^<>\s]{1,998})>")
 _RETURNED_ID = re.compile(rb"(?im)^message-id:\s{0,8}<([^<>\s]{1,998})>")
 _FAILED = re.compile(rb"(?im)^action:[ \t]{0,8}failed")
@@ -56,6 +57,13 @@ def is_bounce(message: Message, headers: Headers, envelope: Envelope) -> bool:
             part.content_type in _STATUS_TYPES and _FAILED.search(part.content[:_READ])
             for part in message.attachments
         )
+    )
+
+
+def is_personal(headers: Headers, envelope: Envelope) -> bool:
+    """Tell whether a person wrote a message, not a program, and not to many (RFC 3834)."""
+    return (
+        not headers.auto_submitted and headers.precedence not in _BULK and envelope.mail_from != ""
     )
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from features.attachments import Attachments
+from features.conversation import is_personal
 from features.correspondents import name_key, sender_skeletons, skeleton
 from features.domains import split_host
 from features.entities import Namer, ip_name
@@ -25,7 +26,6 @@ _NAMED = 16  # correspondents of an outbound message whose names and domains are
 _LONGEST = 256  # characters of what is told apart
 _BANDS = 2  # of a fingerprint's six: each costs an entity
 _FIELD = 8_192  # characters of a DKIM signature
-_BULK: Final = frozenset({"bulk", "list", "junk"})
 _MESSAGE: Final = {
     name: counted(kind, "messages") for name, kind in KINDS.items() if "messages" in kind.codes
 }
@@ -148,11 +148,7 @@ class Increments:
         origin, entity = self._origin, self._namer.entity
         if not origin.author:
             return
-        personal = (
-            not headers.auto_submitted
-            and headers.precedence not in _BULK
-            and envelope.mail_from != ""
-        )
+        personal = is_personal(headers, envelope)
         for person in origin.recipients:
             pair = entity("pair", f"{origin.author},{person}")
             yield Increment(pair, _SENT["pair"] if personal else b"")

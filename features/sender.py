@@ -12,7 +12,7 @@ from typing import Final
 from features.attachments import Attachments
 from features.authentication import Authentication
 from features.context import Context
-from features.conversation import answered_ids, is_bounce, own_id
+from features.conversation import answered_ids, is_bounce, is_personal, own_id
 from features.entities import Namer
 from features.envelope import Envelope
 from features.headers import Headers
@@ -51,7 +51,8 @@ def touches(
     domains, digests = linked_domains(links), sent_files(attachments)
     outbound = origin.outbound
     bounce = not outbound and is_bounce(message, headers, envelope)
-    own = own_id(message)
+    own, answered = own_id(message), answered_ids(message, bounce=bounce)
+    personal = not outbound or is_personal(headers, envelope)
     return Touches(
         increments=(
             *(increments.account(envelope.user or "") if outbound else increments.domain()),
@@ -65,9 +66,13 @@ def touches(
         at=_seconds(envelope),
         direction=envelope.direction,
         mentions=tuple(
-            [namer.secret(_MESSAGE_ID, it) for it in answered_ids(message, bounce=bounce)]
+            [
+                namer.secret(purpose, it)
+                for purpose in ((_MESSAGE_ID, _AUTOMATIC_ID) if bounce else (_MESSAGE_ID,))
+                for it in answered
+            ]
         ),
-        message_id=namer.secret(_MESSAGE_ID, own) if own else b"",
+        message_id=namer.secret(_MESSAGE_ID if personal else _AUTOMATIC_ID, own) if own else b"",
         author=origin.author,
         domain=headers.from_.domain.registrable,
         proven=bool(authentication.proven) if authentication.source and not outbound else None,
@@ -158,6 +163,9 @@ def _recipient_codes() -> Mapping[str, frozenset[int]]:
 
 _RECIPIENT_CODES: Final = MappingProxyType(_recipient_codes())
 _MESSAGE_ID: Final = b"weir message-id"
+# Whoever wrote to somebody on holiday has the Message-ID of the program's answer, and would answer
+# our mail by it: only a bounce does.
+_AUTOMATIC_ID: Final = b"weir automatic"
 
 
 def _first_contacts(touches: Touches, history: History) -> int:

@@ -58,7 +58,7 @@ def test_a_bounce_answers_the_message_that_it_returns(letter, returned):
 
     bounce = letter(head, FAILED.format("failed", returned), mail_from="").touches
 
-    assert bounce.mentions == (sent.touches.message_id,)
+    assert bounce.mentions[0] == sent.touches.message_id
     assert bounce.bounced is not None
 
 

@@ -13,6 +13,17 @@ from features.sender import labelled, narrowed, outcome, read_history
 DKIM = {"dkim": "pass", "dkim.domains": "example.org"}
 BOB = {"direction": "outbound", "user": "bob@our.example", "mail_from": "bob@our.example"}
 TO_ERIKA = "From: bob@our.example\nTo: Erika Muster <erika@example.org>"
+BOUNCE = (
+    (
+        "From: MAILER-DAEMON@example.org\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=x"
+    ),
+    (
+        "--x\n\nfailed\n--x\nContent-Type: message/delivery-status\n\n"
+        "Reporting-MTA: dns; a\n\nFinal-Recipient: rfc822; erika@example.org\nAction: failed\n"
+        "--x\nContent-Type: message/rfc822\n\nMessage-ID: <8@our.example>\n\nHello\n--x--"
+    ),
+)
 
 
 def test_every_column_is_read_of_some_message(letter, state):
@@ -161,6 +172,27 @@ def test_an_answer_is_known_by_the_message_that_our_users_sent(letter):
 
 
 @pytest.mark.parametrize(
+    ("head", "changes"),
+    [
+        ("Auto-Submitted: auto-replied", {}),
+        ("Precedence: bulk", {}),
+        ("Subject: Away", {"mail_from": "", "user": None}),
+    ],
+)
+def test_what_answers_a_programs_mail_answers_none_of_ours_but_may_be_its_bounce(
+    letter, head, changes
+):
+    """Whoever writes to somebody on holiday learns a Message-ID of ours."""
+    away = letter(f"{TO_ERIKA}\n{head}\nMessage-ID: <8@our.example>", **{**BOB, **changes}).touches
+    answer = letter("From: erika@example.org\nIn-Reply-To: <8@our.example>").touches
+    bounce = letter(*BOUNCE, mail_from="").touches
+
+    assert away.message_id
+    assert away.message_id not in answer.mentions
+    assert away.message_id in bounce.mentions
+
+
+@pytest.mark.parametrize(
     ("author", "facts", "flag"),
     [
         ("Erika Muster <someone@evil.net>", {"spf": "fail"}, 1),
@@ -227,19 +259,11 @@ def test_whom_another_tenant_writes_to_is_not_known_here(letter, state):
 
 
 def test_a_failed_delivery_of_ours_counts_for_the_account_that_sent_it(letter, state):
-    sent = letter(TO_ERIKA + "\nMessage-ID: <7@our.example>", rcpt_to=("erika@example.org",), **BOB)
+    sent = letter(TO_ERIKA + "\nMessage-ID: <8@our.example>", rcpt_to=("erika@example.org",), **BOB)
     state.receive(sent)
-    bounce = letter(
-        "From: MAILER-DAEMON@example.org\nMIME-Version: 1.0\n"
-        "Content-Type: multipart/report; report-type=delivery-status; boundary=x",
-        "--x\n\nfailed\n--x\nContent-Type: message/delivery-status\n\n"
-        "Reporting-MTA: dns; a\n\nFinal-Recipient: rfc822; erika@example.org\nAction: failed\n"
-        "--x\nContent-Type: message/rfc822\n\nMessage-ID: <7@our.example>\n\nHello\n--x--",
-        mail_from="",
-        seconds=5,
-    )
+    bounce = letter(*BOUNCE, mail_from="", seconds=5)
 
-    assert bounce.touches.mentions == (sent.touches.message_id,)
+    assert sent.touches.message_id in bounce.touches.mentions
     for direction, bounces in (("inbound", 0), ("outbound", 1)):
         history = state.receive(bounce, (direction,))
         items = outcome(bounce.touches, history, delivered=True, bad=False)
