@@ -22,10 +22,12 @@ class Outcome(NamedTuple):
 
 
 class Outcomes:
-    """What the first verdict on each message says, for one epoch of the mail log."""
+    """What the first verdict on each message of one mail log says.
 
-    def __init__(self, epoch: str) -> None:
-        self._epoch = epoch
+    Of whatever epoch: where Redis lost its data, the same log goes on under another one.
+    """
+
+    def __init__(self) -> None:
         self._first: dict[int, int] = {}
         self._found: dict[int, bytearray] = {}
 
@@ -36,7 +38,7 @@ class Outcomes:
         except (msgspec.MsgspecError, ValueError):
             return
         place = verdict.log
-        if place is None or place.epoch != self._epoch:
+        if place is None:
             return
         said = _JUDGED
         said |= _DELIVERED if is_delivered(verdict) else 0

@@ -18,6 +18,7 @@ from aiokafka import (  # type: ignore[import-untyped]  # no types
 )
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 
+from apps.state.log_reading import by_time, first_time
 from apps.state.outcomes_read import Outcomes
 from features.context import Context
 from features.delivery import delivery_keys
@@ -27,15 +28,15 @@ from streams.connection import client_options
 from streams.sender_state import moment
 from streams.settings import Settings
 from streams.stores.memory import MemoryStore
+from streams.stores.namespaces import CLAIM_SECONDS
 from streams.stores.protocol import Found, Move, Query
 from streams.stores.redis_store import RedisStore
 from streams.topics import Role, TopicError, check, name, unreachable
-from streams.wire import Arrival, read_arrival
+from streams.wire import Arrival, read_arrival, read_head
 
 __all__ = ["Rebuilt", "rebuild"]
 
 _BATCH = 64  # messages
-_WAIT_MS = 500
 
 Told = Callable[[int, int], None]
 
@@ -52,7 +53,8 @@ async def rebuild(settings: Settings, context: Context, told: Told) -> Rebuilt:
     """Rebuild the state from what the mail log and the verdicts still hold, and switch to it.
 
     `told(done, total)` hears of messages read, and of how many there are. Raises TopicError or
-    StoreError where Kafka or Redis can't be used; the state in use stays in use then.
+    StoreError where Kafka or Redis can't be used or another rebuild runs; the state in use stays
+    in use then.
     """
     counts = await check(settings)
     fresh = uuid.uuid4().hex[:12]
@@ -60,15 +62,16 @@ async def rebuild(settings: Settings, context: Context, told: Told) -> Rebuilt:
     store = RedisStore(settings, namespace=fresh)
     try:
         epoch = await current.epoch(name(settings, "messages"), uuid.uuid4().hex[:8])
-        old = (await current.namespaces.current()).name
-        await current.namespaces.create(fresh)
         async with (
+            _claimed(current, fresh),
             _log(settings, "messages", counts) as log,
             _log(settings, "verdicts", counts) as verdicts,
         ):
-            source = _Source(log, verdicts, Outcomes(epoch), epoch)
-            filling = _Filling(store, context, source.outcomes)
+            old = (await current.namespaces.current()).name
+            source = _Source(log, verdicts, epoch)
+            filling = _Filling(store, current, context, source.outcomes)
             try:
+                await source.begin()
                 await source.read_verdicts()
                 # Messages that are being judged now are left to the end, with their outcomes.
                 judged = dict(source.outcomes.ends())
@@ -89,6 +92,27 @@ async def rebuild(settings: Settings, context: Context, told: Told) -> Rebuilt:
         await current.close()
 
 
+@asynccontextmanager
+async def _claimed(current: RedisStore, fresh: str) -> AsyncIterator[None]:
+    """Create the fresh namespace as the only one that is being filled.
+
+    Two at once would each close what the other switches to.
+    """
+    await current.namespaces.claim(fresh)
+    renewing = asyncio.create_task(_renew(current, fresh))
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        await current.namespaces.release(fresh)
+
+
+async def _renew(current: RedisStore, fresh: str) -> None:
+    while True:
+        await asyncio.sleep(CLAIM_SECONDS / 4)
+        await current.namespaces.renew(fresh)
+
+
 async def _fill(
     source: "_Source", filling: "_Filling", ends: Mapping[int, int], told: Told
 ) -> None:
@@ -100,31 +124,53 @@ async def _fill(
 class _Source:
     """The mail log and the verdicts, each read on from where the last reading ended."""
 
-    def __init__(self, log: Any, verdicts: Any, outcomes: Outcomes, epoch: str) -> None:
+    def __init__(self, log: Any, verdicts: Any, epoch: str) -> None:
         self._log = log
         self._verdicts = verdicts
         self._epoch = epoch
-        self.outcomes = outcomes
+        self.outcomes = Outcomes()
+
+    async def begin(self) -> None:
+        """Leave out verdicts from before the first message: they are of others, or of another log.
+
+        A log that was made anew begins at offset 0 again.
+        """
+        oldest = [await first_time(self._log, tp) for tp in self._log.assignment()]
+        since = min((time for time in oldest if time is not None), default=None)
+        partitions = self._verdicts.assignment()
+        if since is None:
+            await self._verdicts.seek_to_end(*partitions)
+            return
+        places = await self._verdicts.offsets_for_times(dict.fromkeys(partitions, since))
+        for tp, place in places.items():
+            if place is None:
+                await self._verdicts.seek_to_end(tp)
+            else:
+                self._verdicts.seek(tp, place.offset)
 
     async def read_verdicts(self) -> None:
         """Read all verdicts that are there now."""
-        partitions = self._verdicts.assignment()
-        ends = await self._verdicts.end_offsets(partitions)
-        async for records in _until(self._verdicts, ends):
+        ends = await self._verdicts.end_offsets(self._verdicts.assignment())
+        async for records in by_time(self._verdicts, ends):
             for record in records:
                 self.outcomes.add(record.value or b"")
 
     async def messages(self, ends: Mapping[int, int]) -> AsyncIterator[list[Arrival]]:
         """Yield batches of messages below the given offset of each partition."""
-        wanted = {tp: ends[tp.partition] for tp in self._log.assignment() if tp.partition in ends}
-        async for records in _until(self._log, wanted):
+        async for records in by_time(self._log, await self._inside(ends)):
             for first in range(0, len(records), _BATCH):
                 yield [self._arrival(record) for record in records[first : first + _BATCH]]
 
     async def left(self, ends: Mapping[int, int]) -> int:
         """Return how many messages lie between what was read and the given offsets."""
-        places = {tp: await self._log.position(tp) for tp in self._log.assignment()}
-        return sum(max(0, ends.get(tp.partition, 0) - at) for tp, at in places.items())
+        inside = await self._inside(ends)
+        return sum([max(0, end - await self._log.position(tp)) for tp, end in inside.items()])
+
+    async def _inside(self, ends: Mapping[int, int]) -> dict[TopicPartition, int]:
+        """Return the ends by partition, none behind the log's own: it may be another by now."""
+        partitions = [tp for tp in self._log.assignment() if tp.partition in ends]
+        own = await self._log.end_offsets(partitions)
+        return {tp: min(ends[tp.partition], end) for tp, end in own.items()}
 
     def _arrival(self, record: ConsumerRecord) -> Arrival:
         return read_arrival(
@@ -141,8 +187,11 @@ class _Source:
 class _Filling:
     """Adds messages to a namespace as a worker would have, without judging them again."""
 
-    def __init__(self, store: RedisStore, context: Context, outcomes: Outcomes) -> None:
+    def __init__(
+        self, store: RedisStore, current: RedisStore, context: Context, outcomes: Outcomes
+    ) -> None:
         self._store = store
+        self._current = current
         self._context = context
         self._outcomes = outcomes
         self._now = 0.0  # the log's own time: what counts as a retry goes by it
@@ -154,6 +203,7 @@ class _Filling:
         """Apply the arrivals of a batch, and the outcomes of those that were judged."""
         touched = await asyncio.to_thread(self._touched, arrivals)
         found = await self._look_up(arrivals)
+        await self._read_recorded(arrivals)
         moves = [
             Move(
                 arrival.position,
@@ -183,6 +233,15 @@ class _Filling:
         await self._store.record([], outcomes)
         self.messages += len(arrivals)
 
+    async def _read_recorded(self, arrivals: Sequence[Arrival]) -> None:
+        """Take from the records what was judged just now: its verdict may not be produced yet."""
+        places = [arrival.position for arrival in arrivals]
+        missing = [place for place in places if self._outcomes.of(place) is None]
+        ids = {arrival.incoming.envelope.id for arrival in arrivals}
+        for verdict in await self._current.recorded(missing):
+            if read_head(verdict).id in ids:  # else it is of another log, in the same place
+                self._outcomes.add(verdict)
+
     def _touched(self, arrivals: Sequence[Arrival]) -> list[Touches]:
         return [extract(arrival.incoming, self._context).touches for arrival in arrivals]
 
@@ -202,24 +261,6 @@ class _Filling:
                 )
             )
         return await self._seen.look_up(queries)
-
-
-async def _until(consumer: Any, ends: Mapping[TopicPartition, int]) -> AsyncIterator[list[Any]]:
-    """Yield records below the given ends, and stay there: what was read beyond is read again."""
-    behind = {tp for tp, end in ends.items() if await consumer.position(tp) < end}
-    others = set(consumer.assignment()) - behind
-    consumer.pause(*others)
-    while behind:
-        for tp, records in (await consumer.getmany(*behind, timeout_ms=_WAIT_MS)).items():
-            inside = [record for record in records if record.offset < ends[tp]]
-            if inside:
-                yield inside
-            if len(inside) < len(records):
-                consumer.seek(tp, ends[tp])
-        done = {tp for tp in behind if await consumer.position(tp) >= ends[tp]}
-        behind -= done
-        consumer.pause(*done)
-    consumer.resume(*consumer.assignment())
 
 
 @asynccontextmanager

@@ -14,8 +14,10 @@ from streams.stores.protocol import LayoutError, StoreError, Usage
 from streams.stores.rolling_redis import Layout
 from streams.stores.rolling_script import SHELF, slot_of
 
-__all__ = ["InUse", "Namespaces"]
+__all__ = ["CLAIM_SECONDS", "InUse", "Namespaces"]
 
+CLAIM_SECONDS: Final = 60
+"""How long a rebuild that has died keeps others from beginning."""
 _TRIES = 5
 _PEOPLE: Final = frozenset({"domain", "address", "route", "account", "pair", "name"})
 """Kinds whose names may hold people."""
@@ -77,7 +79,9 @@ class Namespaces:
         await pipe.execute()
 
     async def reopen(self, name: str) -> None:
-        """Let a namespace that was closed take increments again."""
+        """Let a namespace that was closed take increments again, if it is the one in use."""
+        if await self._redis.get(self._layout.pointer) != name.encode():
+            return
         pipe = self._redis.pipeline(transaction=False)
         for shard in range(self._layout.shards):
             pipe.hset(self._layout.bookkeeping(name, shard), "state", "open")
@@ -86,6 +90,31 @@ class Namespaces:
     async def switch(self, name: str) -> None:
         """Make a namespace the one in use."""
         await self._redis.set(self._layout.pointer, name)
+
+    async def claim(self, name: str) -> None:
+        """Create a namespace that is to be filled; raises StoreError while another one is.
+
+        What a rebuild that died has left behind is dropped.
+        """
+        if not await self._redis.set(self._layout.claimed, name, nx=True, ex=CLAIM_SECONDS):
+            raise StoreError(
+                "redis: state: another rebuild is under way; if it was killed, try again in "
+                f"{CLAIM_SECONDS} s"
+            )
+        left = await self._redis.get(self._layout.unfinished)
+        if left and left != await self._redis.get(self._layout.pointer):
+            await self.drop(cast("bytes", left).decode())
+        await self._redis.set(self._layout.unfinished, name)
+        await self.create(name)
+
+    async def renew(self, name: str) -> None:
+        """Keep others from filling a namespace for some more time."""
+        await self._redis.set(self._layout.claimed, name, xx=True, ex=CLAIM_SECONDS)
+
+    async def release(self, name: str) -> None:
+        """Let others fill a namespace again."""
+        if await self._redis.get(self._layout.claimed) == name.encode():
+            await self._redis.delete(self._layout.claimed, self._layout.unfinished)
 
     async def drop(self, name: str) -> None:
         """Delete a namespace; raises StoreError for the one in use."""

@@ -84,7 +84,10 @@ class RedisState:
                 self._missed = True
             records = await self._send(calls.commands(self._layout, found.name))
             if CLOSED in records:
-                moving = StateMovingError(f"redis: state: namespace {known} is closed")
+                moving = StateMovingError(
+                    f"redis: state: namespace {known} is closed: a rebuild is about to end; if "
+                    "it was killed, run `weir state rebuild` again"
+                )
                 return Answer(calls, [], moving, rest)
         errors = (record for record in records if isinstance(record, Exception))
         return Answer(calls, records, next(errors, None), rest)

@@ -233,6 +233,13 @@ class RedisStore:
             raise answer.problem
         return verdicts
 
+    async def recorded(self, positions: Sequence[LogPosition]) -> list[bytes]:
+        """Return the recorded verdicts of places, of those that have one."""
+        if not positions:
+            return []
+        keys = [self._record_key(position) for position in positions]
+        return [it for it in await self._answer("recorded", self._redis.mget(keys)) if it]
+
     async def marks(self, epoch: str) -> dict[int, int]:
         """Return the highest offset that any shard has applied, by partition of the mail log.
 

@@ -29,6 +29,8 @@ class Layout:
         self._prefix = f"{prefix}s{LAYOUT_VERSION}:"
         self.shards = shards
         self.pointer = f"{prefix}state"
+        self.claimed = f"{self._prefix}rebuilding"  # expires with the rebuild that holds it
+        self.unfinished = f"{self._prefix}unfinished"  # the namespace that it fills
         self.script = rolling_script(
             {name: share(kind, budgets[name], shards) for name, kind in KINDS.items()}
         )

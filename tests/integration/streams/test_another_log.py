@@ -1,12 +1,15 @@
 """A log that isn't the one that was counted: the worker refuses, in one line."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from apps.state.rebuilding import rebuild
 from features.envelope import LogPosition
 from features.rolling import KINDS, Entity, Increment, counted
+from streams.settings import load, read_keys
 from streams.stores.protocol import Move
 from streams.stores.redis_store import RedisStore
 
@@ -14,7 +17,11 @@ pytestmark = pytest.mark.integration
 
 
 async def test_another_log_under_the_same_name_is_refused_in_one_line(installation, mail, refuse):
-    """A topic deleted and made anew by Kafka's own tools, with Redis as it was."""
+    """A topic deleted and made anew by Kafka's own tools, with Redis as it was.
+
+    A rebuild counts the new log alone: verdicts on other messages in the same places, and marks
+    behind its end, say nothing of it. Then the worker starts.
+    """
     worker = installation.start_worker()
     await asyncio.to_thread(worker.wait_ready)
     records = [installation.record(mail(number)) for number in range(50)]
@@ -37,6 +44,14 @@ async def test_another_log_under_the_same_name_is_refused_in_one_line(installati
     assert code == 4
     for part in (topic, "ends at offset 0", "weir topics create", "weir state rebuild"):
         assert part in line
+    await installation.send([installation.record(mail(number)) for number in range(50, 90)])
+    settings = load(installation.config, {"WEIR_REDIS__TIMEOUT_SECONDS": "30"})
+    context = settings.context(read_keys(Path(settings.privacy.keys_file)))
+    async with asyncio.timeout(60):
+        rebuilt = await rebuild(settings, context, lambda *_: None)
+    assert (rebuilt.messages, rebuilt.judged) == (40, 0)
+    worker = installation.start_worker()
+    await asyncio.to_thread(worker.wait_ready)
 
 
 async def test_a_worker_that_is_assigned_another_log_ends(installation):

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.partitioner import murmur2
 
 from apps.state.rebuilding import rebuild
 from detectors.verdict import Verdict
@@ -22,6 +25,7 @@ from streams.policies import read_policy_of
 from streams.settings import load, read_keys
 from streams.stores.protocol import Move
 from streams.stores.redis_store import RedisStore
+from streams.topics import describe
 
 pytestmark = pytest.mark.integration
 
@@ -301,6 +305,86 @@ async def test_a_rebuild_under_load_counts_what_an_undisturbed_run_counts(
     assert worker.metric("weir_state_lost_increments_total") == 0
     assert await asyncio.to_thread(worker.stop) == 0
     await assert_counted_once(installation, traffic, kept)
+
+
+class Letters:
+    """Our users' mail and its answers, each in the partition that is said."""
+
+    def __init__(self, installation):
+        self._installation = installation
+        self.incoming = []
+        self.records = []
+
+    def add(self, partition, sender, to, **fields):
+        number = len(self.records)
+        raw = (
+            f"From: {sender}\r\nTo: {to}\r\nMessage-ID: <{number}@{partition}>\r\n\r\n"
+            f"As agreed, {number}\r\n"
+        ).encode()
+        given = {"mail_from": sender, "rcpt_to": (to,), "id": f"m{number}", **fields}
+        given["received_at"] = datetime.now(UTC)
+        key = next(k for k in map(b"%d".__mod__, range(99)) if murmur2(k) % 2**31 % 4 == partition)
+        self.incoming.append(Incoming(Envelope(**given), raw))
+        self.records.append(self._installation.record(raw, **given)._replace(key=key))
+
+
+async def answered(installation):
+    """Let a worker judge what two users wrote, then the answers, from partition to partition."""
+    letters = Letters(installation)
+    worker = installation.start_worker()
+    await asyncio.to_thread(worker.wait_ready)
+    for partition, user in enumerate(("anna@ours.example", "bert@ours.example")):
+        letters.add(partition, user, "mara@else.example", direction="outbound", user=user)
+    await installation.send(letters.records)
+    await asyncio.to_thread(worker.wait_metric, "weir_messages_total", lambda n: n >= 2)
+    facts = {"spf": Fact(value="pass")}
+    for partition, user in ((1, "anna@ours.example"), (0, "bert@ours.example")):
+        letters.add(partition, "mara@else.example", user, facts=facts)
+    await installation.send(letters.records[2:])
+    await asyncio.to_thread(worker.wait_metric, "weir_messages_total", lambda n: n >= 4)
+    assert await asyncio.to_thread(worker.stop) == 0
+    return letters
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
+async def test_a_rebuild_counts_in_the_logs_order_even_for_a_redis_that_lost_all(
+    installation, kept, lost
+):
+    """Whether an answer is a first contact depends on what another partition had before it."""
+    installation.policy.write_text("shadow = true\n")
+    letters = await answered(installation)
+    at = datetime.now(UTC).timestamp()
+    before, _ = await kept(letters, at=at)
+    assert {key[0] for key, reading in before.items() if reading} >= {"domain", "pair", "account"}
+    if lost:
+        installation.redis.flushdb()
+    settings = load(installation.config, {"WEIR_REDIS__TIMEOUT_SECONDS": "30"})
+    context = settings.context(read_keys(Path(settings.privacy.keys_file)))
+    rebuilt = await rebuild(settings, context, lambda *_: None)
+    assert (rebuilt.messages, rebuilt.judged) == (4, 4)
+    after, _ = await kept(letters, at=at)
+    assert differences(after, before) == []
+    left = {key.decode() for key in installation.redis.scan_iter(f"{installation.name}:s1:*")}
+    assert {key.split(":")[2] for key in left} == {rebuilt.namespace}
+
+
+async def test_what_was_judged_but_not_yet_produced_is_rebuilt_from_its_record(installation, kept):
+    """The topic of verdicts may lag behind Redis when a rebuild closes the old state."""
+    installation.policy.write_text("shadow = true\n")
+    letters = await answered(installation)
+    at = datetime.now(UTC).timestamp()
+    before, _ = await kept(letters, at=at)
+    admin = AIOKafkaAdminClient(bootstrap_servers=list(installation.settings.kafka.brokers))
+    await admin.start()
+    count = {s.topic.role: s.partitions for s in await describe(installation.settings)}["verdicts"]
+    places = [TopicPartition(installation.topic("verdicts"), number) for number in range(count)]
+    await admin.delete_records({place: RecordsToDelete(-1) for place in places})
+    await admin.close()
+    settings = load(installation.config, {"WEIR_REDIS__TIMEOUT_SECONDS": "30"})
+    context = settings.context(read_keys(Path(settings.privacy.keys_file)))
+    assert (await rebuild(settings, context, lambda *_: None)).judged == 4
+    after, _ = await kept(letters, at=at)
+    assert differences(after, before) == []
 
 
 async def test_who_is_forgotten_is_forgotten_everywhere(installation, kept):

@@ -128,6 +128,45 @@ async def test_a_dropped_namespace_leaves_nothing_and_nobody_revives_it(opened, 
     assert not await rebuilding.lost()
 
 
+async def test_one_rebuild_at_a_time_and_what_a_dead_one_left_is_dropped(opened, redis, prefix):
+    store, rebuilding = opened(), opened()
+    await store.advance([MOVE])
+    await rebuilding.namespaces.claim("first")
+    with pytest.raises(StoreError, match=r"^redis: state: another rebuild [^\n]* in 60 s$"):
+        await opened().namespaces.claim("second")
+    assert 0 < await redis.ttl(f"{prefix}s1:rebuilding") <= 60
+    await redis.delete(f"{prefix}s1:rebuilding")  # as when its time is over
+    await rebuilding.namespaces.claim("second")
+    assert not [key for key in await keys(redis, prefix) if "first" in key]
+    await rebuilding.namespaces.renew("second")
+    await rebuilding.namespaces.release("first")
+    assert await redis.get(f"{prefix}s1:rebuilding") == b"second"
+    await rebuilding.namespaces.switch("second")
+    await rebuilding.namespaces.release("second")
+    await rebuilding.namespaces.claim("third")
+    assert (await opened().advance([MOVE]))[0].readings[0].total("messages") == 1
+
+
+async def test_only_the_namespace_in_use_is_opened_again(opened):
+    store = opened()
+    await store.advance([MOVE])
+    old = (await store.namespaces.current()).name
+    await store.namespaces.create("fresh")
+    await store.namespaces.close(old)
+    with pytest.raises(StateMovingError, match="weir state rebuild"):
+        await store.advance([MOVE])
+    await store.namespaces.reopen(old)
+    await store.advance([MOVE])
+    await store.namespaces.close(old)
+    await store.namespaces.switch("fresh")
+    await store.namespaces.reopen(old)
+    late = opened()
+    late._state._namespace = old
+    await late.advance([MOVE])
+    assert (await store.namespaces.usage(old))["address"].sightings == 1
+    assert (await store.namespaces.usage("fresh"))["address"].sightings == 1
+
+
 async def test_who_has_free_mail_is_forgotten_in_each_kind_that_names_people(opened):
     """There the person stands in the domain's place, in the route's too; others' records stay."""
     store, context = opened(), Context(hash_key=b"a key of a test", hash_key_id="k")
