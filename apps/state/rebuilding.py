@@ -37,6 +37,8 @@ from streams.wire import Arrival, read_arrival, read_head
 __all__ = ["Rebuilt", "rebuild"]
 
 _BATCH = 64  # messages
+_LITTLE = 128  # messages that workers wait for
+_PASSES = 30  # over what was judged meanwhile; each is a fraction of the one before
 
 Told = Callable[[int, int], None]
 
@@ -72,10 +74,7 @@ async def rebuild(settings: Settings, context: Context, told: Told) -> Rebuilt:
             filling = _Filling(store, current, context, source.outcomes)
             try:
                 await source.begin()
-                await source.read_verdicts()
-                # Messages that are being judged now are left to the end, with their outcomes.
-                judged = dict(source.outcomes.ends())
-                await _fill(source, filling, judged, told)
+                await _catch_up(source, filling, told)
                 await current.namespaces.close(old)
                 await source.read_verdicts()
                 marks = await current.marks(epoch)
@@ -90,6 +89,19 @@ async def rebuild(settings: Settings, context: Context, told: Told) -> Rebuilt:
     finally:
         await store.close()
         await current.close()
+
+
+async def _catch_up(source: "_Source", filling: "_Filling", told: Told) -> None:
+    """Count what was judged, and what was judged meanwhile, until little is left.
+
+    The rest is counted while workers wait, with what is being judged now.
+    """
+    for _ in range(_PASSES):
+        await source.read_verdicts()
+        judged = dict(source.outcomes.ends())
+        if await source.left(judged) < _LITTLE:
+            break
+        await _fill(source, filling, judged, told)
 
 
 @asynccontextmanager

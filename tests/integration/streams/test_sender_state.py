@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 import pytest
@@ -366,6 +367,34 @@ async def test_a_rebuild_counts_in_the_logs_order_even_for_a_redis_that_lost_all
     assert differences(after, before) == []
     left = {key.decode() for key in installation.redis.scan_iter(f"{installation.name}:s1:*")}
     assert {key.split(":")[2] for key in left} == {rebuilt.namespace}
+
+
+async def test_workers_wait_only_for_what_is_judged_last(installation):
+    """What is judged while a long log is counted is counted before the old state is closed."""
+    installation.policy.write_text("shadow = true\n")
+    worker = installation.start_worker(WEIR_REDIS__TIMEOUT_SECONDS="5")
+    await asyncio.to_thread(worker.wait_ready)
+    traffic = Traffic(installation, 700)
+    await installation.send(traffic.records[:200])
+    await asyncio.to_thread(worker.wait_metric, "weir_messages_total", lambda n: n >= 200)
+    settings = load(installation.config, {"WEIR_REDIS__TIMEOUT_SECONDS": "30"})
+    context = settings.context(read_keys(Path(settings.privacy.keys_file)))
+    book = f"{installation.name}:s1:{{}}:{{{{0}}}}:m"
+    old = installation.redis.get(f"{installation.name}:state").decode()
+    while_closed = []
+
+    def told(done, _):
+        if not while_closed:
+            sending = Thread(target=lambda: asyncio.run(installation.send(traffic.records[200:])))
+            sending.start()
+            sending.join()
+            worker.wait_metric("weir_messages_total", lambda n: n >= 700)
+        while_closed.append((done, installation.redis.hget(book.format(old), "state")))
+
+    rebuilt = await rebuild(settings, context, told)
+    assert rebuilt.messages == 700
+    assert max(done for done, state in while_closed if state == b"open") > 500
+    assert worker.metric("weir_state_lost_increments_total") == 0
 
 
 async def test_what_was_judged_but_not_yet_produced_is_rebuilt_from_its_record(installation, kept):
