@@ -1,7 +1,6 @@
 """Web addresses read as a browser reads them (WHATWG URL Standard), however they are written."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import IPv6Address
@@ -10,6 +9,8 @@ from urllib.parse import unquote
 
 import msgspec
 
+from features.domains import to_ascii
+
 __all__ = ["Url", "find_urls", "read_host", "read_url"]
 
 _URL_CHARS = 2_048  # beyond it no browser of note needs to follow
@@ -17,7 +18,6 @@ _HOST_CHARS = 1_024  # before decoding; RFC 1035 allows 253
 _AUTHORITY_END = re.compile(r"[/\\?#]")
 _TABS = str.maketrans("", "", "\t\r\n")
 _CONTROLS: Final = "".join(map(chr, range(33)))
-_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")  # read as dots (UTS 46)
 _DEFAULT_PORT: Final = {"http": "80", "https": "443"}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:")
 _BARE_TAIL = re.compile(r"""[^\s<>"')\]]{4,}""")
@@ -170,14 +170,12 @@ def read_host(raw: str) -> tuple[str, frozenset[str]]:
         host = unquote(host)
     faults = set()
     if not host.isascii():
-        host = unicodedata.normalize("NFKC", host).translate(_DOTS).replace("\u00ad", "")
+        host = to_ascii(host)
         faults.add("punycode")
     host = host.lower().rstrip(".")
     if host.startswith("["):
         return _read_ipv6(host)
-    if not host.isascii():
-        host = ".".join(map(_to_ascii, host.split(".")))
-    elif "xn--" in host:
+    if "xn--" in host:
         faults.add("punycode")
     last = host.rpartition(".")[2]
     if last[:1].isdigit():
@@ -188,12 +186,6 @@ def read_host(raw: str) -> tuple[str, frozenset[str]]:
     if not host or any(char in host for char in " <>^|\0"):
         return "", _NO_FAULTS
     return host, frozenset(faults) if faults else _NO_FAULTS
-
-
-def _to_ascii(label: str) -> str:
-    if label.isascii():
-        return label
-    return "xn--" + label[:63].encode("punycode", "replace").decode("ascii", "replace")
 
 
 def _read_ipv6(host: str) -> tuple[str, frozenset[str]]:

@@ -12,7 +12,7 @@ from features.domains import host_suffixes, split_host
         ("example.com", "example.com", "example", "com", ""),
         ("a.b.github.io", "b.github.io", "b", "github.io", "a"),
         ("iki.fi", "iki.fi", "iki", "fi", ""),
-        ("пример.рф", "пример.рф", "пример", "рф", ""),
+        ("пример.рф", "xn--e1afmkfd.xn--p1ai", "xn--e1afmkfd", "xn--p1ai", ""),
     ],
 )
 def test_a_host_splits_into_its_parts(host, registrable, label, suffix, subdomain):

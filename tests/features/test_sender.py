@@ -46,6 +46,18 @@ def test_a_domain_below_a_private_suffix_is_a_sender_of_its_own(letter, labels):
     assert labels(letter("From: a@shop.github.io", facts=facts))[0] == "dkim:shop.github.io"
 
 
+def test_an_internationalized_domain_is_one_sender_however_it_is_written(letter, state):
+    """From may bear the letters (RFC 6532), a signature bears their ASCII form."""
+    facts = {"dkim": "pass", "dkim.domains": "xn--bcher-kva.de"}
+    wrote = {"direction": "outbound", "user": "bob@our.example", "mail_from": "bob@our.example"}
+    state.receive(letter("From: bob@our.example", rcpt_to=("eva@xn--bcher-kva.de",), **wrote))
+    for author in ("ida@bücher.de", "ida@BÜCHER.de", "ida@xn--bcher-kva.de"):
+        evidence = letter(f"From: {author}", facts=facts)
+        assert evidence.authentication.aligned
+        assert evidence.touches.sender.label == "dkim:xn--bcher-kva.de"
+        assert state.receive(evidence)["correspondent.domain"] == 0, "it is the correspondent's own"
+
+
 def test_senders_with_free_mail_are_known_by_address(letter, labels):
     facts = {"dkim": "pass", "dkim.domains": "gmail.com"}
     one = letter("From: one@gmail.com", facts=facts)
