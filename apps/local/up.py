@@ -53,7 +53,7 @@ _RESTARTS = 5
     help="Kafka and Redis as processes or as containers.",
 )
 def up(*, once: bool, rate: float, no_examples: bool, stack: Choice) -> None:
-    r"""Start Kafka, Redis and a worker here, publish the examples, print each verdict.
+    """Start Kafka, Redis and a worker here, publish the examples, print each verdict.
 
     Stays until Ctrl-C; then everything it started is gone, and the data is kept in .weir/run for
     the next start. Needs Java 17, Maven (once) and redis-server; as root on Debian or Ubuntu it
@@ -70,6 +70,8 @@ def up(*, once: bool, rate: float, no_examples: bool, stack: Choice) -> None:
     a message had no verdict or two, 130 Ctrl-C before the end of the examples.
     """
     # Ctrl-C, a closed terminal and a supervisor's SIGTERM are one: everything is stopped in order.
+    # What a script starts with `&` ignores SIGINT, and would ignore them all.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     directory = layout.home() / "run"

@@ -26,12 +26,12 @@ def as_lines(reading: Reading, now: float) -> Iterator[str]:
             f"{reading.decayed(counter.name, half_life):.1f} ({half_life})"
             for half_life in counter.half_lives
         )
-        yield f"{_words(counter):<16} {reading.total(counter.name):>12,.0f}" + (
+        yield f"{_words(counter):<19} {reading.total(counter.name):>12,.0f}" + (
             f"    of late: {windows}" if windows else ""
         )
     for sketch in reading.kind.sketches:
         distinct = f"{reading.distinct(sketch):>12,.0f}"
-        yield f"distinct {sketch:<7} {distinct}    today and yesterday, +-18 %"
+        yield f"distinct {sketch:<10} {distinct}    today and yesterday, +-18 %"
 
 
 def as_object(reading: Reading) -> dict[str, Any]:

@@ -105,6 +105,26 @@ def _assert_that_history_changed_verdicts(said: str) -> None:
     assert "You write to this sender at steinbach-hydraulik.net yourself" in said
 
 
+def test_what_a_script_starts_in_the_background_ends_with_a_sigterm(home):
+    """There SIGINT is ignored from the start, which Ctrl-C's way of ending must not be."""
+    command = ["sh", "-c", f"trap '' INT; exec {' '.join(UP)} --no-examples"]
+    with subprocess.Popen(
+        command, env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as running:
+        assert running.stdout is not None
+        said = ""
+        for line in running.stdout:
+            said += line
+            if "The stack is up until Ctrl-C" in line:
+                break
+        assert running.poll() is None, said
+        running.terminate()
+        said += running.stdout.read()
+    assert running.returncode == 0, said
+    assert "Stopping." in said
+    assert _processes_of(home) == []
+
+
 def test_a_wrong_setting_is_one_line_and_leaves_nothing_running(home):
     done = subprocess.run(
         [*UP, "--once"],

@@ -35,6 +35,13 @@ def test_every_command_has_a_help_text_and_exit_codes(path, command):
 
 
 @pytest.mark.parametrize(("path", "command"), EVERY, ids=str)
+def test_no_help_shows_the_mark_of_a_paragraph_that_is_not_wrapped(path, command):
+    """A raw docstring would: click wants the character, not a backslash and a letter."""
+    with click.Context(command, info_name=" ".join(path)) as context:
+        assert "\\b" not in command.get_help(context)
+
+
+@pytest.mark.parametrize(("path", "command"), EVERY, ids=str)
 def test_every_option_has_a_help_text(path, command):
     silent = [
         option.name

@@ -72,6 +72,8 @@ def test_an_entity_is_shown_with_its_counts_and_ages(run, seen):
     line = next(line for line in result.output.splitlines() if line.strip().startswith("messages"))
     assert line.split()[1] == "3"
     assert "3.0 (7d)" in line
+    rows = [text for text in result.output.splitlines() if "recipients" in text or text == line]
+    assert len({len(text[:35].rstrip()) for text in rows}) == 1, "numbers aren't below each other"
 
 
 def test_an_address_is_typed_in_clear_and_shown_as_its_hash(run, seen):
