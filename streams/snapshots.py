@@ -13,7 +13,7 @@ from models.manifest import ArtifactError
 from models.snapshot import Snapshot, load
 from streams.settings import Settings
 
-__all__ = ["latest", "open_models", "read_snapshot", "restored", "version"]
+__all__ = ["latest", "open_models", "read_snapshot", "restore", "version"]
 
 _NAME: Final = re.compile(r"(?:.+-)?([0-9]{1,18})\.snapshot", re.ASCII)
 
@@ -46,14 +46,13 @@ def read_snapshot(path: Path, context: Context | None) -> Snapshot:
         raise ArtifactError(f"{path}: {error}") from None
 
 
-def restored(snapshot: Snapshot, stack: Stack) -> Ensemble:
-    """Return the models as they were when the snapshot was taken, to vote in a stack.
-
-    Raises ArtifactError where the snapshot lacks a model or has one of another make.
-    """
-    models = Ensemble.fresh(stack.fresh_fusion())
-    models.restore(snapshot.states, snapshot.digest[:12], snapshot.sequence)
-    return models
+def restore(models: Ensemble, path: Path, context: Context) -> None:
+    """Make models those of a snapshot; raises ArtifactError where it lacks one or doesn't fit."""
+    known = read_snapshot(path, context)
+    try:
+        models.restore(known.states, known.digest[:12], known.sequence)
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}") from None
 
 
 def open_models(settings: Settings, context: Context, stack: Stack) -> Ensemble | None:
@@ -62,7 +61,11 @@ def open_models(settings: Settings, context: Context, stack: Stack) -> Ensemble 
     Raises ArtifactError, one line, for a folder or a snapshot that can't be used.
     """
     path = latest(Path(settings.models.snapshots)) if settings.models.snapshots else None
-    return restored(read_snapshot(path, context), stack) if path else None
+    if path is None:
+        return None
+    models = Ensemble.fresh(stack.fresh_fusion())
+    restore(models, path, context)
+    return models
 
 
 def version(settings: Settings) -> str:

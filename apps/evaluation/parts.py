@@ -16,7 +16,7 @@ from models.snapshot import Snapshot, dump
 from streams.offline import Offline
 from streams.opening import load_classifier
 from streams.settings import Settings
-from streams.snapshots import read_snapshot
+from streams.snapshots import restore
 from streams.stores.rolling_memory import RollingMemory
 
 __all__ = ["PARTS", "open_offline", "save_models"]
@@ -49,8 +49,7 @@ def open_offline(
     fusion = stack.fresh_fusion() if _OFFLINE & set(parts) else stack.fresh_fusion(patience=0.0)
     models = Ensemble.fresh(fusion, [name for name in VOTERS if name in parts])
     if snapshot is not None:
-        known = read_snapshot(snapshot, context)
-        models.restore(known.states, known.digest[:12], known.sequence)
+        restore(models, snapshot, context)
     core = Judge(
         context,
         load_classifier(settings) if "classifier" in parts else None,

@@ -143,6 +143,14 @@ def test_models_that_were_saved_go_on_where_they_were(tmp_path):
     assert again["one_minus_roca_pct"] < 1
 
 
+def test_a_snapshot_that_lacks_a_model_is_named_with_what_it_lacks(tmp_path):
+    snapshot = tmp_path / "text.snapshot"
+    evaluate("--models", "text", "--save", snapshot)
+    result = evaluate("--from", snapshot)
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: {snapshot}: snapshot: holds no behaviour model\n"
+
+
 def test_a_file_that_is_no_snapshot_is_refused_in_one_line(tmp_path):
     (tmp_path / "none.snapshot").write_bytes(b"nothing")
     result = evaluate("--from", tmp_path / "none.snapshot")
