@@ -13,6 +13,9 @@ from typing import Any
 from faust.transport.consumer import RecordMap
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message
+from mode.services import WaitResults
+
+from streams.begun import Begun
 
 __all__ = ["Consumer", "ConsumerThread", "Producer", "Transport"]
 
@@ -81,6 +84,25 @@ class Consumer(driver.Consumer):
             return False
         position = await self.position(tp)
         return position is not None and position >= end
+
+    async def wait_first(self, *coros: Any, timeout: Any = None) -> WaitResults:  # noqa: ASYNC109 - mode names it so
+        """Run the first to where it waits before tasks are made: mode makes four for each message.
+
+        Passing a message on hardly ever waits: only for room, or while the flow is stopped.
+        """
+        first, *others = coros
+        if timeout is not None or not asyncio.iscoroutine(first):
+            return await super().wait_first(*coros, timeout=timeout)
+        try:
+            waits_for = first.send(None)
+        except BaseException as ended:
+            for other in others:
+                if asyncio.iscoroutine(other):
+                    other.close()
+            if isinstance(ended, StopIteration):
+                return WaitResults([first], [ended.value], stopped=False)
+            raise
+        return await super().wait_first(Begun(first, waits_for), *others)
 
     async def _deliver(self, message: Message) -> None:
         """Pass a message on when there is room: Faust bounds its buffers by messages alone."""

@@ -189,6 +189,66 @@ async def test_a_delivery_that_a_rebalance_cut_short_keeps_no_room(consumer, mon
     assert consumer._unacked_bytes == 0
 
 
+async def test_a_message_that_needs_not_wait_is_passed_on_without_tasks(consumer):
+    """Mode makes four tasks for each."""
+    suspended = asyncio.Event()
+    before = asyncio.all_tasks()
+
+    passed = await consumer.wait_first(consumer.callback(message(4)), suspended.wait())
+
+    assert consumer.passed_on == [4]
+    assert not passed.stopped
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_message_that_waits_for_room_is_passed_on_when_there_is_some(consumer, app):
+    app.transport.buffer_bytes = 10
+    (held,) = await deliver(consumer, 0)
+    waiting = asyncio.create_task(
+        consumer.wait_first(consumer.callback(message(1)), asyncio.Event().wait())
+    )
+    await asyncio.sleep(0)
+    assert consumer.passed_on == [0]
+
+    consumer.ack(held)
+    await waiting
+
+    assert consumer.passed_on == [0, 1]
+
+
+async def test_a_message_that_waits_for_room_gives_way_to_a_suspended_flow(consumer, app):
+    """A rebalance waits until nothing is passed on."""
+    app.transport.buffer_bytes = 10
+    (held,) = await deliver(consumer, 0)
+    suspended = asyncio.Event()
+    waiting = asyncio.create_task(
+        consumer.wait_first(consumer.callback(message(1)), suspended.wait())
+    )
+    await asyncio.sleep(0)
+
+    suspended.set()
+    await waiting
+    consumer.ack(held)
+    await asyncio.sleep(0)
+
+    assert consumer.passed_on == [0]
+    assert not consumer._unacked_bytes
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_what_breaks_while_a_message_is_passed_on_is_raised(consumer, monkeypatch, waits):
+    async def conduct(_):
+        if waits:
+            await asyncio.sleep(0)
+        raise KeyError("broken")
+
+    monkeypatch.setattr(consumer, "_conduct", conduct)
+
+    with pytest.raises(KeyError, match="broken"):
+        await consumer.wait_first(consumer.callback(message(4)), asyncio.Event().wait())
+    assert not consumer._unacked_bytes
+
+
 async def test_without_brokers_metadata_is_asked_for_with_a_pause(app, monkeypatch):
     """Aiokafka asks again at once, thousands of times a second."""
     pauses = []
