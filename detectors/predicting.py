@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ def _checked(voter: Voter, samples: Sequence[Sample]) -> NDArray[np.float64]:
 def _vote(voter: Voter, row: Sequence[float]) -> Vote:
     said, missing = [], []
     for name, version, logit in zip(voter.names, voter.versions, row, strict=True):
-        if np.isfinite(logit):
+        if isfinite(logit):
             said.append(Prediction(name, version, logit))
         else:
             missing.append(f"model:{name}")

@@ -274,6 +274,8 @@ def _plain(inputs: Mapping[str, object]) -> dict[str, str | int | float | bool]:
     for key, value in inputs.items():
         if isinstance(value, (bool, str)):
             plain[key] = value
+        elif isinstance(value, float) and math.isfinite(value):  # most are, and the next tests cost
+            plain[key] = round(float(value), 6)
         elif isinstance(value, Integral):
             plain[key] = int(value) if abs(int(value)) < 1 << 53 else str(value)
         elif isinstance(value, Real) and math.isfinite(value):  # numpy's too

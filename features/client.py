@@ -8,7 +8,7 @@ from features.context import Context
 from features.envelope import Envelope
 from features.headers import Hop
 
-__all__ = ["client_ip", "client_network", "is_inside", "parse_ip"]
+__all__ = ["client_ip", "client_network", "is_inside", "parse_ip", "written_ip"]
 
 
 @lru_cache(maxsize=16_384)
@@ -23,13 +23,21 @@ def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
+@lru_cache(maxsize=16_384)
+def written_ip(text: str) -> str:
+    """Return an address literal in the one form that all ways to write it share, '' for garbage."""
+    address = parse_ip(text)
+    return "" if address is None else str(address)
+
+
 def client_ip(envelope: Envelope, hops: Sequence[Hop], context: Context) -> str:
     """Return the client's address; behind `trusted_relays` the first hop outside, '' if unknown.
 
     Received headers are read from the top and only as long as a relay of ours wrote them:
     what lies below is the sender's own claim. Loopback counts as ours.
     """
-    address = parse_ip(envelope.client.ip or "")
+    ip = envelope.client.ip or ""
+    address = parse_ip(ip)
     if address is None:
         return ""
     for hop in hops:
@@ -40,8 +48,8 @@ def client_ip(envelope: Envelope, hops: Sequence[Hop], context: Context) -> str:
         found = parse_ip(hop.ip)
         if found is None:
             return ""
-        address = found
-    return str(address)
+        address, ip = found, hop.ip
+    return written_ip(ip)
 
 
 @lru_cache(maxsize=16_384)

@@ -43,7 +43,8 @@ def message_key(raw: bytes) -> bytes:
 
     Line ends don't matter: a milter sees CRLF, a file may hold LF.
     """
-    message = raw.replace(b"\r\n", b"\n")
+    # One octet is found ten times as fast as two.
+    message = raw.replace(b"\r\n", b"\n") if b"\r" in raw else raw
     # The body begins after the first empty line; without one, all is header.
     body = 0 if message[:1] == b"\n" else message.find(b"\n\n") + 1
     header = message[:body] if body or message[:1] == b"\n" else message

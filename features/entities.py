@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from features.addresses import hash_address
-from features.client import client_network, parse_ip
+from features.client import client_network, parse_ip, written_ip
 from features.context import Context
 from features.domains import split_host
 from features.hosts import MAIL_SERVICES, is_freemail
@@ -89,7 +89,7 @@ def ip_name(ip: str) -> str:
     address = parse_ip(ip)
     if address is None:
         return ""
-    return str(address) if address.version == 4 else client_network(ip, 64)
+    return written_ip(ip) if address.version == 4 else client_network(ip, 64)
 
 
 def _octets(text: str) -> bytes:

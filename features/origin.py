@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from features.authentication import Authentication
-from features.client import client_ip, client_network, parse_ip
+from features.client import client_ip, client_network, written_ip
 from features.context import Context
 from features.domains import split_host
 from features.entities import UNKNOWN_NETWORK, Namer, domain_of, proof_name
@@ -85,7 +85,7 @@ def _user(envelope: Envelope, headers: Headers) -> str:
 def _greeting(envelope: Envelope, headers: Headers, ip: str) -> str:
     client = envelope.client
     helo, ptr = client.helo or "", client.ptr or ""
-    if ip and str(parse_ip(client.ip or "")) != ip:  # a relay of ours says whom it spoke to
-        hop = next((hop for hop in headers.hops if str(parse_ip(hop.ip)) == ip), None)
+    if ip and written_ip(client.ip or "") != ip:  # a relay of ours says whom it spoke to
+        hop = next((hop for hop in headers.hops if written_ip(hop.ip) == ip), None)
         helo, ptr = (hop.helo, hop.ptr) if hop else ("", "")
     return split_host(helo.lower()).registrable or split_host(ptr.lower()).registrable
