@@ -10,6 +10,7 @@ a secret odd multiplier for each deployment, so that nobody can craft collisions
 import hashlib
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from itertools import accumulate, pairwise
@@ -52,7 +53,7 @@ _HEADER_BYTES = 1_200
 _TRACE_BYTES = 800
 _HOP_CHARACTERS = 2_000
 _WINDOW = 700
-_WINDOWS = 12  # from the front, and as many from the end
+_WINDOWS = 12  # from the front, as many from the end, and as many spread over what lies between
 _SOURCE_BYTES = 1_000
 _SOURCE_READ = 65_536
 _TARGET_BYTES = 800
@@ -98,7 +99,7 @@ def layout(context: Context) -> str:
 def segments(
     message: Message, headers: Headers, content: Content, links: Links, context: Context
 ) -> Tokens:
-    """Hash a message's segments under the deployment's salt; at most 50 segments."""
+    """Hash a message's segments under the deployment's salt; at most 74 segments."""
     # Each text has its own windows: a long one that nobody is shown can't push out the other.
     texts = [*_windows(message.text)]
     if content.is_html:
@@ -170,9 +171,11 @@ def _without_noise(hop: str) -> str:
 
 def _windows(text: str) -> list[bytes]:
     data = text.encode("utf-8", "replace")
-    starts = range(0, len(data), _WINDOW)
-    if len(starts) > 2 * _WINDOWS:
-        starts = [*starts[:_WINDOWS], *starts[-_WINDOWS:]]  # type: ignore[assignment]  # a list iterates alike
+    starts: Sequence[int] = range(0, len(data), _WINDOW)
+    if len(starts) > 3 * _WINDOWS:
+        between = starts[_WINDOWS:-_WINDOWS]
+        spread = [between[len(between) * (2 * n + 1) // (2 * _WINDOWS)] for n in range(_WINDOWS)]
+        starts = [*starts[:_WINDOWS], *spread, *starts[-_WINDOWS:]]
     return [data[start : start + _WINDOW + _GRAM - 1] for start in starts]
 
 

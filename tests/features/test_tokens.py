@@ -56,12 +56,26 @@ def test_slots_are_in_range_and_each_stands_once():
         assert part.max() < SLOTS
 
 
-def test_long_text_is_cut_into_windows_from_both_ends():
-    tokens = tokens_of(mail("".join(f"word{n} " for n in range(20_000))))
+def test_long_text_is_cut_into_windows_from_both_ends_and_from_what_lies_between():
+    words = [f"[{n:03}]" for n in range(100)]
+    windows = tokens_of(mail("".join(word * 140 for word in words))).segments
 
-    assert len(tokens.segments) == 24
-    assert slots_of("word0 word1") <= set(tokens.segments[0].tolist())
-    assert slots_of("word19998 word19999") <= set(tokens.segments[-1].tolist())
+    # Each word fills one window of 700 bytes.
+    seen = [
+        next(n for n, word in enumerate(words) if slots_of(word * 2) <= set(window.tolist()))
+        for window in windows
+    ]
+    assert seen[:12] == list(range(12))
+    assert seen[12:24] == [15, 21, 27, 34, 40, 46, 53, 59, 65, 72, 78, 84]
+    assert seen[24:] == list(range(88, 100))
+
+
+@pytest.mark.parametrize("around", [2_500, 8_000, 11_500])
+def test_a_lure_between_two_long_honest_texts_is_seen(around):
+    filler = ("honest words " * around)[:around]
+    lure = "act now " * 60
+    windows = tokens_of(mail(filler + lure + filler)).segments
+    assert any(slots_of("act now act now") <= set(window.tolist()) for window in windows)
 
 
 def test_a_long_text_that_nobody_is_shown_pushes_nothing_out_of_the_one_that_is():
@@ -74,7 +88,7 @@ def test_a_long_text_that_nobody_is_shown_pushes_nothing_out_of_the_one_that_is(
 
     windows = tokens_of(raw).segments
     assert any(slots_of("lure here") <= set(window.tolist()) for window in windows)
-    assert len(windows) == 24 + 24 + 1
+    assert len(windows) == 36 + 36 + 1
 
 
 def test_a_gram_over_the_cut_of_two_windows_is_in_the_first():
