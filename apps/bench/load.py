@@ -16,6 +16,7 @@ from aiokafka import (  # type: ignore[import-untyped]  # no types
 from msgspec.structs import replace
 
 from apps.bench.traffic import Traffic
+from streams import heap
 from streams.connection import client_options
 from streams.settings import Settings
 from streams.topics import name
@@ -45,8 +46,21 @@ class Load:
         self._news = asyncio.Event()
 
     async def bulk(self, count: int) -> float:
-        """Publish as fast as the broker takes it; return the seconds to the last answer."""
+        """Make messages and publish them; return the seconds to the last answer."""
+        return await self.publish(self.made(count))
+
+    def made(self, count: int) -> list[Record]:
+        """Return that many messages, new ones each time.
+
+        They stay until they are answered: a search for garbage among them, while answers are
+        timed, would be taken for the worker's delay.
+        """
         records = [self._record() for _ in range(count)]
+        heap.settle()
+        return records
+
+    async def publish(self, records: Sequence[Record]) -> float:
+        """Publish as fast as the broker takes it; return the seconds to the last answer."""
         waiting: deque[asyncio.Future[Any]] = deque()
         started = time.perf_counter()
         for record in records:
@@ -64,7 +78,7 @@ class Load:
         Times count from when a message was due, so that a generator held up by the system under
         test doesn't hide the delay.
         """
-        records = [self._record() for _ in range(int(rate * seconds))]
+        records = self.made(int(rate * seconds))
         due: dict[bytes, float] = {}
         started = time.perf_counter()
         for number, record in enumerate(records):

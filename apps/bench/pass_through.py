@@ -10,6 +10,7 @@ import faust
 import uvloop
 from faust.types import EventT
 
+from streams import heap
 from streams.app import build_app
 from streams.settings import Settings, load
 from streams.topics import name
@@ -36,6 +37,7 @@ async def _run(settings: Settings) -> None:
     app.agent(_raw(app, name(settings, "messages")), concurrency=1)(pass_through)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    heap.settle()  # as Weir's worker does
     await app.start()
     await stop.wait()
     await app.stop()
