@@ -63,8 +63,8 @@ def _taken_for(standing: Standing, reason: str, alone: float = _ALONE) -> Hit:
 def _correspondent_name(standing: Standing) -> Hit | None:
     if standing.outbound or standing.history["correspondent.name"] != 1 or _themselves(standing):
         return None
-    whom = standing.history.correspondent
-    at = f" at {whom}" if whom and whom != standing.parties.sender else ""
+    whom = standing.history.correspondent if standing.history["correspondent.domain"] == 1 else ""
+    at = f" at {whom}" if whom else ""
     return _taken_for(
         standing, f"Named like your correspondent{at}, but sent from {standing.parties.sender}"
     )
@@ -93,21 +93,23 @@ def _correspondent_lookalike(standing: Standing) -> Hit | None:
 @DETECTOR.signal(
     "correspondent_unproven",
     "phish",
-    "It bears a correspondent's address, nothing proves it, and it comes from a strange network.",
+    "It claims a domain that our users write to, nothing proves it, and its network is strange.",
 )
 def _correspondent_unproven(standing: Standing) -> Hit | None:
-    authentication = standing.parties.evidence.authentication
+    evidence, history = standing.parties.evidence, standing.history
+    authentication = evidence.authentication
     if standing.outbound or authentication.aligned is not False or authentication.arc_sealer:
         return None
     # Read is the record of this domain *from this network*, as nothing is proven.
-    if not (_themselves(standing) and standing.history["sender.age"] < DAY):
+    own = evidence.headers.from_.domain.registrable
+    if not (own and history.correspondent == own and history["sender.age"] < DAY):
         return None
-    if standing.history["thread.answers"] == 1 or standing.parties.bulk:
+    if history["thread.answers"] == 1 or standing.parties.bulk:
         return None
     sender = standing.parties.sender
     return Hit(
         f"It claims a correspondent of yours at {sender}, unproven and from a strange network",
-        {"from_domain": sender, "age": standing.history["sender.age"]},
+        {"correspondent": own, "from_domain": sender, "age": history["sender.age"]},
     )
 
 

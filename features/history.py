@@ -19,8 +19,8 @@ _PLACES: Final = MappingProxyType({column.name: at for at, column in enumerate(C
 class History:
     """The sender part of the vector, float32 of shape (len(COLUMNS),), NaN where nothing is known.
 
-    `correspondent` is the domain of the correspondent that the sender resembles, '' if none or
-    unknown. Detectors read nothing else of the state, so that a replay from a verdict's numbers
+    `correspondent` is the domain of correspondents that the sender claims or resembles, '' if none
+    or unknown. Detectors read nothing else of the state, so that a replay from a verdict's numbers
     finds what the first judgement found.
     """
 

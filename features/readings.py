@@ -113,8 +113,9 @@ def _read_correspondents(
         numbers[_PLACES["correspondent.name"]] = float(other and not known)
     if "likeness" not in asked:
         return ""
-    correspondent = "" if known else _imitated(found.get("likeness", ()), touches.domain)
-    numbers[_PLACES["correspondent.domain"]] = float(bool(correspondent))
+    correspondent = "" if known else _correspondent(found.get("likeness", ()), touches.domain)
+    imitated = correspondent not in ("", touches.domain)
+    numbers[_PLACES["correspondent.domain"]] = float(imitated)
     return correspondent
 
 
@@ -179,10 +180,10 @@ def _tags(readings: Iterable[Reading]) -> list[bytes]:
     return [reading.tag for reading in readings if reading.tag]
 
 
-def _imitated(likenesses: Iterable[Reading], domain: str) -> str:
-    """Return the correspondents' domain that `domain` looks like, '' where it is one itself."""
+def _correspondent(likenesses: Iterable[Reading], domain: str) -> str:
+    """Return the correspondents' domain that is `domain`, else that it looks like, '' for none."""
     tags = _tags(likenesses)
     own = domain.encode("utf-8", "backslashreplace")
-    if own in tags or not tags:
-        return ""
-    return tags[0].decode("utf-8", "replace")
+    if own in tags:
+        return domain
+    return tags[0].decode("utf-8", "replace") if tags else ""

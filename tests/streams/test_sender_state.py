@@ -339,6 +339,30 @@ async def test_forged_mail_in_a_proven_domains_name_moves_nothing_of_it(
     assert [after[key] for key in kept] == [before[key] for key in kept]
 
 
+async def test_who_writes_in_a_correspondents_name_unproven_is_told_from_the_correspondent(
+    build, broker, mail
+):
+    """From the first forgery on, on the way that mail takes; another sender is neither."""
+    them, user = "orders@kestrel-metals.com", "u@ours.example"
+    ours = mail(0, sender=user, direction="outbound", user=user, rcpt_to=[them])
+    elsewhere = {"ip": "198.51.100.7", "helo": "mail.example.net"}
+    proven = {"dkim": {"value": "pass"}, "dkim.domains": {"value": "kestrel-metals.com"}}
+    await build().process([ours])
+    await build().process(
+        [
+            mail(1, sender=them, facts=proven),
+            mail(2, sender=them, facts=UNPROVEN, client=elsewhere),
+            mail(3, sender="orders@lowfield-joinery.com", facts=UNPROVEN, client=elsewhere),
+        ]
+    )
+    verdicts = [msgspec.json.decode(one.value, type=Verdict) for one in broker.of("verdicts")]
+    found = [
+        {signal.name for signal in verdict.signals if signal.group == "correspondents"}
+        for verdict in verdicts
+    ]
+    assert found == [set(), {"known_correspondent"}, {"correspondent_unproven"}, set()]
+
+
 async def test_a_message_without_a_time_adds_nothing(build, store, mail, readings):
     first, second = mail(0), mail(1)
     await build().process([first])
