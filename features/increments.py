@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from features.attachments import Attachments
+from features.authentication import Authentication
 from features.conversation import is_personal
 from features.correspondents import name_key, sender_skeletons, skeleton
 from features.domains import split_host
@@ -107,8 +108,14 @@ class Increments:
         for digest in digests[:ATTACHMENTS]:
             yield self._seen("attachment", digest)
 
-    def signature(self, message: Message) -> Iterator[Increment]:
-        """Yield that of the first DKIM signature (RFC 6376, 3.5), by a hash of its b=."""
+    def signature(self, message: Message, authentication: Authentication) -> Iterator[Increment]:
+        """Yield that of the first DKIM signature (RFC 6376, 3.5), by a hash of its b=.
+
+        Not where our edge looked and none passes: a copied signature that signs something else is
+        no replay, and would count against whoever made it.
+        """
+        if authentication.dkim not in ("pass", "missing"):
+            return
         value = message.raw_first("dkim-signature")[:_FIELD]
         for tag in value.split(";"):
             name, equals, signed = tag.partition("=")

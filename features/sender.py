@@ -60,7 +60,7 @@ def touches(
             *increments.content(fingerprint),
             *increments.links(domains),
             *increments.attachments(digests),
-            *(() if outbound else increments.signature(message)),
+            *(() if outbound else increments.signature(message, authentication)),
             *(increments.sent(envelope, headers) if outbound else increments.received(headers)),
         ),
         at=_seconds(envelope),

@@ -1,15 +1,19 @@
 """Increments fold into a record in any order, and readings say what was folded."""
 
+import hashlib
 import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.context import Context
+from features.entities import Namer
 from features.rolling import (
     DAY,
     HALF_LIVES,
     KINDS,
+    LAYOUT_VERSION,
     SIGHTING_BYTES,
     counted,
     decode,
@@ -123,3 +127,30 @@ def test_a_first_sighting_holds_its_time_and_items_or_is_refused():
     assert len(small) <= SIGHTING_BYTES
     assert read_sighting(small) == (START, items)
     assert sighting(START, items + items) is None
+
+
+FROZEN = {1: "9e683795e9875634"}
+
+
+def test_the_same_layout_version_means_the_same_records_under_the_same_keys():
+    """Records of an older release are read by the version in their keys.
+
+    If this fails, raise LAYOUT_VERSION: what is kept is begun anew then (`weir state rebuild`).
+    """
+    namer = Namer(Context(hash_key=b"a key of a test"), "tenant")
+    digest = hashlib.sha256()
+    for kind in KINDS.values():
+        items = b"".join(counted(kind, counter.name, 3) for counter in kind.counters)
+        items += b"".join(distinct_item(kind, sketch, b"one") for sketch in kind.sketches)
+        record = None
+        for at in (START, START + DAY, START + DAY / 2):
+            record = fold(kind, record, at, items, b"tag" if kind.tagged else b"", arrival=True)
+        numbers = [float(f"{number:.9g}") for number in decode(kind, record, START).numbers]
+        named = namer.entity(kind.name, "name"), namer.entity(kind.name, f"x,1:{'ab' * 16}")
+        digest.update(
+            f"{kind.code}{kind.places}{kind.sketch_codes}{kind.tagged}{numbers}".encode()
+            + sighting(START, items[:3])
+            + record[8 * kind.doubles :]
+            + b"".join(entity.key for entity in named)
+        )
+    assert {LAYOUT_VERSION: digest.hexdigest()[:16]} == FROZEN

@@ -217,6 +217,13 @@ def test_a_replayed_signature_is_one_entity_however_it_is_folded(letter, labels)
     assert signed("bh=AbCd") == []
 
 
+@pytest.mark.parametrize(("result", "count"), [("pass", 1), ("fail", 0), ("none", 0)])
+def test_a_copied_signature_that_does_not_pass_is_not_its_signers(letter, labels, result, count):
+    head = "DKIM-Signature: v=1; d=example.org; b=AbCd\nFrom: erika@example.org"
+    facts = {"dkim": result, "dkim.domains": "example.org"}
+    assert len(labels(letter(head, facts=facts), "signature")) == count
+
+
 def outbound(letter, head="From: bob@our.example", **changes):
     fields = {
         "mail_from": "bob@our.example", "rcpt_to": ("erika@example.org",),
