@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from detectors import correspondents, novelty, reputation, velocity
 from detectors.catalogue import SPECS
+from detectors.policy_file import shipped_policy
 from detectors.signals import Finding
 from detectors.stack import CORROBORATES, shipped_stack
 from detectors.standing import DAY, stand
+from detectors.thresholds import Bands
 from features.columns.sender_columns import COLUMNS
 from features.context import Context
 from features.envelope import Envelope, Fact, Incoming
@@ -105,6 +107,34 @@ def test_new_alone_adds_at_most_its_cap_and_corroborates_nothing():
     assert alone.groups == 0
     content = Finding("wallet_phrases", "It is about crypto wallets or tokens")
     assert stack.weigh([*new, content], ()).groups == 1
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(
+    numbers=st.lists(_VALUES, min_size=len(COLUMNS), max_size=len(COLUMNS)),
+    missing=st.sets(st.integers(0, len(COLUMNS) - 1)),
+    proven=st.booleans(),
+    strictness=st.sampled_from([0.03, 0.1, 0.5]),
+)
+def test_nothing_new_alone_is_acted_upon_and_with_one_other_reason_none_is_rejected(
+    numbers, missing, proven, strictness
+):
+    """Whatever the readings, and however low a host sets its threshold for a rejection."""
+    values = np.array(numbers, dtype=np.float32)
+    values[list(missing)] = np.nan
+    evidence = _evidence(History(values), facts=PROVEN if proven else {})
+    new = novelty.DETECTOR.detect(evidence, CONTEXT)
+    policy, stack = shipped_policy().default, shipped_stack()
+    bands = Bands(policy.thresholds_for("inbound", "spam"), policy.reject_needs_groups)
+    alone = stack.weigh(new, ())
+    assert bands.decide(alone.logit, alone.groups) == "accept"
+    strict = Bands({"reject": strictness}, policy.reject_needs_groups)
+    content = Finding("wallet_phrases", "It is about crypto wallets or tokens")
+    both = stack.weigh([*new, content], ())
+    assert "reject" not in (
+        strict.decide(alone.logit, alone.groups),
+        strict.decide(both.logit, both.groups),
+    )
 
 
 def test_an_unproven_sender_has_no_good_name_whatever_its_readings_say():
