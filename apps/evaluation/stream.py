@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from features.envelope import Incoming
 __all__ = ["Clock", "Item", "incoming_of", "read_stream"]
 
 _UNDATED = datetime(2000, 1, 1, tzinfo=UTC)  # until a message tells its time
+_LEAP = timedelta(days=365)
 
 
 class Item(NamedTuple):
@@ -30,12 +31,14 @@ class Clock:
     """The stream's time: each message's own, but never before that of an earlier one.
 
     A time after `now` is a lie, and would hold all later messages there: it is passed over, as
-    is a missing one.
+    is a missing one. So is one that is over a year ahead, until the next message says about the
+    same: then the stream has a gap.
     """
 
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._last: datetime | None = None
+        self._ahead: datetime | None = None
 
     @property
     def fallback(self) -> datetime:
@@ -45,7 +48,13 @@ class Clock:
     def next(self, told: datetime) -> datetime:
         """Return the time of the next message, which tells `told`."""
         if told <= self._now and told != _UNDATED:
-            self._last = max(told, self._last or told)
+            doubted, self._ahead = self._ahead, None
+            if self._last is None or told - self._last <= _LEAP:
+                self._last = max(told, self._last or told)
+            elif doubted is not None and abs(told - doubted) <= _LEAP:
+                self._last = told
+            else:
+                self._ahead = told
         return self.fallback
 
 

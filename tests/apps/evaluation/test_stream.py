@@ -46,6 +46,20 @@ def test_a_time_in_the_future_holds_no_later_message_there():
     assert clock.next(at(9)) == at(9)
 
 
+def test_one_message_from_years_ahead_holds_no_later_message_there():
+    clock = Clock(NOW)
+    forged = datetime(2019, 1, 1, tzinfo=UTC)
+    assert [clock.next(told) for told in (at(8), forged, at(9), forged, at(10))] == [
+        *(at(8), at(8), at(9), at(9), at(10)),
+    ]
+
+
+def test_a_gap_of_years_is_believed_with_its_second_message():
+    clock = Clock(NOW)
+    later, next_day = datetime(2012, 1, 1, tzinfo=UTC), datetime(2012, 1, 2, tzinfo=UTC)
+    assert [clock.next(told) for told in (at(8), later, next_day)] == [at(8), at(8), next_day]
+
+
 def test_the_first_message_may_be_older_than_the_time_of_undated_ones():
     clock = Clock(NOW)
     clock.next(clock.fallback)
