@@ -123,7 +123,7 @@ def test_nothing_new_alone_is_acted_upon_and_with_one_other_reason_none_is_rejec
     values = np.array(numbers, dtype=np.float32)
     values[list(missing)] = np.nan
     evidence = _evidence(History(values), facts=PROVEN if proven else {})
-    new = novelty.DETECTOR.detect(evidence, CONTEXT)
+    new = list(novelty.DETECTOR.detect(evidence, CONTEXT))
     policy, stack = shipped_policy().default, shipped_stack()
     bands = Bands(policy.thresholds_for("inbound", "spam"), policy.reject_needs_groups)
     alone = stack.weigh(new, ())
