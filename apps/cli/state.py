@@ -143,8 +143,8 @@ def rebuild(config: Path | None) -> None:
     is older than the mail log's retention is given up with the old state, and so are labels.
 
     \b
-    Exit codes: 0 rebuilt, 2 wrong settings, 4 Kafka or Redis could not be reached (the old state
-    stays in use).
+    Exit codes: 0 rebuilt, 2 wrong settings, 4 Kafka or Redis could not be reached, or another
+    rebuild is under way (the old state stays in use).
     """
     from apps.cli.progress import bar
     from apps.installation import read_context
