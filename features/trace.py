@@ -14,7 +14,7 @@ __all__ = ["envelope_of_file"]
 _HOPS = 50
 _RECIPIENTS = 512
 _TRACE = frozenset({"received", "return-path", "delivered-to", "x-original-to"})
-_NO_HOP = Hop("", "", "", "", None)
+_NO_HOP = Hop("", "", "", "")
 
 
 def envelope_of_file(raw: bytes, identifier: str, fallback: datetime, limits: Limits) -> Envelope:

@@ -42,7 +42,12 @@ class Hop(msgspec.Struct, frozen=True, gc=False):
     ip: str
     ptr: str
     by: str
-    at: datetime | None
+    date: str = ""  # as written
+
+    @property
+    def at(self) -> datetime | None:
+        """The date, read anew each time: of most hops nobody asks for it."""
+        return parse_date(self.date) if self.date else None
 
 
 class Hops(Sequence[Hop]):
@@ -154,15 +159,16 @@ def parse_hop(value: str) -> Hop:
     the server saw; one that stands as the greeting counts only where there is no other.
     """
     clause, semicolon, date = value[:_LONGEST_FIELD].rpartition(";")
-    at = parse_date(date) if semicolon else None
-    text = (clause if semicolon else date).lower().replace("\t", " ").strip()
+    if not semicolon:
+        clause, date = date, ""
+    text = clause.lower().replace("\t", " ").strip()
     if text.startswith("by "):
-        return Hop("", "", "", _token(text, 3), at)
+        return Hop("", "", "", _token(text, 3), date)
     if not text.startswith("from "):
-        return Hop("", "", "", "", at)
+        return Hop("", "", "", "", date)
     end = text.find(" by ", 4)
     by = _token(text, end + 4) if end >= 0 else ""
-    return Hop(*_from_clause(text[5 : end if end >= 0 else None].lstrip()), by, at)
+    return Hop(*_from_clause(text[5 : end if end >= 0 else None].lstrip()), by, date)
 
 
 def _token(text: str, start: int) -> str:

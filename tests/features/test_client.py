@@ -13,7 +13,7 @@ RELAYS = Context(trusted_relays=(ip_network("10.0.0.0/8"), ip_network("2001:db8:
 
 def client(ip, *hops, context=RELAYS):
     envelope = Envelope(id="x", received_at=datetime(2026, 1, 1, tzinfo=UTC), client=Client(ip=ip))
-    return client_ip(envelope, [Hop("mail", hop, "", "", None) for hop in hops], context)
+    return client_ip(envelope, [Hop("mail", hop, "", "") for hop in hops], context)
 
 
 def test_the_client_is_the_one_of_the_envelope():
@@ -39,7 +39,7 @@ def test_a_content_filter_on_this_host_is_not_the_client():
     envelope = Envelope(
         id="x", received_at=datetime(2026, 1, 1, tzinfo=UTC), client=Client(ip="10.1.1.1")
     )
-    hops = [Hop("", "", "", "relay", None), Hop("mail", "198.51.100.1", "", "relay", None)]
+    hops = [Hop("", "", "", "relay"), Hop("mail", "198.51.100.1", "", "relay")]
     assert client_ip(envelope, hops, RELAYS) == "198.51.100.1"
 
 

@@ -56,7 +56,7 @@ from features.trace_fields import Hop, parse_date, parse_hop
     ],
 )  # fmt: skip
 def test_hops_of_many_servers(value, helo, ip, ptr, by):
-    assert parse_hop(value) == Hop(helo, ip, ptr, by, None)
+    assert parse_hop(value) == Hop(helo, ip, ptr, by)
 
 
 def test_a_hop_s_time_is_what_follows_the_last_semicolon():
