@@ -37,7 +37,7 @@ from streams.wire import Arrival, read_arrival, read_head
 __all__ = ["Rebuilt", "rebuild"]
 
 _BATCH = 64  # messages
-_LITTLE = 128  # messages that workers wait for
+_LITTLE = 128  # messages that are counted in moments
 _PASSES = 30  # over what was judged meanwhile; each is a fraction of the one before
 
 Told = Callable[[int, int], None]
@@ -99,9 +99,10 @@ async def _catch_up(source: "_Source", filling: "_Filling", told: Told) -> None:
     for _ in range(_PASSES):
         await source.read_verdicts()
         judged = dict(source.outcomes.ends())
-        if await source.left(judged) < _LITTLE:
-            break
+        left = await source.left(judged)
         await _fill(source, filling, judged, told)
+        if left < _LITTLE:  # what was judged while they were counted is less
+            break
 
 
 @asynccontextmanager

@@ -49,7 +49,8 @@ async def test_another_log_under_the_same_name_is_refused_in_one_line(installati
     context = settings.context(read_keys(Path(settings.privacy.keys_file)))
     async with asyncio.timeout(60):
         rebuilt = await rebuild(settings, context, lambda *_: None)
-    assert (rebuilt.messages, rebuilt.judged) == (40, 0)
+    assert 0 < rebuilt.messages <= 40, "what lies behind a mark is the worker's"
+    assert rebuilt.judged == 0
     worker = installation.start_worker()
     await asyncio.to_thread(worker.wait_ready)
 
