@@ -69,10 +69,20 @@ def core(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def worker(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield both workers' figures and their ratio."""
+    """Yield the contenders' figures and their ratios."""
     yield f"### Kafka to Kafka: messages of {result['mail']['mean_bytes']:,} bytes\n"
-    columns = ["cpu_ms", "rate", "half_rate", "half_rate_cpu_ms", "p50_ms", "p99_ms"]
-    rows = {**result["workers"], "ratio": result["ratio_to_pass_through"]}
+    columns = [
+        *("cpu_ms", "redis_cpu_ms", "broker_cpu_ms", "generator_cpu_ms", "rate", "cores_used"),
+        *("half_rate", "half_rate_cpu_ms", "p50_ms", "p99_ms"),
+    ]
+    rows = {
+        **result["workers"],
+        "weir to pass_through": result["ratio_to_pass_through"],
+        "two_weirs to weir": {
+            "cpu_ms": result["two_workers_cpu_ratio"],
+            "rate": result["two_workers_rate_ratio"],
+        },
+    }
     yield from table(
         ["worker", *columns],
         [[name, *(row.get(column, "") for column in columns)] for name, row in rows.items()],
