@@ -1,5 +1,6 @@
 """The peer learns from nothing in a database of its own, and is named where it is missing."""
 
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from apps.evaluation.stream import Item
 from features.envelope import Envelope, Incoming
 
 installed = pytest.mark.skipif(
-    shutil.which("bogofilter") is None, reason="bogofilter isn't installed"
+    not (shutil.which("bogofilter") or os.environ.get("CI")), reason="bogofilter isn't installed"
 )
 SPAM = b"From: a@example.org\nSubject: pills\n\ncheap pills lottery winner prize unsubscribe\n"
 HAM = b"From: b@example.net\nSubject: minutes\n\ncommittee meeting minutes budget agenda\n"
