@@ -31,10 +31,10 @@ def test_every_contender_answers_every_message_and_they_are_compared():
     assert found["two_workers_cpu_ratio"] == pytest.approx(
         found["workers"]["two_weirs"]["cpu_ms"] / ours["cpu_ms"], abs=0.02
     )
-    assert ours["redis_cpu_ms"] > bare["redis_cpu_ms"]
+    assert ours["redis_cpu_ms"] > bare["redis_cpu_ms"] >= 0  # who passes on asks Redis nothing
     for figures in found["workers"].values():
         parts = ("cpu_ms", "redis_cpu_ms", "broker_cpu_ms", "generator_cpu_ms")
-        assert all(figures[part] > 0 for part in parts)
+        assert all(figures[part] > 0 for part in parts if part != "redis_cpu_ms")
         assert figures["cores_used"] == pytest.approx(
             sum(figures[part] for part in parts) * figures["rate"] / 1000, abs=0.02
         )
