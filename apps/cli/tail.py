@@ -1,19 +1,12 @@
 """Read a topic as `tail` reads a file: its last records, all of them, and those yet to come."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
-from aiokafka import (  # type: ignore[import-untyped]  # no types
-    AIOKafkaConsumer,
-    ConsumerRecord,
-    TopicPartition,
-)
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
+from aiokafka import ConsumerRecord, TopicPartition  # type: ignore[import-untyped]  # no types
 
-from streams.connection import client_options
+from streams.reader import open_reader
 from streams.settings import Settings
-from streams.topics import TopicError, check, unreachable
+from streams.topics import check
 
 __all__ = ["tail"]
 
@@ -31,7 +24,7 @@ async def tail(
     """
     count = (await check(settings))[topic]
     partitions = [TopicPartition(topic, number) for number in range(count)]
-    async with _consumer(settings) as consumer:
+    async with open_reader(settings) as consumer:
         consumer.assign(partitions)
         first = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)
@@ -55,21 +48,3 @@ async def tail(
             for records in (await consumer.getmany(timeout_ms=_WAIT_MS)).values():
                 for record in records:
                     yield record
-
-
-@asynccontextmanager
-async def _consumer(settings: Settings) -> AsyncIterator[Any]:
-    consumer = AIOKafkaConsumer(
-        **client_options(settings),
-        group_id=None,
-        enable_auto_commit=False,
-        fetch_max_wait_ms=settings.kafka.fetch_wait_ms,
-        max_partition_fetch_bytes=settings.dead_letter_bytes,
-    )
-    try:
-        await consumer.start()
-        yield consumer
-    except KafkaError as error:
-        raise TopicError(unreachable(settings, error)) from None
-    finally:
-        await consumer.stop()

@@ -12,11 +12,9 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from aiokafka import (  # type: ignore[import-untyped]  # no types
-    AIOKafkaConsumer,
     ConsumerRecord,
     TopicPartition,
 )
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 
 from apps.state.log_reading import by_time, first_time
 from apps.state.outcomes_read import Outcomes
@@ -24,14 +22,14 @@ from features.context import Context
 from features.delivery import delivery_keys
 from features.evidence import extract
 from features.sender import Touches, narrowed, outcome, read_history
-from streams.connection import client_options
+from streams.reader import open_reader
 from streams.sender_state import moment
 from streams.settings import Settings
 from streams.stores.memory import MemoryStore
 from streams.stores.namespaces import CLAIM_SECONDS
 from streams.stores.protocol import Found, Move, Query
 from streams.stores.redis_store import RedisStore
-from streams.topics import Role, TopicError, check, name, unreachable
+from streams.topics import Role, check, name
 from streams.wire import Arrival, read_arrival, read_head
 
 __all__ = ["Rebuilt", "rebuild"]
@@ -281,19 +279,7 @@ async def _log(settings: Settings, topic: Role, counts: Mapping[str, int]) -> As
     """Open a reader of a topic from its beginning, outside of any consumer group."""
     full = name(settings, topic)
     partitions = [TopicPartition(full, number) for number in range(counts[full])]
-    consumer = AIOKafkaConsumer(
-        **client_options(settings),
-        group_id=None,
-        enable_auto_commit=False,
-        fetch_max_wait_ms=settings.kafka.fetch_wait_ms,
-        max_partition_fetch_bytes=settings.dead_letter_bytes,
-    )
-    try:
-        await consumer.start()
+    async with open_reader(settings) as consumer:
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         yield consumer
-    except KafkaError as error:
-        raise TopicError(unreachable(settings, error)) from None
-    finally:
-        await consumer.stop()

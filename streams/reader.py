@@ -1,0 +1,36 @@
+"""Reading a topic outside of any consumer group: nothing is committed, and no worker notices."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]  # no types
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
+
+from streams.connection import client_options
+from streams.settings import Settings
+from streams.topics import TopicError, unreachable
+
+__all__ = ["open_reader"]
+
+
+@asynccontextmanager
+async def open_reader(settings: Settings) -> AsyncIterator[Any]:
+    """Open a consumer to which nothing is assigned yet.
+
+    Raises TopicError where the brokers can't be reached, then or while the block reads.
+    """
+    consumer = AIOKafkaConsumer(
+        **client_options(settings),
+        group_id=None,
+        enable_auto_commit=False,
+        fetch_max_wait_ms=settings.kafka.fetch_wait_ms,
+        max_partition_fetch_bytes=settings.dead_letter_bytes,
+    )
+    try:
+        await consumer.start()
+        yield consumer
+    except KafkaError as error:
+        raise TopicError(unreachable(settings, error)) from None
+    finally:
+        await consumer.stop()
