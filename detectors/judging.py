@@ -51,8 +51,8 @@ class Judged:
 
     `error` says what broke the pipeline on this message: a dead letter's reason. `faults` name
     parts that failed while the verdict still came, without any text of the message: for logs.
-    `terms_seen` holds, by the name of each signal that counted, the damped strength that its
-    weight was multiplied by.
+    `findings` are all that the detectors found, whether they counted or not. `terms_seen` holds, by
+    the name of each signal that counted, the damped strength that its weight was multiplied by.
     """
 
     verdict: Verdict
@@ -62,6 +62,7 @@ class Judged:
     sample: Sample | None = None
     predictions: tuple[Prediction, ...] = ()
     terms_seen: Mapping[str, float] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(slots=True)
@@ -180,7 +181,11 @@ class Judge:
 
     def degraded(self, incoming: Incoming, *missing: str) -> Verdict:
         """Return the verdict for what failed outside the core; `missing` names the parts."""
-        return degraded_verdict(incoming, self._terms_of(incoming), missing or ("pipeline",))
+        return degraded_verdict(incoming, self.terms_of(incoming), missing or ("pipeline",))
+
+    def terms_of(self, incoming: Incoming) -> Terms:
+        """Return what a message is judged by: its tenant's policy, made ready."""
+        return self._tenants.get(incoming.envelope.tenant, self._default)
 
     def _other(
         self, classifier: Classifier | None, policies: PolicySet, models: Ensemble | None
@@ -249,7 +254,7 @@ class Judge:
                 case.degraded.append(f"detector:{name}")
 
     def _conclude(self, case: _Case) -> Judged:
-        terms = self._terms_of(case.incoming)
+        terms = self.terms_of(case.incoming)
         if case.error is None:
             assert case.evidence is not None
             try:
@@ -270,6 +275,7 @@ class Judge:
                     case.sample,
                     tuple(case.predictions),
                     weighed.seen,
+                    tuple(case.findings),
                 )
             except BaseException as error:  # noqa: BLE001  # looked at in the next line
                 case.error = f"verdict: {described(error)}"
@@ -286,9 +292,6 @@ class Judge:
     def _terms(self, policy: Policy) -> Terms:
         stack = self._stack if self.models is None else self._stack.fused(self.models.fusion)
         return prepare(policy, self.policies.digest, stack, self.context, self.engine)
-
-    def _terms_of(self, incoming: Incoming) -> Terms:
-        return self._tenants.get(incoming.envelope.tenant, self._default)
 
 
 def _remember(case: _Case, history: History | None) -> None:

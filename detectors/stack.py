@@ -17,11 +17,12 @@ from detectors.weights import Weights, WeightsError, read_weights
 from models.classifier import Prediction
 from models.fusion import Fusion, Term
 
-__all__ = ["CLIP", "LEARNED", "Stack", "Weighed", "shipped_stack"]
+__all__ = ["CLIP", "CORROBORATES", "DAMPING", "LEARNED", "Stack", "Weighed", "shipped_stack"]
 
 CLIP = 15.0  # logits; beyond it a model's margin says no more
 _SURE = 2.0  # logits: about seven to one
 LEARNED = "learned"  # the models' group, and the prefix of their signals' names
+DAMPING = (1, 2, 4)  # what a group's first, second and each further finding are divided by
 CORROBORATES = MICRO // 2  # half a logit; a group that says less doesn't count as a second one
 _SPOKEN = {
     "text": "text model",
@@ -149,6 +150,14 @@ class Stack:
         """Return a signal's shipped or set weight, in raw logits; KeyError for an unknown name."""
         return self._entries[name].weight
 
+    def in_force(self, name: str) -> float:
+        """Return a signal's weight in force, in calibrated logits; KeyError for an unknown name."""
+        return self._in_force(name, self._entries[name]) / MICRO
+
+    def corroborates(self, group: str) -> bool:
+        """Say whether a group may count among those that a rejection needs."""
+        return group not in self._weak
+
     def weigh(self, findings: Iterable[Finding], predictions: Sequence[Prediction]) -> Weighed:
         """Turn findings and predictions into contributions, bias and logit.
 
@@ -224,11 +233,11 @@ class Stack:
         if group != LEARNED:
             ranked = [
                 # Truncated toward zero: // would round a negative half up in size.
-                (name, int(value / (1, 2, 4)[min(rank, 2)]))
+                (name, int(value / DAMPING[min(rank, 2)]))
                 for rank, (name, value) in enumerate(ranked)
             ]
         total = abs(sum(value for _, value in ranked))
-        cap = self._cap(group)
+        cap = self.cap(group)
         if cap is None or total <= cap:
             return dict(ranked)
         return {
@@ -236,7 +245,8 @@ class Stack:
             for name, value in ranked
         }
 
-    def _cap(self, group: str) -> int | None:
+    def cap(self, group: str) -> int | None:
+        """Return what bounds a group's sum of each sign, in millionths; None for no bound."""
         cap = self._caps.get(group)
         if self._fusion is None or group != LEARNED or cap is None:
             return cap
