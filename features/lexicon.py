@@ -1,4 +1,4 @@
-"""Phrases of abusive mail in seven languages, counted by group through look-ups of words."""
+"""Phrases of abusive mail by group and language, counted through look-ups of words."""
 
 from collections.abc import Mapping, Sequence
 from itertools import compress, count
@@ -6,18 +6,24 @@ from types import MappingProxyType
 from typing import Final
 
 from features.data_files import data_names, read_data
+from features.text import fold, words
 
-__all__ = ["GROUPS", "count_phrases", "find_phrases"]
+__all__ = ["COLUMN_GROUPS", "GROUPS", "count_phrases", "find_phrases"]
 
 Phrase = tuple[str, ...]
+
+_LONGEST = 8  # words of a phrase
 
 _FILES = [read_data(name) for name in data_names("phrases/")]
 
 GROUPS: Final[Mapping[str, str]] = MappingProxyType({row["group"]: row["what"] for row in _FILES})
 """The groups of phrases, each with what it is about."""
 
+COLUMN_GROUPS: Final = tuple(row["group"] for row in _FILES if row.get("column", True))
+"""The groups that are columns of the feature vector: a file says `column = false` where not."""
 
-_Entry = tuple[Phrase, tuple[str, ...]]  # a phrase and its groups
+
+_Entry = tuple[Phrase, tuple[str, ...], bool]  # a phrase, its groups, and whether it ends a search
 
 
 def _entries() -> list[_Entry]:
@@ -25,9 +31,13 @@ def _entries() -> list[_Entry]:
     for row in _FILES:
         for phrases in row["phrases"].values():
             for phrase in phrases:
-                groups.setdefault(tuple(phrase.split()), []).append(row["group"])
+                groups.setdefault(words(fold(phrase), _LONGEST), []).append(row["group"])
     longest_first = sorted(groups, key=lambda phrase: (-len(phrase), phrase))
-    return [(phrase, tuple(groups[phrase])) for phrase in longest_first]
+    columns = set(COLUMN_GROUPS)
+    return [
+        (phrase, tuple(groups[phrase]), not columns.isdisjoint(groups[phrase]))
+        for phrase in longest_first
+    ]
 
 
 _Follows = tuple[dict[str, list[_Entry]], list[_Entry]]
@@ -49,21 +59,27 @@ def _index() -> dict[str, _Follows]:
 _INDEX: Final = _index()
 
 
-def find_phrases(words: Sequence[str]) -> dict[str, set[Phrase]]:
+def find_phrases(text_words: Sequence[str]) -> dict[str, set[Phrase]]:
     """Return the distinct phrases that occur in folded words, by group; empty groups are left out.
 
-    Where several phrases start at a word, the longest counts there.
+    Where several phrases start at a word, the longest counts there. One that is in no group of
+    COLUMN_GROUPS doesn't hide a shorter one that is: a new group leaves the columns as they were.
     """
     found: dict[str, set[Phrase]] = {}
     index = _INDEX
-    words = (*words, "")
-    for start in compress(count(), map(index.__contains__, words)):
-        by_second, alone = index[words[start]]
-        for phrase, groups in by_second.get(words[start + 1], alone):
-            if len(phrase) <= 2 or tuple(words[start : start + len(phrase)]) == phrase:
+    text_words = (*text_words, "")
+    for start in compress(count(), map(index.__contains__, text_words)):
+        by_second, alone = index[text_words[start]]
+        beside = False
+        for phrase, groups, ends in by_second.get(text_words[start + 1], alone):
+            if beside and not ends:
+                continue
+            if len(phrase) <= 2 or tuple(text_words[start : start + len(phrase)]) == phrase:
                 for group in groups:
                     found.setdefault(group, set()).add(phrase)
-                break
+                if ends:
+                    break
+                beside = True
     return found
 
 

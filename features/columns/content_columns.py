@@ -4,7 +4,7 @@ import math
 
 from features.columns.shares import beyond_ascii, count_kinds, currency_signs, ratio
 from features.content import Content
-from features.lexicon import GROUPS
+from features.lexicon import COLUMN_GROUPS, GROUPS
 from features.message import Message
 from features.schema import Feature
 
@@ -49,7 +49,7 @@ COLUMNS = (
     Feature("content.exclamations", "ratio", "exclamation marks a word"),
     Feature("content.currency", "count", "currency signs"),
     Feature("content.lines", "count, log", "line breaks in the visible text"),
-    *[Feature(f"phrases.{group}", "count", f"phrases: {what}") for group, what in GROUPS.items()],
+    *[Feature(f"phrases.{group}", "count", f"phrases: {GROUPS[group]}") for group in COLUMN_GROUPS],
     *[
         Feature(f"subject_phrases.{group}", "count", f"phrases in the subject: {GROUPS[group]}")
         for group in _SUBJECT_GROUPS
@@ -124,7 +124,7 @@ def _text(message: Message, content: Content) -> list[float]:
         ratio(text.count("!"), count),
         float(currency_signs(text)),
         math.log1p(text.count("\n")),
-        *[float(phrases[group]) for group in GROUPS],
+        *[float(phrases[group]) for group in COLUMN_GROUPS],
         *[float(in_subject[group]) for group in _SUBJECT_GROUPS],
     ]
 

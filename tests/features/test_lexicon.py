@@ -47,3 +47,21 @@ def test_every_group_has_a_count_and_findings_are_joined():
     assert set(counts) == set(GROUPS)
     assert counts["wallet"] == 2
     assert counts["prize"] == 0
+
+
+def test_a_group_that_is_no_column_counts_and_hides_no_column():
+    both = found("change of bank details")
+
+    assert ("change", "of", "bank", "details") in both["payment_request"]
+    assert ("change", "of", "bank") in both["invoice"]
+
+
+def test_the_longest_counts_among_groups_that_are_no_columns():
+    assert found("scratch the back of")["gift_card"] == {("scratch", "the", "back", "of")}
+
+
+def test_russian_is_found_as_folding_leaves_it():
+    assert found("Срочный перевод: новые РЕКВИЗИТЫ")["payment_request"] == {
+        words(fold("срочный перевод"), 9),
+        words(fold("новые реквизиты"), 9),
+    }
