@@ -17,7 +17,7 @@ from detectors.weights import Weights, WeightsError, read_weights
 from models.classifier import Prediction
 from models.fusion import Fusion, Term
 
-__all__ = ["CLIP", "CORROBORATES", "DAMPING", "LEARNED", "Stack", "Weighed", "shipped_stack"]
+__all__ = ["CLIP", "CORROBORATES", "DAMPING", "LEARNED", "Stack", "Weighed", "shipped_stack", "shipped_weights_text"]
 
 CLIP = 15.0  # logits; beyond it a model's margin says no more
 _SURE = 2.0  # logits: about seven to one
@@ -58,6 +58,7 @@ class _Entry(NamedTuple):
     speaks_for: AbuseClass
     mode: Mode
     fixed: bool  # the policy's own weight, which no label changes
+    shipped: float
 
 
 class Stack:
@@ -149,6 +150,15 @@ class Stack:
     def weight(self, name: str) -> float:
         """Return a signal's shipped or set weight, in raw logits; KeyError for an unknown name."""
         return self._entries[name].weight
+
+    def shipped(self, name: str) -> float:
+        """Return the weight a signal comes with, in raw logits; KeyError for an unknown name."""
+        return self._entries[name].shipped
+
+    @property
+    def share(self) -> float:
+        """How far weights are those learned here, in [0, 1]; 0 without a fusion."""
+        return 0.0 if self._fusion is None else self._fusion.share
 
     def in_force(self, name: str) -> float:
         """Return a signal's weight in force, in calibrated logits; KeyError for an unknown name."""
@@ -266,7 +276,7 @@ class Stack:
             shipped = 0.0 if measured is None else measured.weight
             group, speaks_for = spec.group, spec.speaks_for
         weight = shipped if setting.weight is None else setting.weight
-        return _Entry(weight, group, speaks_for, setting.mode, setting.weight is not None)
+        return _Entry(weight, group, speaks_for, setting.mode, setting.weight is not None, shipped)
 
     def _learned(self, prediction: Prediction) -> Finding:
         name = f"{LEARNED}_{self.require(prediction.model)}"
@@ -298,5 +308,9 @@ def _plain(inputs: Mapping[str, object]) -> dict[str, str | int | float | bool]:
 @cache
 def shipped_stack() -> Stack:
     """Return the stack of the shipped weights; raises WeightsError where they don't fit."""
-    text = (files("detectors") / "data" / "weights.toml").read_text("utf-8")
-    return Stack(read_weights(text, SPECS), SPECS)
+    return Stack(read_weights(shipped_weights_text(), SPECS), SPECS)
+
+
+def shipped_weights_text() -> str:
+    """Return the shipped weights as they are written."""
+    return (files("detectors") / "data" / "weights.toml").read_text("utf-8")

@@ -1,0 +1,267 @@
+"""What was tried on a message, what it said, and how the action came about: judged once more.
+
+Nothing here has a say in a verdict. What is in draft leaves no trace in one, so the message is
+weighed again with drafts in force: from the same findings, which costs little.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, Literal
+
+from msgspec.structs import replace
+
+from detectors.actions import Override, probability
+from detectors.catalogue import SPECS
+from detectors.explanation import (
+    Explanation,
+    GroupSum,
+    Rehearsal,
+    RuleTried,
+    Step,
+    Tried,
+    WeightInForce,
+)
+from detectors.judging import Judge, Judged
+from detectors.outcomes import STATE_GROUPS
+from detectors.policy import Mode, Policy, SignalSetting
+from detectors.signals import Finding, Signal
+from detectors.stack import CLIP, CORROBORATES, DAMPING, LEARNED, Stack
+from detectors.terms import Terms, prepare
+from detectors.verdict import MICRO, Verdict, judge
+from features.envelope import Incoming
+from features.evidence import Evidence
+from features.history import UNKNOWN
+
+__all__ = ["Explainer"]
+
+_ANY_NUMBER: Final = 99  # of groups: as if the rule of the second group were not there
+_NEEDS_RESULTS: Final = frozenset({"brand_authenticated", "dmarc_fail", "spf_fail"})
+_MODEL: Final = "What a model makes of the message, as a margin in logits."
+
+
+class Explainer:
+    """Explains verdicts of one Judge. Pure, as the Judge is."""
+
+    def __init__(self, core: Judge) -> None:
+        self._core = core
+        self._rehearsed: dict[str, tuple[Terms, Terms]] = {}
+
+    def explain(self, incoming: Incoming, judged: Judged) -> Explanation:
+        """Return the explanation of what this explainer's Judge said of a message."""
+        verdict, terms = judged.verdict, self._core.terms_of(incoming)
+        if verdict.logit is None or judged.evidence is None:
+            why = "the message broke the pipeline, and the policy's on_failure decides"
+            return Explanation(verdict=verdict, steps=(Step("on_failure", verdict.action, why),))
+        watched, live = self._rehearsals(incoming, terms)
+        shadow = _rejudged(incoming, judged, judged.evidence, watched)
+        found = _found(judged)
+        held = {name: s.mode for name, s in terms.policy.signals.items() if s.mode != "live"}
+        heldback = [f"signal:{name}" for name in held if f"signal:{name}" in shadow.shadow]
+        matched = {name for name in shadow.shadow if name.startswith("rule:")} | {
+            override.name for override in shadow.overrides
+        }
+        rules = _rules(terms.policy, matched, shadow.flags)
+        rehearsal = None
+        if heldback or any(rule.matched and rule.mode != "live" for rule in rules):
+            would = _rejudged(incoming, judged, judged.evidence, live)
+            assert would.logit is not None
+            rehearsal = Rehearsal(would.logit, probability(would.logit), would.action)
+        return Explanation(
+            verdict=verdict,
+            steps=tuple(_steps(verdict, terms)),
+            groups=tuple(_groups(verdict.signals, terms.stack)),
+            signals=tuple(_tried(judged, judged.evidence, terms, found)),
+            rules=rules,
+            rehearsal=rehearsal,
+        )
+
+    def _rehearsals(self, incoming: Incoming, terms: Terms) -> tuple[Terms, Terms]:
+        """Return the terms with drafts in shadow, and with all that is held back live."""
+        tenant = incoming.envelope.tenant
+        if tenant not in self._rehearsed:
+            self._rehearsed[tenant] = (
+                _under(terms, _with_modes(terms.policy, {"draft": "shadow"})),
+                _under(terms, _with_modes(terms.policy, {"draft": "live", "shadow": "live"})),
+            )
+        return self._rehearsed[tenant]
+
+
+def _under(terms: Terms, policy: Policy) -> Terms:
+    """Return terms that differ in the policy; the same ones where it is the same."""
+    if policy == terms.policy:
+        return terms
+    return prepare(policy, terms.policy_digest, terms.stack, terms.context, terms.engine)
+
+
+def _with_modes(policy: Policy, modes: Mapping[str, Mode]) -> Policy:
+    return replace(
+        policy,
+        signals={
+            name: replace(setting, mode=modes.get(setting.mode, setting.mode))
+            for name, setting in policy.signals.items()
+        },
+        rules=tuple(replace(rule, mode=modes.get(rule.mode, rule.mode)) for rule in policy.rules),
+    )
+
+
+def _rejudged(incoming: Incoming, judged: Judged, evidence: Evidence, terms: Terms) -> Verdict:
+    weighed = terms.stack.weigh(judged.findings, judged.predictions)
+    return judge(incoming, evidence, weighed, judged.verdict.models, terms, judged.verdict.degraded)
+
+
+def _found(judged: Judged) -> dict[str, Finding]:
+    """Return what detectors and models found by name, whether it counted or not."""
+    found: dict[str, Finding] = {}
+    for finding in judged.findings:
+        found.setdefault(finding.name, finding)
+    for prediction in judged.predictions:
+        name = f"{LEARNED}_{prediction.model}"
+        margin = max(-CLIP, min(CLIP, prediction.logit))
+        found[name] = Finding(name, "", margin, {"logit": round(prediction.logit, 6)})
+    return found
+
+
+def _tried(
+    judged: Judged, evidence: Evidence, terms: Terms, found: Mapping[str, Finding]
+) -> Iterator[Tried]:
+    verdict, stack = judged.verdict, terms.stack
+    counted = {signal.name: signal for signal in verdict.signals}
+    divided = _divided(verdict.signals, stack, found)
+    for name, speaks_for in stack.speaks_for.items():
+        spec, finding, signal = SPECS.get(name), found.get(name), counted.get(name)
+        setting = terms.policy.signals.get(name, SignalSetting())
+        group = spec.group if spec else LEARNED
+        weight = _weight(name, stack, setting)
+        if (
+            group == LEARNED
+            and finding is None
+            and name.removeprefix(f"{LEARNED}_") not in stack.models
+        ):
+            continue  # an online model that this installation doesn't have
+        strength = None if finding is None else _strength(finding, group)
+        full = 0 if strength is None else round(weight.in_force * MICRO * strength)
+        by = divided.get(name, 1)
+        contribution = signal.contribution if signal else 0
+        yield Tried(
+            name=name,
+            group=group,
+            speaks_for=speaks_for,
+            what=spec.what if spec else _MODEL,
+            mode=setting.mode,
+            weight=weight,
+            found=finding is not None,
+            unheard="" if finding else _unheard(name, group, evidence, verdict),
+            strength=strength,
+            full=full,
+            divided_by=by,
+            capped=signal is not None and abs(contribution) < abs(int(full / by)),
+            contribution=contribution,
+            would=_would(name, setting, judged, terms) if finding else None,
+            reason=signal.reason if signal else finding.reason if finding else "",
+            inputs=signal.inputs if signal else {},
+        )
+
+
+def _strength(finding: Finding, group: str) -> float:
+    return finding.strength if group == LEARNED else min(1.0, finding.strength)
+
+
+def _weight(name: str, stack: Stack, setting: SignalSetting) -> WeightInForce:
+    origin: Literal["shipped", "policy", "learned"] = "learned" if stack.share else "shipped"
+    if setting.weight is not None:
+        origin = "policy"
+    in_force = round(stack.in_force(name), 6)
+    return WeightInForce(stack.shipped(name), setting.weight, in_force, origin)
+
+
+def _divided(
+    signals: Iterable[Signal], stack: Stack, found: Mapping[str, Finding]
+) -> dict[str, int]:
+    """Return by what each contribution was divided for its rank in its group."""
+    ranked: dict[tuple[str, bool], list[tuple[int, str]]] = defaultdict(list)
+    for signal in signals:
+        if signal.group != LEARNED and signal.name in found:
+            strength = _strength(found[signal.name], signal.group)
+            full = round(stack.in_force(signal.name) * MICRO * strength)
+            ranked[signal.group, full > 0].append((-abs(full), signal.name))
+    return {
+        name: DAMPING[min(rank, len(DAMPING) - 1)]
+        for members in ranked.values()
+        for rank, (_, name) in enumerate(sorted(members))
+    }
+
+
+def _would(name: str, setting: SignalSetting, judged: Judged, terms: Terms) -> int | None:
+    """Return how far the sum would move if this signal alone were live."""
+    if setting.mode == "live":
+        return None
+    settings: dict[str, SignalSetting] = {
+        **terms.policy.signals,
+        name: replace(setting, mode="live"),
+    }
+    weighed = terms.stack.adjusted(settings).weigh(judged.findings, judged.predictions)
+    assert judged.verdict.logit is not None
+    return weighed.logit - judged.verdict.logit
+
+
+def _unheard(name: str, group: str, evidence: Evidence, verdict: Verdict) -> str:
+    """Say why a signal that found nothing couldn't have found anything, '' if it could."""
+    if group == LEARNED:
+        return "the model gave no margin"
+    if f"detector:{group}" in verdict.degraded:
+        return "its detector failed on this message"
+    if group in STATE_GROUPS and evidence.history is UNKNOWN:
+        return "needs the sender's history"
+    if name in _NEEDS_RESULTS and not evidence.authentication.source:
+        return "needs results of SPF, DKIM and DMARC that are known to be ours"
+    return ""
+
+
+def _groups(signals: Iterable[Signal], stack: Stack) -> Iterator[GroupSum]:
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for signal in signals:
+        sums[signal.group][signal.contribution < 0] += signal.contribution
+    for name, (against, in_favour) in sums.items():
+        speaks = against >= CORROBORATES and stack.corroborates(name)
+        yield GroupSum(name, against, in_favour, stack.cap(name), speaks)
+
+
+def _rules(policy: Policy, matched: Iterable[str], flags: Iterable[str]) -> tuple[RuleTried, ...]:
+    hit, failed = set(matched), set(flags)
+    return tuple(
+        RuleTried(
+            rule.name,
+            rule.mode,
+            None if f"rule_error:{rule.name}" in failed else f"rule:{rule.name}" in hit,
+            rule.action,
+            rule.reason,
+        )
+        for rule in policy.rules
+    )
+
+
+def _steps(verdict: Verdict, terms: Terms) -> Iterator[Step]:
+    assert verdict.logit is not None
+    bands, needed = terms.bands[verdict.direction, verdict.class_], terms.policy.reject_needs_groups
+    speaking = [group.name for group in _groups(verdict.signals, terms.stack) if group.speaks]
+    by_score = bands.decide(verdict.logit, _ANY_NUMBER)
+    reached = bands.scores.get(by_score)
+    yield Step(
+        "score",
+        by_score,
+        f"it reaches {by_score}, from {reached:g}" if reached else "it reaches no threshold",
+    )
+    in_groups = bands.decide(verdict.logit, len(speaking))
+    if by_score in {"reject", "discard"}:
+        who = ", ".join(speaking) or "none"
+        yield Step("groups", in_groups, f"{by_score} needs {needed} groups against it: {who}")
+    for override in verdict.overrides:
+        yield _overridden(override, verdict.overrides[0])
+    withheld = [name for name in verdict.shadow if name.startswith("action:")]
+    if withheld:
+        yield Step("shadow", verdict.action, "the policy is in shadow mode")
+
+
+def _overridden(override: Override, first: Override) -> Step:
+    why = override.reason if override is first else f"{override.reason} (but {first.name} decides)"
+    return Step(override.name, first.action, why)
