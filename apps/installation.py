@@ -7,9 +7,8 @@ from detectors.engine import engine_digest
 from detectors.judging import Judge
 from detectors.policy import PolicySet
 from detectors.policy_file import read_policy
-from detectors.stack import shipped_stack
 from features.context import Context
-from streams.opening import load_classifier
+from streams.opening import load_classifier, load_weights
 from streams.policies import read_policy_of
 from streams.settings import Keys, Settings, read_keys
 
@@ -47,15 +46,16 @@ def open_judge(
 ) -> Judge:
     """Open the core in one piece, as a worker with these settings would.
 
-    `stage` is told of each stage's end, once a batch. Raises what reading policy, classifier and
-    keys raises.
+    `stage` is told of each stage's end, once a batch. Raises what reading policy, classifier,
+    weights and keys raises.
     """
     context = read_context(settings)
+    stack, weights = load_weights(settings)
     return Judge(
         context,
         load_classifier(settings),
         read_policy_in_force(policy, settings),
-        shipped_stack(),
-        engine_digest(context),
+        stack,
+        engine_digest(context, weights),
         stage=stage,
     )

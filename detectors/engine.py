@@ -29,10 +29,10 @@ _NOT_THE_ENGINE = frozenset({"policy.toml"})
 
 
 @cache
-def engine_digest(context: Context) -> str:
+def engine_digest(context: Context, weights: str = "") -> str:
     """Return 16 hexadecimal digits of SHA-256 over versions, shipped data and how mail is read.
 
-    Of the context count the limits and whose words are believed, not the keys. Python's version
+    `weights` is the digest of an operator's own weights, where they are in force. Of the context count the limits and whose words are believed, not the keys. Python's version
     counts by its Unicode tables, which folding and case rest on.
     """
     digest = hashlib.sha256()
@@ -52,6 +52,8 @@ def engine_digest(context: Context) -> str:
     for package in ("features", "detectors"):
         for name, content in _data(files(package) / "data", package):
             digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
+    if weights:
+        digest.update(f"weights {weights}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -17,7 +17,16 @@ from detectors.weights import Weights, WeightsError, read_weights
 from models.classifier import Prediction
 from models.fusion import Fusion, Term
 
-__all__ = ["CLIP", "CORROBORATES", "DAMPING", "LEARNED", "Stack", "Weighed", "shipped_stack", "shipped_weights_text"]
+__all__ = [
+    "CLIP",
+    "CORROBORATES",
+    "DAMPING",
+    "LEARNED",
+    "Stack",
+    "Weighed",
+    "shipped_stack",
+    "shipped_weights_text",
+]
 
 CLIP = 15.0  # logits; beyond it a model's margin says no more
 _SURE = 2.0  # logits: about seven to one

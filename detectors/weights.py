@@ -30,6 +30,14 @@ Weights, bias and caps are raw logits; the calibrated logit is `a * (bias + sum)
     fp = { easy = 0.0, modern = 0.0014 }     # share of ham on which it fires, by source
     measured = 2026-11-21
     on = "what it was measured on"
+
+    [[thresholds]]                           # for people; what acts is the policy
+    share = 0.001                            # of legitimate mail
+    sum = 6.1                                # of the signals' contributions, raw, without bias
+    low = 5.4                                # 90 % of resamplings of the mail lie between
+    high = 7.0
+    ham = 4593                               # messages that it rests on
+    above = 4                                # how many of them lie above
 """
 
 import math
@@ -42,7 +50,17 @@ import msgspec
 
 from detectors.signals import AbuseClass, Spec
 
-__all__ = ["LearnedWeight", "SignalWeight", "Weights", "WeightsError", "read_weights"]
+__all__ = [
+    "LearnedWeight",
+    "SignalWeight",
+    "Threshold",
+    "Weights",
+    "WeightsError",
+    "read_own_weights",
+    "read_weights",
+]
+
+_WHOLE = ("stack", "fusion", "thresholds")  # what an own file has instead of the shipped
 
 
 class WeightsError(ValueError):
@@ -110,6 +128,21 @@ class SignalWeight(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     fp: dict[str, float] = {}
 
 
+class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sum of signals, in raw logits, that a `share` of legitimate mail exceeds.
+
+    Measured by weights that never saw the mail's own source. `low` and `high` bound 90 % of
+    resamplings, `above` counts the `ham` beyond it. A record for people: nothing acts on it.
+    """
+
+    share: float
+    sum: float
+    low: float
+    high: float
+    ham: int
+    above: int
+
+
 class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file; keys of `groups` and `signals` are the catalogue's.
 
@@ -122,6 +155,7 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signals: dict[str, SignalWeight] = {}
     fusion: Fused = Fused()
     online: dict[str, LearnedWeight] = {}
+    thresholds: tuple[Threshold, ...] = ()
 
 
 def read_weights(text: str, specs: Mapping[str, Spec]) -> Weights:
@@ -129,9 +163,37 @@ def read_weights(text: str, specs: Mapping[str, Spec]) -> Weights:
 
     Every weighed signal must be in the catalogue, with the sign of the class it speaks for.
     """
+    return _checked(_tables(text), specs)
+
+
+def read_own_weights(text: str, shipped: str, specs: Mapping[str, Spec]) -> Weights:
+    """Read an operator's weights laid over the shipped; raises WeightsError in one line.
+
+    A signal, group or model that the own file leaves out is as shipped, and so is a missing
+    [stack] or [fusion]. One that the catalogue doesn't know is refused: it would weigh nothing.
+    """
+    tables, own = _tables(shipped), _tables(text)
+    tables.pop("thresholds", None)
+    for name, value in own.items():
+        below = tables.get(name)
+        if isinstance(below, dict) and isinstance(value, dict) and name not in _WHOLE:
+            tables[name] = {**below, **value}
+        else:
+            tables[name] = value
+    return _checked(tables, specs)
+
+
+def _tables(text: str) -> dict[str, Any]:
     try:
-        weights = msgspec.convert(tomllib.loads(text), Weights, dec_hook=_refuse)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise WeightsError(f"weights: {error}") from error
+
+
+def _checked(tables: Mapping[str, Any], specs: Mapping[str, Spec]) -> Weights:
+    try:
+        weights = msgspec.convert(tables, Weights, dec_hook=_refuse)
+    except msgspec.ValidationError as error:
         raise WeightsError(f"weights: {error}") from error
     for key, allowed, holds in _conditions(weights, specs):
         if not holds:
@@ -182,4 +244,10 @@ def _conditions(weights: Weights, specs: Mapping[str, Spec]) -> list[tuple[str, 
         found.append((f"{key}.weight", allowed, 0 <= sign * signal.weight < math.inf))
         rates = [*signal.fp.values(), signal.recall or 0.0]
         found.append((key, "recall and fp are shares in [0, 1]", all(0 <= r <= 1 for r in rates)))
+    for number, threshold in enumerate(weights.thresholds, 1):
+        key, said = f"thresholds {number}", "a share in (0, 1)"
+        found.append((f"{key}.share", said, 0 < threshold.share < 1))
+        ordered = -math.inf < threshold.low <= threshold.sum <= threshold.high < math.inf
+        found.append((f"{key}.sum", "a finite number from low to high", ordered))
+        found.append((f"{key}.above", "from 0 to ham", 0 <= threshold.above <= threshold.ham))
     return found

@@ -23,6 +23,7 @@ from faust.types import TP
 
 from detectors.judging import Judge
 from detectors.policy import PolicyError
+from detectors.weights import WeightsError
 from models.manifest import ArtifactError
 from streams import heap, topics
 from streams.agents import messages
@@ -71,9 +72,9 @@ class Exit(IntEnum):
 class Worker:
     """Everything a worker is made of, put together once.
 
-    Construction reads keys, policy and classifier, and raises KeysError, PolicyError, OSError,
-    ArtifactError or SettingsError for what it can't use. `wrap` may put something around the
-    core: the tests' fault injection does.
+    Construction reads keys, policy, weights and classifier, and raises KeysError, PolicyError,
+    OSError, WeightsError, ArtifactError or SettingsError for what it can't use. `wrap` may put
+    something around the core: the tests' fault injection does.
     """
 
     def __init__(self, settings: Settings, wrap: Wrap = lambda judge: judge) -> None:
@@ -334,8 +335,8 @@ class Worker:
 def run(settings: Settings, wrap: Wrap = lambda judge: judge) -> int:
     """Run a worker until it ends; return its exit code.
 
-    Raises SettingsError, KeysError, PolicyError, ArtifactError, StoreError or TopicError, one
-    line each (a policy: a line a mistake), for what it can't start with.
+    Raises SettingsError, KeysError, PolicyError, WeightsError, ArtifactError, StoreError or
+    TopicError, one line each (a policy: a line a mistake), for what it can't start with.
     """
     set_up_logs(settings.log)
     # The judging thread gives the interpreter up only this often, and the loop waits for it.
@@ -357,7 +358,7 @@ def main(arguments: Sequence[str] | None = None, wrap: Wrap = lambda judge: judg
     given = parser.parse_args(arguments)
     try:
         code = run(load(given.config, os.environ), wrap)
-    except (SettingsError, KeysError, ArtifactError, PolicyError) as error:
+    except (SettingsError, KeysError, ArtifactError, PolicyError, WeightsError) as error:
         _refuse(str(error), Exit.SETTINGS)
     except (StoreError, TopicError) as error:
         _refuse(str(error), Exit.UNREACHABLE)

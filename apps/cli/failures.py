@@ -31,6 +31,7 @@ _ONE_LINE = {
     "apps.evaluation.index": ("BadIndexError", Code.USAGE),
     "apps.evaluation.bogofilter": ("PeerMissingError", Code.USAGE),
     "detectors.policy": ("PolicyError", Code.USAGE),
+    "detectors.weights": ("WeightsError", Code.USAGE),
     "models.classifier": ("ArtifactError", Code.USAGE),
     "models.manifest": ("ArtifactError", Code.USAGE),
     "streams.settings": ("SettingsError", Code.USAGE),

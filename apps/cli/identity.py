@@ -61,6 +61,10 @@ def _schema() -> str:
 def _engine() -> str:
     from apps.installation import read_context
     from detectors.engine import engine_digest
+    from streams.opening import load_weights
     from streams.settings import load
 
-    return engine_digest(read_context(load(None, os.environ)))
+    settings = load(None, os.environ)
+    digest = engine_digest(read_context(settings), load_weights(settings)[1])
+    own = settings.models.weights
+    return f"{digest}, weights of {Path(own).name}" if own else digest

@@ -1,4 +1,4 @@
-"""What lies on disk: the keys, the policy, the classifier's artifact."""
+"""What lies on disk: the keys, the policy, the weights, the classifier's artifact."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -7,18 +7,20 @@ from pathlib import Path
 from apps.doctor.finding import Finding, fault, fine, warning
 from apps.installation import read_policy_in_force
 from detectors.policy import PolicyError, PolicySet
+from detectors.weights import WeightsError
 from features.vector import SCHEMA
 from models.classifier import ArtifactError
-from streams.opening import load_classifier
+from streams.opening import load_classifier, load_weights
 from streams.settings import KeysError, Settings, read_keys
 
 __all__ = ["look_at_files"]
 
 
 def look_at_files(settings: Settings) -> Iterator[Finding]:
-    """Yield findings about keys, policy and artifact."""
+    """Yield findings about keys, policy, weights and artifact."""
     yield _keys(settings)
     yield from _policy(settings)
+    yield _weights(settings)
     yield _artifact(settings)
 
 
@@ -71,6 +73,17 @@ def _expired(policies: PolicySet) -> Iterator[Finding]:
             f"{len(entries)} list entries have expired, the first is {entries[0].value}",
             "take them out, or give them a later date",
         )
+
+
+def _weights(settings: Settings) -> Finding:
+    try:
+        _, digest = load_weights(settings)
+    except WeightsError as error:
+        what, _, todo = str(error).rpartition("; ")
+        return fault("weights", what, todo)
+    if not digest:
+        return fine("weights", "as shipped")
+    return fine("weights", f"{settings.models.weights}, digest {digest[:16]}")
 
 
 def _artifact(settings: Settings) -> Finding:

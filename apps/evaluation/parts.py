@@ -8,13 +8,12 @@ from apps.installation import read_context, read_policy_in_force
 from detectors.catalogue import DETECTORS
 from detectors.engine import engine_digest
 from detectors.judging import Judge
-from detectors.stack import shipped_stack
 from features.tokens import layout
 from features.vector import SCHEMA
 from models.ensemble import VOTERS, Ensemble
 from models.snapshot import Snapshot, dump
 from streams.offline import Offline
-from streams.opening import load_classifier
+from streams.opening import load_classifier, load_weights
 from streams.settings import Settings
 from streams.snapshots import restore
 from streams.stores.rolling_memory import RollingMemory
@@ -45,7 +44,7 @@ def open_offline(
     policy, artifacts or the snapshot raises.
     """
     context = read_context(settings)
-    stack = shipped_stack()
+    stack, weights = load_weights(settings)
     fusion = stack.fresh_fusion() if _OFFLINE & set(parts) else stack.fresh_fusion(patience=0.0)
     models = Ensemble.fresh(fusion, [name for name in VOTERS if name in parts])
     if snapshot is not None:
@@ -55,7 +54,7 @@ def open_offline(
         load_classifier(settings) if "classifier" in parts else None,
         read_policy_in_force(policy, settings),
         stack,
-        engine_digest(context),
+        engine_digest(context, weights),
         models=models,
         detectors=DETECTORS if "signals" in parts else (),
         stage=stage,
