@@ -305,6 +305,14 @@ class ModelsSection(msgspec.Struct, frozen=True, kw_only=True):
             extra=_PATH,
         ),
     ] = ""
+    weights: Annotated[
+        str,
+        Meta(
+            description="File of the signals' weights, as `weir weigh --out FILE` writes it, laid "
+            "over those shipped; empty: as shipped.",
+            extra=_PATH,
+        ),
+    ] = ""
 
 
 class PolicySection(msgspec.Struct, frozen=True, kw_only=True):
