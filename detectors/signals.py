@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from detectors.brands import SHIPPED, Brands
 from features.context import Context
 from features.evidence import Evidence
 
@@ -33,13 +34,17 @@ class Spec:
 class Finding:
     """A signal that fired: strength in (0, 1], a reason a person understands, what it quotes.
 
-    No reason quotes a local part of an address or a passage of the body.
+    No reason quotes a local part of an address or a passage of the body. `kind` names the kind of
+    mail as whose part it was found, which the weights may discount ([kinds] of weights.toml).
+    `within` are the findings of an enclosed message: the stack makes strength and reason of them.
     """
 
     name: str
     reason: str
     strength: float = 1.0
     inputs: dict[str, str | int | float | bool] = field(default_factory=dict)
+    kind: str = ""
+    within: tuple["Finding", ...] = ()
 
 
 class Signal(msgspec.Struct, frozen=True):
@@ -57,6 +62,8 @@ class Detector(Protocol):
 
     specs: tuple[Spec, ...]
 
-    def detect(self, evidence: Evidence, context: Context) -> Iterable[Finding]:
-        """Return what fired, at most once a signal."""
+    def detect(
+        self, evidence: Evidence, context: Context, brands: Brands = SHIPPED
+    ) -> Iterable[Finding]:
+        """Return what fired, at most once a signal; `brands` are those of the tenant."""
         ...

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from numbers import Integral, Real
@@ -30,6 +30,9 @@ __all__ = [
 
 CLIP = 15.0  # logits; beyond it a model's margin says no more
 _SURE = 2.0  # logits: about seven to one
+_ENCLOSED_SURE = 4.0  # logits of an enclosed message from which it speaks in full
+_LONGEST_REASON = 300  # characters
+_NAMED = 8  # signals of an enclosed message
 LEARNED = "learned"  # the models' group, and the prefix of their signals' names
 DAMPING = (1, 2, 4)  # what a group's first, second and each further finding are divided by
 CORROBORATES = MICRO // 2  # half a logit; a group that says less doesn't count as a second one
@@ -193,14 +196,50 @@ class Stack:
             if entry.mode == "shadow":
                 shadow.append(finding.name)
                 continue
-            # A strength above 1 is a margin, and only models have one.
-            strength = finding.strength if entry.group == LEARNED else min(1.0, finding.strength)
+            strength = self.strength(finding)
+            if finding.within:
+                if not strength:
+                    continue
+                finding = self._told(finding)  # noqa: PLW2901 - the same finding, in words
             value = round(self._in_force(finding.name, entry) * strength)
             if not entry.fixed:
                 seen[finding.name] = strength
             if value or not self._is_online(finding.name):
                 live[finding.name] = (value, finding)
         return self._sum(live, tuple(sorted(set(shadow))), seen)
+
+    def strength(self, finding: Finding) -> float:
+        """Return what a finding's weight is multiplied by, what its kind discounts included.
+
+        KeyError for an unknown signal.
+        """
+        entry = self._entries[finding.name]
+        if entry.group == LEARNED:  # a strength above 1 is a margin, and only models have one
+            return finding.strength
+        strength = min(1.0, finding.strength)
+        if finding.within:
+            logit = self.weigh(finding.within, ()).logit / MICRO
+            strength *= min(1.0, max(0.0, logit / _ENCLOSED_SURE))
+        factors = self._weights.kinds.get(finding.kind)
+        if factors is not None and entry.speaks_for != "ham":
+            strength *= factors.of(finding.name, entry.group)
+        return strength
+
+    def _told(self, finding: Finding) -> Finding:
+        """Return a finding about an enclosed message, with what speaks most against that one."""
+        weighed = self.weigh(finding.within, ())
+        against = [signal for signal in weighed.signals if signal.contribution > 0]
+        reasons = "; ".join([signal.reason for signal in against])
+        said = f"{finding.reason}: {reasons}"
+        return replace(
+            finding,
+            reason=said if len(said) <= _LONGEST_REASON else f"{said[: _LONGEST_REASON - 3]}...",
+            inputs={
+                **finding.inputs,
+                "logit": round(weighed.logit / MICRO, 6),
+                "signals": " ".join([signal.name for signal in against[:_NAMED]]),
+            },
+        )
 
     def _in_force(self, name: str, entry: _Entry) -> float:
         """Return a weight in force, in millionths of a calibrated logit."""

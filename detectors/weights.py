@@ -24,6 +24,10 @@ Weights, bias and caps are raw logits; the calibrated logit is `a * (bias + sum)
     corroborates = true                      # false: never a second group that a reject needs
     carried = 1.0                            # instead of [fusion] carried
 
+    [kinds.KIND]                             # a kind of mail (features/mail_kind.py), checked
+    groups = { links = 0.3 }                 # in [0, 1], by what abuse's contributions are
+    signals = { spf_fail = 0.0 }             # multiplied; a signal's own goes before its group's
+
     [signals.NAME]
     weight = 4.5                             # at least 0; at most 0 if it speaks for ham
     recall = 0.109                           # share of abuse on which it fires
@@ -49,6 +53,7 @@ from typing import Any
 import msgspec
 
 from detectors.signals import AbuseClass, Spec
+from features.mail_kind import KINDS
 
 __all__ = [
     "LearnedWeight",
@@ -143,10 +148,22 @@ class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     above: int
 
 
+class KindFactors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is left, in [0, 1], of abuse's contributions that a kind of mail makes falsely."""
+
+    groups: dict[str, float] = {}
+    signals: dict[str, float] = {}
+
+    def of(self, name: str, group: str) -> float:
+        """Return a signal's factor: its own, else its group's, else 1."""
+        return self.signals.get(name, self.groups.get(group, 1.0))
+
+
 class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file; keys of `groups` and `signals` are the catalogue's.
 
-    Keys of `learned` are models that come with Weir, of `online` those that learn while it runs.
+    Keys of `learned` are models that come with Weir, of `online` those that learn while it runs,
+    of `kinds` those of features.mail_kind.
     """
 
     stack: Base
@@ -155,6 +172,7 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signals: dict[str, SignalWeight] = {}
     fusion: Fused = Fused()
     online: dict[str, LearnedWeight] = {}
+    kinds: dict[str, KindFactors] = {}
     thresholds: tuple[Threshold, ...] = ()
 
 
@@ -235,6 +253,7 @@ def _conditions(weights: Weights, specs: Mapping[str, Spec]) -> list[tuple[str, 
         found.append((f"groups.{name}.cap", "a number above 0", group.cap > 0))
         carried = 0.0 if group.carried is None else group.carried
         found.append((f"groups.{name}.carried", "a share in [0, 1]", 0 <= carried <= 1))
+    found += _kind_conditions(weights.kinds, specs)
     for name, signal in weights.signals.items():
         key = f"signals.{name}"
         spec = specs.get(name)
@@ -250,4 +269,25 @@ def _conditions(weights: Weights, specs: Mapping[str, Spec]) -> list[tuple[str, 
         ordered = -math.inf < threshold.low <= threshold.sum <= threshold.high < math.inf
         found.append((f"{key}.sum", "a finite number from low to high", ordered))
         found.append((f"{key}.above", "from 0 to ham", 0 <= threshold.above <= threshold.ham))
+    return found
+
+
+def _kind_conditions(
+    kinds: Mapping[str, KindFactors], specs: Mapping[str, Spec]
+) -> list[tuple[str, str, bool]]:
+    groups = {spec.group for spec in specs.values()}
+    found = []
+    for kind, factors in kinds.items():
+        key = f"kinds.{kind}"
+        found.append((key, "no such kind of mail", kind in KINDS and kind != "ordinary"))
+        for name, factor in factors.groups.items():
+            # A model reads the whole message, and can't say which part it is about.
+            found.append((f"{key}.groups.{name}", "no such group of detectors", name in groups))
+            found.append((f"{key}.groups.{name}", "a factor in [0, 1]", 0 <= factor <= 1))
+        for name, factor in factors.signals.items():
+            spec = specs.get(name)
+            found.append((f"{key}.signals.{name}", "no such signal", spec is not None))
+            abuse = spec is None or spec.speaks_for != "ham"
+            found.append((f"{key}.signals.{name}", "only what speaks for abuse", abuse))
+            found.append((f"{key}.signals.{name}", "a factor in [0, 1]", 0 <= factor <= 1))
     return found

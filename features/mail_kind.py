@@ -1,0 +1,314 @@
+"""What kind of mail a message is: a bounce, a report, an invitation, a list's, a forward.
+
+Read from the structure that a standard gives it, not from words. **All of it can be forged:** a
+kind says as what a message presents itself, and no more. What else must hold before that counts
+for anything is said beside each kind, and checked where it is used (detectors/kinds.py).
+
+- bounce: a report that delivery failed, to the null sender (RFC 3464 in RFC 6522), or the old form
+  without a standard, a mailer daemon that returns a header. Proves nothing, until the state of
+  senders says that the returned Message-ID is one of ours.
+- delay, receipt: the same for what is still tried or was delivered; a disposition notification
+  (RFC 8098). Their returned part proves as little.
+- abuse_report: RFC 5965, RFC 6591 and the message they are about. Proves nothing of who complains;
+  only that it is addressed to a desk for complaints can be checked.
+- aggregate_report: DMARC (RFC 7489, 7.2.1.1: the file's name) or TLS (RFC 8460), the same.
+- automatic_reply: RFC 3834 and what vacation programs wrote before it. Proves nothing by itself.
+- invitation: iTIP (RFC 5546). That organizer and attendee are sender and recipient is known to
+  whoever writes to one recipient.
+- list: posted through a mailing list (RFC 2369, RFC 2919). That the list's domain is the one that
+  sent it can be checked; anybody may run a list.
+- forward: passed on, as an enclosed message, quoted below its header, or resent (RFC 5322, 3.6.6).
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import msgspec
+
+from features.conversation import is_bounce
+from features.domains import split_host
+from features.envelope import Envelope
+from features.headers import Headers
+from features.mailboxes import parse_mailbox
+from features.message import Message, Part
+
+__all__ = ["KINDS", "Invitation", "Kind", "MailKind", "read_kind"]
+
+Kind = Literal[
+    "bounce",
+    "delay",
+    "receipt",
+    "abuse_report",
+    "aggregate_report",
+    "automatic_reply",
+    "invitation",
+    "list",
+    "forward",
+    "ordinary",
+]
+KINDS: Final[tuple[Kind, ...]] = (
+    "bounce",
+    "delay",
+    "receipt",
+    "abuse_report",
+    "aggregate_report",
+    "automatic_reply",
+    "invitation",
+    "list",
+    "forward",
+    "ordinary",
+)
+"""In the order in which the first that holds names the message."""
+
+_READ = 8_192  # bytes of a machine-readable part
+_CALENDAR = 65_536
+_QUOTED = 20_000  # characters in which a quoted header is looked for
+_LINES = 400
+_HOSTS = 10  # Delivered-To fields
+_STATUS: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
+_DISPOSITION: Final = frozenset(
+    {"message/disposition-notification", "message/global-disposition-notification"}
+)
+_RETURNED_HEADERS: Final = frozenset({"text/rfc822-headers", "message/global-headers"})
+_ENCLOSED: Final = frozenset({"message/rfc822", "message/global"})
+_ACTION = re.compile(rb"(?im)^action:[ \t]{0,8}(failed|delayed|delivered|relayed|expanded)")
+_AGGREGATE = re.compile(r"[^!\s]{1,255}![^!\s]{1,255}!\d{1,12}!\d{1,12}(?:![^!\s]{1,64})?\.xml")
+_METHOD = re.compile(rb"(?im)^METHOD:[ \t]{0,4}([A-Z]{3,14})")
+# A property may have many parameters; a folded line is one (RFC 5545, 3.1).
+_ATTENDEE = re.compile(rb"(?im)^ATTENDEE\b[^\r\n]{0,500}mailto:([^\s\";,]{3,254})")
+_ORGANIZER = re.compile(rb"(?im)^ORGANIZER\b[^\r\n]{0,500}mailto:([^\s\";,]{3,254})")
+_METHODS: Final = frozenset(
+    {"REQUEST", "REPLY", "ADD", "CANCEL", "REFRESH", "COUNTER", "DECLINECOUNTER"}
+)
+_DAEMONS: Final = frozenset({"mailer-daemon", "postmaster"})
+_FORWARDED: Final = frozenset(
+    {"fwd", "fw", "wg", "tr", "rv", "enc", "i", "doorst", "pd", "vs", "vb", "転送", "转发"}
+)
+_FROM: Final = frozenset(
+    {"from", "von", "de", "da", "van", "od", "от", "expéditeur", "mittente", "remitente"}
+)
+_SUBJECT: Final = frozenset(
+    {"subject", "betreff", "objet", "asunto", "assunto", "oggetto", "onderwerp", "temat", "тема"}
+)
+_NAME = re.compile(r"[>|*_ \t]{0,12}([^\W\d_][\w-]{1,39})\*{0,2} ?: ?\*{0,2} ?\S")
+
+
+class Invitation(msgspec.Struct, frozen=True, gc=False):
+    """What a calendar part says in words: the method (RFC 5546), organizer and attendees.
+
+    Addresses are lower-case. `text` is its summary, description and place, unescaped.
+    """
+
+    method: str
+    organizer: str
+    attendees: frozenset[str]
+    text: str
+
+
+class MailKind(msgspec.Struct, frozen=True, gc=False):
+    """A message's kind, and what its structure is made of.
+
+    `also` are all kinds that hold, in the order of KINDS. `enclosed` are the messages enclosed in
+    it, those inside them left out. `returned` tells that a report brings a message or its header
+    back as a part. `list_domain` is the registrable domain of the list's own address, '' without
+    one. `passed_on` says how a forward was made: attached, quoted or resent.
+    """
+
+    kind: Kind
+    also: tuple[Kind, ...] = ()
+    enclosed: tuple[Part, ...] = ()
+    returned: bool = False
+    invitation: Invitation | None = None
+    list_domain: str = ""
+    passed_on: Literal["attached", "quoted", "resent", ""] = ""
+
+
+_ORDINARY: Final = MailKind("ordinary")
+
+
+def read_kind(message: Message, headers: Headers, envelope: Envelope, text: str) -> MailKind:
+    """Return a message's kind; `text` is the visible text, in which a forward quotes a header.
+
+    Never raises, and takes time linear in what it reads of the message, which is bounded.
+    """
+    parts = [part for part in message.attachments if not part.nested]
+    enclosed = tuple([part for part in parts if part.content_type in _ENCLOSED])
+    report = message.content_type == "multipart/report"
+    returned = report and (
+        bool(enclosed)
+        or any(p.content_type in _RETURNED_HEADERS for p in (*parts, *message.text_parts))
+    )
+    invitation = _invitation(parts)
+    list_domain = _list_domain(message, headers)
+    passed_on = _passed_on(message, headers, text, enclosed, parts)
+    found: set[Kind] = set()
+    if report:
+        found.update(_reported(message, headers, envelope, parts, returned=returned))
+    elif _is_old_bounce(message, headers, envelope, enclosed):
+        found.add("bounce")
+    if parts and any(_is_aggregate(part) for part in parts):
+        found.add("aggregate_report")
+    if _is_automatic_reply(message, headers):
+        found.add("automatic_reply")
+    if invitation is not None:
+        found.add("invitation")
+    if list_domain:
+        found.add("list")
+    if passed_on:
+        found.add("forward")
+    if not found:
+        return _ORDINARY
+    also = tuple([kind for kind in KINDS if kind in found])
+    return MailKind(also[0], also, enclosed, returned, invitation, list_domain, passed_on)
+
+
+def _reported(
+    message: Message, headers: Headers, envelope: Envelope, parts: list[Part], *, returned: bool
+) -> Iterator[Kind]:
+    """Yield what a multipart/report is, by its machine-readable part (RFC 6522)."""
+    types = {part.content_type for part in parts}
+    if "message/feedback-report" in types and returned:
+        yield "abuse_report"
+    if types & _DISPOSITION:
+        yield "receipt"
+    if "application/tlsrpt+gzip" in types or "application/tlsrpt+json" in types:
+        yield "aggregate_report"
+    if is_bounce(message, headers, envelope):
+        yield "bounce"
+    elif types & _STATUS and _is_null(headers, envelope):
+        actions = {
+            match[1].lower()
+            for part in parts
+            if part.content_type in _STATUS
+            for match in _ACTION.finditer(part.content[:_READ])
+        }
+        if b"delayed" in actions:
+            yield "delay"
+        elif actions - {b"failed"}:
+            yield "receipt"
+
+
+def _is_null(headers: Headers, envelope: Envelope) -> bool:
+    if envelope.mail_from is None:
+        return not headers.return_path.address
+    return envelope.mail_from == ""
+
+
+def _is_old_bounce(
+    message: Message, headers: Headers, envelope: Envelope, enclosed: tuple[Part, ...]
+) -> bool:
+    """Tell whether a mailer daemon brings a header back in a form of its own (qmail, old Exim)."""
+    if headers.from_.local.lower() not in _DAEMONS or not _is_null(headers, envelope):
+        return False
+    return bool(enclosed) or _quotes(message.text, frozenset({"from"}), _RETURNED_NAMES)
+
+
+_RETURNED_NAMES: Final = frozenset({"message-id", "received"})
+
+
+def _is_aggregate(part: Part) -> bool:
+    name = part.filename
+    return name.count("!") in {3, 4} and _AGGREGATE.match(name) is not None
+
+
+def _is_automatic_reply(message: Message, headers: Headers) -> bool:
+    first = message.first
+    return (
+        first("auto-submitted").strip().lower().startswith("auto-replied")
+        or headers.precedence == "auto_reply"
+        or bool(first("x-autoreply") or first("x-autorespond"))
+    )
+
+
+def _invitation(parts: list[Part]) -> Invitation | None:
+    for part in parts:
+        if part.content_type != "text/calendar":
+            continue
+        # Unfolded first: a long line goes on after a break and a blank (RFC 5545, 3.1).
+        data = part.content[:_CALENDAR].replace(b"\r\n", b"\n").replace(b"\n ", b"")
+        method = _METHOD.search(data)
+        word = method[1].decode("ascii").upper() if method else ""
+        if word in _METHODS:
+            organizer = _ORGANIZER.search(data)
+            return Invitation(
+                word,
+                _address(organizer[1]) if organizer else "",
+                frozenset([_address(match[1]) for match in _ATTENDEE.finditer(data)]),
+                _said(data),
+            )
+    return None
+
+
+_SAID = re.compile(rb"(?im)^(?:SUMMARY|DESCRIPTION|LOCATION)\b[^:\n]{0,200}:([^\n]{1,8000})")
+_ESCAPED: Final = (("\\n", "\n"), ("\\N", "\n"), ("\\,", ","), ("\\;", ";"))
+
+
+def _said(data: bytes) -> str:
+    text = b"\n".join(_SAID.findall(data)).decode("utf-8", "replace")
+    for escaped, plain in _ESCAPED:
+        text = text.replace(escaped, plain)
+    return text
+
+
+def _address(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace").lower()
+
+
+def _list_domain(message: Message, headers: Headers) -> str:
+    """Return the domain of the list's posting address, '' for what nobody can post to.
+
+    A List-Id alone (RFC 2919) is in most newsletters too.
+    """
+    post = message.first("list-post")
+    if post:
+        address = post.partition("mailto:")[2].partition(">")[0].partition("?")[0]
+    else:
+        address = message.first("x-mailing-list") or message.first("x-beenthere")
+    if not address:
+        return ""
+    host = parse_mailbox(address.strip()).host
+    if not host and headers.list_id:
+        host = headers.list_id.rpartition("<")[2].partition(">")[0].strip().lower()
+    return split_host(host).registrable
+
+
+def _passed_on(
+    message: Message,
+    headers: Headers,
+    text: str,
+    enclosed: tuple[Part, ...],
+    parts: list[Part],
+) -> Literal["attached", "quoted", "resent", ""]:
+    if enclosed and len(enclosed) == len(parts):
+        return "attached"
+    if _says_forwarded(headers.subject) and _quotes(text, _FROM, _SUBJECT):
+        return "quoted"
+    if message.raw_first("resent-from") or message.raw_first("x-forwarded-to"):
+        return "resent"
+    delivered = message.fields("delivered-to")
+    if len(delivered) > 1:
+        hosts = {parse_mailbox(field.raw).domain.registrable for field in delivered[:_HOSTS]}
+        if len(hosts - {""}) > 1:
+            return "resent"
+    return ""
+
+
+def _says_forwarded(subject: str) -> bool:
+    """Tell whether a subject begins with a forward's mark, whatever the language."""
+    prefix, colon, _ = subject[:16].replace("：", ":").partition(":")  # noqa: RUF001 - East Asia's colon
+    return bool(colon) and prefix.strip(" [.").lower() in _FORWARDED
+
+
+def _quotes(text: str, some: frozenset[str], others: frozenset[str]) -> bool:
+    """Tell whether a run of lines is a header: a name of each set, in lines that follow."""
+    run: set[str] = set()
+    for line in text[:_QUOTED].split("\n", _LINES)[:_LINES]:
+        name = _NAME.match(line)
+        if name is not None:
+            run.add(name[1].lower())
+            if not (run.isdisjoint(some) or run.isdisjoint(others)):
+                return True
+        elif run and line.strip() and line[:1] not in {" ", "\t"}:
+            run.clear()
+    return False
