@@ -1,14 +1,26 @@
 """Brands that phishing claims to be: found in words, and told from their own domains."""
 
 import tomllib
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final, NamedTuple
 
 from features.domains import Domain
 
-__all__ = ["BRANDS", "NAMES", "Brand", "Claim", "brand_of", "claims", "compact", "is_own"]
+__all__ = [
+    "BRANDS",
+    "LEET",
+    "SHIPPED",
+    "Brand",
+    "Brands",
+    "Claim",
+    "brand_of",
+    "claims",
+    "compact",
+    "is_own",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,13 +28,15 @@ class Brand:
     """A brand: its name as shown, folded phrases that mean it, and its own domains.
 
     `ambiguous` are those of the phrases that are ordinary words too. `domains` are registrable
-    domains, or public suffixes that only the brand's owner gives out (gov.uk).
+    domains, or public suffixes that only the brand's owner gives out (gov.uk). `listed_only`: the
+    bare name under a national suffix isn't the brand's unless listed, as for a policy's brands.
     """
 
     name: str
     phrases: tuple[str, ...]
     domains: frozenset[str]
-    ambiguous: frozenset[str]
+    ambiguous: frozenset[str] = frozenset()
+    listed_only: bool = False
 
 
 class Claim(NamedTuple):
@@ -50,18 +64,54 @@ def compact(phrase: str) -> str:
     return phrase.replace(" ", "").replace("-", "")
 
 
-_PHRASES: Final = {tuple(p.split()): (brand, p) for brand in BRANDS for p in brand.phrases}
-_FIRST: Final = frozenset(words[0] for words in _PHRASES)
-_LONGEST: Final = max(map(len, _PHRASES))
-_OWNERS: Final = {domain: brand for brand in reversed(BRANDS) for domain in brand.domains}
 _SHORTEST_LABEL: Final = 4
-NAMES: Final = {
-    compact(phrase): brand
-    for brand in reversed(BRANDS)
-    for phrase in brand.phrases
-    if phrase not in brand.ambiguous and len(compact(phrase)) >= _SHORTEST_LABEL
-}
-"""Unambiguous brand names as labels, at least four letters, to the brand they mean."""
+
+
+class Brands:
+    """Brands with what finds them, laid over another table whose entries they hide.
+
+    `names` are unambiguous brand names as labels, at least four letters, to the brand they mean.
+    `own_domains` are registrable domains of the operator's own organization.
+    """
+
+    __slots__ = ("below", "first", "longest", "names", "own_domains", "owners", "phrases")
+
+    def __init__(
+        self,
+        brands: Sequence[Brand],
+        below: "Brands | None" = None,
+        own_domains: Iterable[str] = (),
+    ) -> None:
+        self.below = below
+        self.own_domains = frozenset(own_domains)
+        phrases: dict[tuple[str, ...], tuple[Brand, str]] = {}
+        owners: dict[str, Brand] = {}
+        names: dict[str, Brand] = {}
+        for brand in brands:
+            for domain in brand.domains:
+                owners.setdefault(domain, brand)
+            for phrase in brand.phrases:
+                phrases.setdefault(tuple(phrase.split()), (brand, phrase))
+                name = compact(phrase)
+                if phrase not in brand.ambiguous and len(name) >= _SHORTEST_LABEL:
+                    names.setdefault(name, brand)
+        first = frozenset(words[0] for words in phrases)
+        longest = max(map(len, phrases), default=0)
+        self.phrases: Mapping[tuple[str, ...], tuple[Brand, str]] = phrases
+        self.owners: Mapping[str, Brand] = owners
+        self.names: Mapping[str, Brand] = names
+        self.first, self.longest = first, longest
+        if below is not None:
+            # ChainMap asks for a type that can be written to, and nothing here writes.
+            self.phrases = ChainMap(phrases, below.phrases)  # type: ignore[arg-type]
+            self.owners = ChainMap(owners, below.owners)  # type: ignore[arg-type]
+            self.names = ChainMap(names, below.names)  # type: ignore[arg-type]
+            self.first = first | below.first
+            self.longest = max(longest, below.longest)
+
+
+SHIPPED: Final = Brands(BRANDS)
+"""The table that ships with Weir."""
 
 # Digits and signs written for letters ("paypa1", "micr0soft").
 LEET: Final = str.maketrans("013457$@!", "oleastsai")
@@ -74,15 +124,17 @@ _GENERIC_SUFFIXES: Final = frozenset({"com", "net", "org", "gov", "edu", "eu", "
 _SECOND_LEVEL: Final = frozenset({"ac", "co", "com", "gov", "gob", "gouv", "net", "org"})
 
 
-def brand_of(domain: Domain) -> Brand | None:
+def brand_of(domain: Domain, brands: Brands = SHIPPED) -> Brand | None:
     """Return the brand that a domain belongs to, if it is one of the table."""
-    return _OWNERS.get(domain.registrable) or _OWNERS.get(domain.suffix)
+    return brands.owners.get(domain.registrable) or brands.owners.get(domain.suffix)
 
 
 def is_own(brand: Brand, domain: Domain) -> bool:
     """Say whether a domain is the brand's: listed, or the bare name under a national suffix."""
     if domain.registrable in brand.domains or domain.suffix in brand.domains:
         return True
+    if brand.listed_only:
+        return False
     name = brand.phrases[0]
     bare = domain.label in {name.replace(" ", ""), name.replace(" ", "-")}
     return bare and _national(domain.suffix)
@@ -97,7 +149,7 @@ def _national(suffix: str) -> bool:
     )
 
 
-def claims(words: Sequence[str]) -> list[Claim]:
+def claims(words: Sequence[str], brands: Brands = SHIPPED) -> list[Claim]:
     """Return the brands that folded words name, longest phrase first at each place.
 
     Where nothing is found, digits are read as letters ("paypa1"), then single letters joined
@@ -105,24 +157,26 @@ def claims(words: Sequence[str]) -> list[Claim]:
     """
     if not words:
         return []
-    found = _find(words)
+    found = _find(words, brands)
     if not found:
         mixed = any(not word.isalpha() and not word.isdigit() for word in words)
-        found = _find([w if w.isdigit() else w.translate(LEET) for w in words]) if mixed else []
+        leet = [w if w.isdigit() else w.translate(LEET) for w in words] if mixed else []
+        found = _find(leet, brands)
     if not found and sum(len(word) == 1 for word in words) >= 3:
         joined = "".join(word for word in words if len(word) == 1)
-        found = _find([joined, *(word for word in words if len(word) > 1)])
+        found = _find([joined, *(word for word in words if len(word) > 1)], brands)
     return found
 
 
-def _find(words: Sequence[str]) -> list[Claim]:
+def _find(words: Sequence[str], brands: Brands) -> list[Claim]:
     found = []
+    phrases, first, longest = brands.phrases, brands.first, brands.longest
     place = 0
     while place < len(words):
         length = 1
-        if words[place] in _FIRST:
-            for length in range(min(_LONGEST, len(words) - place), 0, -1):
-                hit = _PHRASES.get(tuple(words[place : place + length]))
+        if words[place] in first:
+            for length in range(min(longest, len(words) - place), 0, -1):
+                hit = phrases.get(tuple(words[place : place + length]))
                 if hit is None:
                     continue
                 brand, phrase = hit

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from detectors.brands import SHIPPED, Brands
 from detectors.signals import AbuseClass, Finding, Spec
 from features.context import Context
 from features.evidence import Evidence
@@ -13,7 +14,7 @@ __all__ = ["Checks", "Hit", "evidence_itself"]
 View = TypeVar("View")
 
 
-def evidence_itself(evidence: Evidence, _context: Context) -> Evidence:
+def evidence_itself(evidence: Evidence, _context: Context, _brands: Brands) -> Evidence:
     """Prepare nothing: for checks that read the evidence as it is."""
     return evidence
 
@@ -35,7 +36,7 @@ class Checks(Generic[View]):
 
     specs: tuple[Spec, ...] = ()
 
-    def __init__(self, group: str, prepare: Callable[[Evidence, Context], View]) -> None:
+    def __init__(self, group: str, prepare: Callable[[Evidence, Context, Brands], View]) -> None:
         self._group = group
         self._prepare = prepare
         self._checks: list[tuple[str, Callable[[View], Hit | None]]] = []
@@ -52,9 +53,11 @@ class Checks(Generic[View]):
 
         return add
 
-    def detect(self, evidence: Evidence, context: Context) -> Iterator[Finding]:
+    def detect(
+        self, evidence: Evidence, context: Context, brands: Brands = SHIPPED
+    ) -> Iterator[Finding]:
         """Yield what fired, in the order of `specs`; then raise what broke in a check, if any."""
-        view = self._prepare(evidence, context)
+        view = self._prepare(evidence, context, brands)
         failure: Exception | None = None
         for name, check in self._checks:
             try:

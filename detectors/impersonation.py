@@ -146,7 +146,7 @@ def _free_mail_brand(parties: Relations) -> Hit | None:
     "The sender's domain resembles a brand's: confusable letters, a typing slip, added words.",
 )
 def _from_lookalike_brand(parties: Relations) -> Hit | None:
-    found = likeness(parties.evidence.headers.from_.domain)
+    found = likeness(parties.evidence.headers.from_.domain, parties.brands)
     if found is None:
         return None
     reason = f"The sender's domain {parties.sender} is {found.brand}'s name {found.how}"

@@ -31,8 +31,8 @@ def _link_text_mismatch(parties: Relations) -> Hit | None:
         shown, target = split_host(link.text_host), link.domain.registrable
         if not shown.registrable or target in parties.own or shown.registrable == target:
             continue
-        brand = brand_of(shown)
-        owned = brand is not None and brand is not brand_of(link.domain)
+        brand = brand_of(shown, parties.brands)
+        owned = brand is not None and brand is not brand_of(link.domain, parties.brands)
         if owned and shown.registrable != sender:
             target = link_target(link)
             reason = f"The link says {shown.registrable} and leads to {target}"
@@ -208,7 +208,7 @@ def _link_lookalike_brand(parties: Relations) -> Hit | None:
     for link in parties.evidence.links.all:
         if link.domain.registrable in parties.own or "mail_service" in link.traits:
             continue
-        found = likeness(link.domain)
+        found = likeness(link.domain, parties.brands)
         if found is not None:
             target = link_target(link)
             reason = f"The linked domain {target} is {found.brand}'s name {found.how}"

@@ -1,12 +1,14 @@
 """Domains made to be taken for another: confusable letters, typing slips, added words."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from detectors.brands import BRANDS, LEET, NAMES, brand_of, is_own
+from detectors.brands import LEET, SHIPPED, Brand, Brands, brand_of, is_own
 from features.domains import Domain
+from features.hosts import host_traits
 from features.text import fold
 
 __all__ = ["Likeness", "likeness", "resembles"]
@@ -37,75 +39,89 @@ def _deletions(name: str) -> set[str]:
     return {name[:i] + name[i + 1 :] for i in range(len(name))}
 
 
-def _typo_index() -> dict[str, list[str]]:
+@lru_cache(maxsize=256)
+def _by_deletion(brands: Brands) -> Mapping[str, list[str]]:
+    """Return a table's own names by themselves with one letter or none left out."""
     index: dict[str, list[str]] = {}
-    phrases = {phrase for brand in BRANDS for phrase in brand.phrases}
-    for name in NAMES:
+    below = brands.below.names if brands.below else {}
+    whole = {phrase for _, phrase in brands.phrases.values()}
+    for name, brand in brands.names.items():
+        if below.get(name) is brand:
+            continue
         # Two short words ("nz post") are one letter from too many others ("nypost").
-        shortest = _TYPO_LENGTHS.start if name in phrases else _LONG
+        shortest = _TYPO_LENGTHS.start if name in whole else _LONG
         if len(name) >= shortest:
             for key in {name} | _deletions(name):
                 index.setdefault(key, []).append(name)
     return index
 
 
-_BY_DELETION: Final = _typo_index()
-
-
 @lru_cache(maxsize=65_536)
-def likeness(domain: Domain) -> Likeness | None:
+def likeness(domain: Domain, brands: Brands = SHIPPED) -> Likeness | None:
     """Return the brand that a domain imitates, None for the brand's own and for all others.
 
-    Time is linear in the host's length: names are looked up, never compared one by one.
+    Time is linear in the host's length: names are looked up, never compared one by one. A domain
+    that bears a policy's brand under another ending counts only where that ending is a cheap one.
     """
-    if not domain.registrable or brand_of(domain) is not None:
+    if not domain.registrable or brand_of(domain, brands) is not None:
         return None
-    label = _unicode(domain.label)
-    found = _by_label(label)
+    names = brands.names
+    found = _by_label(_unicode(domain.label), brands)
     if found is None and domain.subdomain:
         parts = re.split(r"[.\-_]", domain.subdomain)
-        name = next((p for p in parts if len(p) >= _WORD_LENGTH and p in NAMES), None)
+        name = next((p for p in parts if len(p) >= _WORD_LENGTH and p in names), None)
         found = (name, _SUBDOMAIN) if name else None
-    if found is None or is_own(NAMES[found[0]], domain):
+    if found is None:
         return None
-    return Likeness(NAMES[found[0]].name, found[1])
+    brand, how = names[found[0]], found[1]
+    if is_own(brand, domain):
+        return None
+    # An organization's name may be somebody else's too; a throw-away ending is nobody's honest one.
+    if brand.listed_only and how == _ENDING and "cheap_tld" not in host_traits(domain.registrable):
+        return None
+    return Likeness(brand.name, how)
 
 
-def _by_label(label: str) -> tuple[str, str] | None:
+def _by_label(label: str, brands: Brands) -> tuple[str, str] | None:
     bare = label.replace("-", "")
-    if bare in NAMES:
+    names = brands.names
+    if bare in names:
         return bare, _ENDING
     plain = _plain(bare)
-    if plain in NAMES:
+    if plain in names:
         return plain, _CONFUSABLE
     words = [word for word in _WORDS.split(label) if word]
     pairs = (a + b for a, b in pairwise(words))
     for word in (*words, *pairs):
-        if len(word) >= _WORD_LENGTH and word in NAMES:
+        if len(word) >= _WORD_LENGTH and word in names:
             return word, _ADDED
-    name = _inside(bare) or _inside(plain)
+    name = _inside(bare, names) or _inside(plain, names)
     if name:
         return name, _ADDED
     long_words = (word for word in words if len(word) >= _INSIDE_LENGTHS.start)
-    name = next((hit for word in (bare, *long_words) if (hit := _one_off(word))), "")
+    name = next((hit for word in (bare, *long_words) if (hit := _one_off(word, brands))), "")
     return (name, _TYPO) if name else None
 
 
-def _inside(label: str) -> str:
+def _inside(label: str, names: Mapping[str, Brand]) -> str:
     for length in _INSIDE_LENGTHS:
         for start in range(len(label) - length + 1):
-            if label[start : start + length] in NAMES:
+            if label[start : start + length] in names:
                 return label[start : start + length]
     return ""
 
 
-def _one_off(label: str) -> str:
+def _one_off(label: str, brands: Brands | None) -> str:
     if len(label) not in _TYPO_LENGTHS:
         return ""
-    for key in (label, *_deletions(label)):
-        for name in _BY_DELETION.get(key, ()):
-            if name[0] == label[0] and _distance_one(name, label):
-                return name
+    keys = (label, *_deletions(label))
+    while brands is not None:
+        index = _by_deletion(brands)
+        for key in keys:
+            for name in index.get(key, ()):
+                if name[0] == label[0] and _distance_one(name, label):
+                    return name
+        brands = brands.below
     return ""
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
-from detectors.brands import Claim, brand_of, claims, is_own
+from detectors.brands import SHIPPED, Brands, Claim, brand_of, claims, is_own
 from features.context import Context
 from features.domains import split_host
 from features.evidence import Evidence
@@ -23,7 +23,8 @@ _HOST = re.compile(r"\[[0-9a-f:.]{2,45}\]|[\w.-]{0,80}")
 class Relations(msgspec.Struct, frozen=True, gc=False, eq=False):
     """What checks of several subjects ask about a message's parties.
 
-    `own` are registrable domains of the sender, its brand and the recipients' organizations.
+    `brands` are the tenant's: the shipped ones and its policy's. `own` are registrable domains of
+    the sender, its brand, the tenant and the recipients' organizations.
     `foreign`: there are links, none to `own`, and not all to mail services. `all_foreign`: the
     same with mail services counted as foreign. `claims` are brands that the display name names,
     `strange_claims` those that the sender isn't, `subject_claims` the same for the subject.
@@ -34,6 +35,7 @@ class Relations(msgspec.Struct, frozen=True, gc=False, eq=False):
 
     evidence: Evidence
     context: Context
+    brands: Brands
     own: frozenset[str]
     organizations: frozenset[str]
     claims: tuple[Claim, ...]
@@ -80,7 +82,7 @@ def shown_host(host: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def relate(evidence: Evidence, context: Context) -> Relations:
+def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Relations:
     """Work the relations out, once a message for all detectors that read them."""
     headers, links = evidence.headers, evidence.links
     organizations = frozenset(
@@ -89,13 +91,14 @@ def relate(evidence: Evidence, context: Context) -> Relations:
         if (domain := split_host(address.rpartition("@")[2]).registrable)
         and not is_freemail(domain)
     )
-    sister = brand_of(headers.from_.domain)
-    own = links.own | organizations | (sister.domains if sister else frozenset())
+    sister = brand_of(headers.from_.domain, brands)
+    own = links.own | organizations | brands.own_domains
+    own |= sister.domains if sister else frozenset()
     linked_home = bool(links.domains & own)
     foreign = bool(links.foreign - own) and not linked_home
     first = evidence.message.first
     conversation = headers.in_reply_to or bool(first("list-post") or first("x-mailing-list"))
-    found = tuple(claims(headers.display_words))
+    found = tuple(claims(headers.display_words, brands))
     proven_brand = (
         evidence.authentication.aligned
         and sister is not None
@@ -104,11 +107,12 @@ def relate(evidence: Evidence, context: Context) -> Relations:
     return Relations(
         evidence=evidence,
         context=context,
+        brands=brands,
         own=own,
         organizations=organizations,
         claims=found,
         strange_claims=_strange(evidence, found),
-        subject_claims=_strange(evidence, claims(headers.subject_words)),
+        subject_claims=_strange(evidence, claims(headers.subject_words, brands)),
         foreign=foreign,
         all_foreign=bool(links.domains) and not linked_home,
         conversation=conversation,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from detectors.brands import SHIPPED, Brands
 from detectors.relations import Relations, relate
 from features.context import Context
 from features.evidence import Evidence
@@ -44,12 +45,12 @@ class Standing:
 
 
 @lru_cache(maxsize=1)
-def stand(evidence: Evidence, context: Context) -> Standing:
+def stand(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Standing:
     """Work the standing out, once a message for all detectors that read it."""
     history = evidence.history
     proven = evidence.authentication.aligned is True and history["sender.proven"] == 1
     return Standing(
-        parties=relate(evidence, context),
+        parties=relate(evidence, context, brands),
         history=history,
         outbound=evidence.envelope.direction == "outbound",
         proven=proven,

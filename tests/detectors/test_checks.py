@@ -8,7 +8,7 @@ from detectors.signals import Spec
 
 @pytest.fixture
 def detector():
-    checks = Checks("links", lambda evidence, _: evidence)
+    checks = Checks("links", lambda evidence, *_: evidence)
 
     @checks.signal("second_word", "phish", "The second word is there.", raw=True)
     def _second(view):
@@ -43,7 +43,7 @@ def test_what_does_not_fire_is_left_out(detector):
 
 def test_each_message_is_prepared_once():
     seen = []
-    checks = Checks("links", lambda evidence, _: seen.append(evidence))
+    checks = Checks("links", lambda evidence, *_: seen.append(evidence))
     checks.signal("a_check", "spam", "One.")(lambda _: None)
     checks.signal("b_check", "spam", "Two.")(lambda _: None)
 

@@ -114,8 +114,8 @@ class _Breaks:
         self._error = error
         self._size = size
 
-    def detect(self, evidence, context):
-        del context
+    def detect(self, evidence, context, brands):
+        del context, brands
         if evidence.message.size == self._size:
             raise self._error
         return ()
