@@ -7,6 +7,7 @@ from functools import lru_cache
 import msgspec
 
 from detectors.brands import SHIPPED, Brands, Claim, brand_of, claims, is_own
+from detectors.threads import is_reply, names_thread
 from features.context import Context
 from features.domains import split_host
 from features.evidence import Evidence
@@ -28,7 +29,7 @@ class Relations(msgspec.Struct, frozen=True, gc=False, eq=False):
     `foreign`: there are links, none to `own`, and not all to mail services. `all_foreign`: the
     same with mail services counted as foreign. `claims` are brands that the display name names,
     `strange_claims` those that the sender isn't, `subject_claims` the same for the subject.
-    `conversation`: a reply, or a post to a mailing list. `bulk`: that, or any list header.
+    `conversation`: a credible reply, or a post to a mailing list. `bulk`: that, or any list header.
     `stranger`: HTML whose links are foreign and share no word with the sender's name or domain,
     outside conversations, and not a brand's proven own mail.
     """
@@ -97,7 +98,7 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
     linked_home = bool(links.domains & own)
     foreign = bool(links.foreign - own) and not linked_home
     first = evidence.message.first
-    conversation = headers.in_reply_to or bool(first("list-post") or first("x-mailing-list"))
+    conversation = bool(first("list-post") or first("x-mailing-list")) or is_reply(evidence)
     found = tuple(claims(headers.display_words, brands))
     proven_brand = (
         evidence.authentication.aligned
@@ -118,7 +119,8 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
         conversation=conversation,
         bulk=conversation
         or headers.list_unsubscribe
-        or bool(headers.list_id or headers.references or first("mailing-list")),
+        or bool(headers.list_id or first("mailing-list"))
+        or names_thread(evidence),
         stranger=evidence.content.is_html
         and foreign
         and not conversation

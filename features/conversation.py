@@ -8,7 +8,7 @@ from features.envelope import Envelope
 from features.headers import Headers
 from features.message import Message
 
-__all__ = ["answered_ids", "is_bounce", "is_personal", "own_id"]
+__all__ = ["answered_ids", "is_bounce", "is_personal", "own_id", "thread_ids"]
 
 _ANSWERED = 10  # Message-IDs of References from either end, and of In-Reply-To
 _READ = 8_192  # characters of a field from either end
@@ -39,6 +39,15 @@ def answered_ids(message: Message, *, bounce: bool) -> tuple[str, ...]:
     references = _ids(message.raw_first("references"))
     found += references[:_ANSWERED] + references[-_ANSWERED:]
     return tuple(dict.fromkeys(found))
+
+
+def thread_ids(message: Message) -> tuple[list[str], list[str]]:
+    """Return the Message-IDs of In-Reply-To and of References, the first and last ten of them."""
+    references = _ids(message.raw_first("references"))
+    return _ids(message.raw_first("in-reply-to"))[:_ANSWERED], [
+        *references[:_ANSWERED],
+        *references[-_ANSWERED:],
+    ]
 
 
 def is_bounce(message: Message, headers: Headers, envelope: Envelope) -> bool:

@@ -11,19 +11,29 @@ from detectors.relations import relate
 from features.context import Context
 from features.envelope import Envelope, Fact, Incoming
 from features.evidence import extract
+from features.history import known
 
 AT = datetime(2025, 11, 11, 10, tzinfo=UTC)
 
 
-def _relate(sender, *links, header="", to="a.reader@brookvale.org", facts=None):
+def _relate(
+    sender,
+    *links,
+    header="",
+    to="a.reader@brookvale.org",
+    facts=None,
+    subject="Hello",
+    history=None,
+):
     anchors = "".join(f'<a href="{link}">x</a>' for link in links)
     raw = (
-        f"{header}From: {sender}\nTo: {to}\nSubject: Hello\n"
+        f"{header}From: {sender}\nTo: {to}\nSubject: {subject}\n"
         f"Content-Type: text/html\n\n<p>Hello</p>{anchors}\n"
     )
     envelope = Envelope(id="x", received_at=AT, facts=facts or {})
     context = Context()
-    return relate(extract(Incoming(envelope, raw.encode()), context), context)
+    evidence = extract(Incoming(envelope, raw.encode()), context)
+    return relate(evidence.with_history(known(history or {})), context)
 
 
 KESTREL = "Kestrel Metals <orders@kestrel-metals.com>"
@@ -81,9 +91,57 @@ def test_a_brands_proven_mail_may_link_anywhere():
     assert not _relate("DHL <info@dhl.com>", link, facts=facts).stranger
 
 
-@pytest.mark.parametrize("header", ["In-Reply-To: <1@x>\n", "List-Post: <mailto:l@x>\n"])
-def test_conversations_link_anywhere(header):
-    assert not _relate(KESTREL, "https://lowfield-garden.org/", header=header).stranger
+LOWFIELD = "https://lowfield-garden.org/"
+
+
+@pytest.mark.parametrize(
+    ("header", "subject"),
+    [
+        ("In-Reply-To: <1@x>\n", "Re: Hello"),
+        ("In-Reply-To: <1@x>\n", "[team] Antwort: Hello"),
+        ("In-Reply-To: <1@x>\nReferences: <0@y> <1@x>\n", "RE[2]: Hello"),
+        ("In-Reply-To: Your note of Monday <1@x>\n", "Sv: Hello"),
+        ("List-Post: <mailto:l@x>\n", "Hello"),
+    ],
+)
+def test_conversations_link_anywhere(header, subject):
+    assert not _relate(KESTREL, LOWFIELD, header=header, subject=subject).stranger
+
+
+@pytest.mark.parametrize(
+    ("header", "subject"),
+    [
+        ("In-Reply-To: <1@x>\n", "Hello"),
+        ("In-Reply-To: anything\n", "Re: Hello"),
+        ("In-Reply-To: <@x>\n", "Re: Hello"),
+        ("In-Reply-To: <1@mail.kestrel-metals.com>\n", "Re: Hello"),
+        ("In-Reply-To: <1@x>\nReferences: <2@y>\n", "Re: Hello"),
+        ("In-Reply-To: <1@x>\nReferences: <@bounce>\n", "Re: Hello"),
+    ],
+)
+def test_a_header_that_no_answer_would_have_buys_no_exemption(header, subject):
+    assert _relate(KESTREL, LOWFIELD, header=header, subject=subject).stranger
+
+
+def test_two_users_of_one_free_mail_provider_may_answer_each_other():
+    header = "In-Reply-To: <1@mail.gmail.com>\n"
+    sender = "Mara Lindt <mara.lindt@gmail.com>"
+    assert not _relate(sender, LOWFIELD, header=header, subject="Re: Hello").stranger
+
+
+@pytest.mark.parametrize(
+    ("history", "stranger"),
+    [
+        ({"thread.answers": 0, "pair.known": 0}, True),
+        ({"thread.answers": 0}, True),
+        ({"thread.answers": 1, "pair.known": 0}, False),
+        ({"thread.answers": 0, "pair.known": 1}, False),
+    ],
+)
+def test_what_we_know_of_a_thread_counts_for_more_than_how_it_looks(history, stranger):
+    header = "In-Reply-To: <1@x>\n"
+    found = _relate(KESTREL, LOWFIELD, header=header, subject="Re: Hello", history=history)
+    assert (found.stranger, found.bulk) == (stranger, not stranger)
 
 
 NASTY = st.sampled_from(

@@ -1,0 +1,68 @@
+"""Whether a message belongs to a conversation: by what we know of it, else by how it looks.
+
+Anyone can write In-Reply-To into a message, and bulk tools do.
+"""
+
+import re
+
+from features.conversation import thread_ids
+from features.domains import split_host
+from features.evidence import Evidence
+from features.hosts import is_freemail
+
+__all__ = ["claims_answer", "is_reply", "names_thread"]
+
+# "Re:", "AW:", "[list] Antwort:", "RE[2]:": any short word, as each language has its own.
+_PREFIX = re.compile(
+    r"\s{0,4}(?:\[[^\[\]]{1,60}\]\s{0,4})?[^\W\d_]{1,8}(?:[\[(]\d{1,3}[\])])?\s?[:\uff1a]"
+)
+
+
+def claims_answer(evidence: Evidence) -> bool:
+    """Say whether the subject begins as an answer's or a forward's does."""
+    return _PREFIX.match(evidence.headers.subject) is not None
+
+
+def is_reply(evidence: Evidence) -> bool:
+    """Say whether a message is, or well may be, the answer that In-Reply-To says it is."""
+    return (
+        evidence.headers.in_reply_to
+        and names_thread(evidence)
+        and (evidence.history["thread.answers"] == 1 or claims_answer(evidence))
+    )
+
+
+def names_thread(evidence: Evidence) -> bool:
+    """Say whether a message names others as its thread, and may be believed to belong to it.
+
+    Where the state was asked: it answers a message of ours, or our users write to its author (what
+    they wrote longer ago is forgotten). Else it names whole Message-IDs, not only of the sender's
+    own domain, and In-Reply-To and References agree (RFC 5322, 3.6.4).
+    """
+    headers = evidence.headers
+    if not (headers.in_reply_to or headers.references):
+        return False
+    answers = evidence.history["thread.answers"]
+    if answers >= 0:
+        return answers == 1 or evidence.history["pair.known"] > 0
+    parents, references = thread_ids(evidence.message)
+    named = [*parents, *references]
+    if not named or not all(map(_is_whole, named)):
+        return False
+    own = headers.from_.domain.registrable
+    if (
+        own
+        and not is_freemail(own)
+        and all(split_host(_host(it)).registrable == own for it in named)
+    ):
+        return False
+    return not (parents and references) or not set(parents).isdisjoint(references)
+
+
+def _host(message_id: str) -> str:
+    return message_id.rpartition("@")[2].lower()
+
+
+def _is_whole(message_id: str) -> bool:
+    left, _, host = message_id.rpartition("@")
+    return bool(left and host)
