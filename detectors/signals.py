@@ -36,7 +36,8 @@ class Finding:
 
     No reason quotes a local part of an address or a passage of the body. `kind` names the kind of
     mail as whose part it was found, which the weights may discount ([kinds] of weights.toml).
-    `within` are the findings of an enclosed message: the stack makes strength and reason of them.
+    `within` are the findings of each enclosed message: the stack makes strength and reason of the
+    worst.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Finding:
     strength: float = 1.0
     inputs: dict[str, str | int | float | bool] = field(default_factory=dict)
     kind: str = ""
-    within: tuple["Finding", ...] = ()
+    within: tuple[tuple["Finding", ...], ...] = ()
 
 
 class Signal(msgspec.Struct, frozen=True):

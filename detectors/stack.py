@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from numbers import Integral, Real
+from operator import attrgetter
 from typing import NamedTuple
 
 from detectors.actions import MICRO
@@ -218,16 +219,19 @@ class Stack:
             return finding.strength
         strength = min(1.0, finding.strength)
         if finding.within:
-            logit = self.weigh(finding.within, ()).logit / MICRO
+            logit = self._worst(finding).logit / MICRO
             strength *= min(1.0, max(0.0, logit / _ENCLOSED_SURE))
         factors = self._weights.kinds.get(finding.kind)
         if factors is not None and entry.speaks_for != "ham":
             strength *= factors.of(finding.name, entry.group)
         return strength
 
+    def _worst(self, finding: Finding) -> Weighed:
+        return max((self.weigh(it, ()) for it in finding.within), key=attrgetter("logit"))
+
     def _told(self, finding: Finding) -> Finding:
         """Return a finding about an enclosed message, with what speaks most against that one."""
-        weighed = self.weigh(finding.within, ())
+        weighed = self._worst(finding)
         against = [signal for signal in weighed.signals if signal.contribution > 0]
         reasons = "; ".join([signal.reason for signal in against])
         said = f"{finding.reason}: {reasons}"

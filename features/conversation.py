@@ -8,7 +8,7 @@ from features.envelope import Envelope
 from features.headers import Headers
 from features.message import Message
 
-__all__ = ["answered_ids", "is_bounce", "is_personal", "own_id", "thread_ids"]
+__all__ = ["answered_ids", "is_bounce", "is_personal", "own_id", "returned_id", "thread_ids"]
 
 _ANSWERED = 10  # Message-IDs of References from either end, and of In-Reply-To
 _READ = 8_192  # characters of a field from either end
@@ -39,6 +39,11 @@ def answered_ids(message: Message, *, bounce: bool) -> tuple[str, ...]:
     references = _ids(message.raw_first("references"))
     found += references[:_ANSWERED] + references[-_ANSWERED:]
     return tuple(dict.fromkeys(found))
+
+
+def returned_id(message: Message) -> str:
+    """Return the Message-ID of the message that a bounce brings back as a part, '' for none."""
+    return next(_returned_ids(message), "")
 
 
 def thread_ids(message: Message) -> tuple[list[str], list[str]]:

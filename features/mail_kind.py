@@ -158,7 +158,7 @@ def read_kind(message: Message, headers: Headers, envelope: Envelope, text: str)
     if passed_on:
         found.add("forward")
     if not found:
-        return _ORDINARY
+        return MailKind("ordinary", enclosed=enclosed) if enclosed else _ORDINARY
     also = tuple([kind for kind in KINDS if kind in found])
     return MailKind(also[0], also, enclosed, returned, invitation, list_domain, passed_on)
 

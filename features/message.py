@@ -11,7 +11,10 @@ from features.context import Limits
 from features.header_block import Header, read_header
 from features.mime import Part, walk
 
-__all__ = ["FLAGS", "Header", "Message", "Part", "parse"]
+__all__ = ["FLAGS", "Header", "Message", "Part", "parse", "without_enclosed"]
+
+_RETURNED_HEADERS: Final = frozenset({"text/rfc822-headers", "message/global-headers"})
+_ENCLOSED: Final = frozenset({"message/rfc822", "message/global"})
 
 FLAGS: Final = MappingProxyType(
     {
@@ -120,6 +123,24 @@ def parse(raw: bytes, limits: Limits) -> Message:
         depth=leaves.depth,
         nested_messages=leaves.nested_messages,
         multipart=root.content_type.startswith("multipart/"),
+        flags=tuple(sorted(flags)),
+    )
+
+
+def without_enclosed(message: Message, limits: Limits) -> Message:
+    """Return a message without the messages enclosed in it, and without headers it returns."""
+    apart = _RETURNED_HEADERS | _ENCLOSED
+    texts = [part for part in message.text_parts if not part.nested]
+    flags = set(message.flags)
+    return msgspec.structs.replace(
+        message,
+        text=_join(texts, "text/plain", limits.text_bytes, flags),
+        html=_join(texts, "text/html", limits.text_bytes, flags),
+        text_parts=tuple(texts),
+        attachments=tuple(
+            [p for p in message.attachments if not p.nested and p.content_type not in apart]
+        ),
+        nested_messages=0,
         flags=tuple(sorted(flags)),
     )
 
