@@ -5,7 +5,7 @@ weighed again with drafts in force: from the same findings, which costs little.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, Literal
 
 from msgspec.structs import replace
@@ -25,14 +25,14 @@ from detectors.judging import Judge, Judged
 from detectors.outcomes import STATE_GROUPS
 from detectors.policy import Mode, Policy, SignalSetting
 from detectors.signals import Finding, Signal
-from detectors.stack import CLIP, CORROBORATES, DAMPING, LEARNED, Stack
+from detectors.stack import CLIP, CORROBORATES, DAMPING, LEARNED, Stack, Weighed
 from detectors.terms import Terms, prepare
 from detectors.verdict import MICRO, Verdict, judge
 from features.envelope import Incoming
 from features.evidence import Evidence
 from features.history import UNKNOWN
 
-__all__ = ["Explainer"]
+__all__ = ["Explainer", "restricted"]
 
 _ANY_NUMBER: Final = 99  # of groups: as if the rule of the second group were not there
 _NEEDS_RESULTS: Final = frozenset({"brand_authenticated", "dmarc_fail", "spf_fail"})
@@ -86,6 +86,14 @@ class Explainer:
         return self._rehearsed[tenant]
 
 
+def restricted(explanation: Explanation, names: Collection[str]) -> Explanation:
+    """Return an explanation of the signals alone whose name or group is named; of all for none."""
+    if not names:
+        return explanation
+    signals = (t for t in explanation.signals if t.name in names or t.group in names)
+    return replace(explanation, signals=tuple(signals))
+
+
 def _under(terms: Terms, policy: Policy) -> Terms:
     """Return terms that differ in the policy; the same ones where it is the same."""
     if policy == terms.policy:
@@ -125,6 +133,7 @@ def _tried(
     judged: Judged, evidence: Evidence, terms: Terms, found: Mapping[str, Finding]
 ) -> Iterator[Tried]:
     verdict, stack = judged.verdict, terms.stack
+    logit = verdict.logit or 0
     counted = {signal.name: signal for signal in verdict.signals}
     divided = _divided(verdict.signals, stack, found)
     for name, speaks_for in stack.speaks_for.items():
@@ -142,6 +151,11 @@ def _tried(
         full = 0 if strength is None else round(weight.in_force * MICRO * strength)
         by = divided.get(name, 1)
         contribution = signal.contribution if signal else 0
+        would = None
+        if finding is not None and setting.mode != "live":
+            weighed = _made_live(name, setting, judged, terms)
+            would = weighed.logit - logit
+            signal = next((each for each in weighed.signals if each.name == name), None)
         yield Tried(
             name=name,
             group=group,
@@ -154,10 +168,10 @@ def _tried(
             strength=strength,
             full=full,
             divided_by=by,
-            capped=signal is not None and abs(contribution) < abs(int(full / by)),
+            capped=name in counted and abs(contribution) < abs(int(full / by)),
             contribution=contribution,
-            would=_would(name, setting, judged, terms) if finding else None,
-            reason=signal.reason if signal else finding.reason if finding else "",
+            would=would,
+            reason=signal.reason if signal else "",
             inputs=signal.inputs if signal else {},
         )
 
@@ -191,17 +205,10 @@ def _divided(
     }
 
 
-def _would(name: str, setting: SignalSetting, judged: Judged, terms: Terms) -> int | None:
-    """Return how far the sum would move if this signal alone were live."""
-    if setting.mode == "live":
-        return None
-    settings: dict[str, SignalSetting] = {
-        **terms.policy.signals,
-        name: replace(setting, mode="live"),
-    }
-    weighed = terms.stack.adjusted(settings).weigh(judged.findings, judged.predictions)
-    assert judged.verdict.logit is not None
-    return weighed.logit - judged.verdict.logit
+def _made_live(name: str, setting: SignalSetting, judged: Judged, terms: Terms) -> Weighed:
+    """Weigh the message anew with one signal live that isn't."""
+    settings = {**terms.policy.signals, name: replace(setting, mode="live")}
+    return terms.stack.adjusted(settings).weigh(judged.findings, judged.predictions)
 
 
 def _unheard(name: str, group: str, evidence: Evidence, verdict: Verdict) -> str:
@@ -253,7 +260,7 @@ def _steps(verdict: Verdict, terms: Terms) -> Iterator[Step]:
     )
     in_groups = bands.decide(verdict.logit, len(speaking))
     if by_score in {"reject", "discard"}:
-        who = ", ".join(speaking) or "none"
+        who = ", ".join("models" if name == LEARNED else name for name in speaking) or "none"
         yield Step("groups", in_groups, f"{by_score} needs {needed} groups against it: {who}")
     for override in verdict.overrides:
         yield _overridden(override, verdict.overrides[0])

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from detectors.explanation import Explanation
 from detectors.verdict import Verdict
 
 __all__ = ["decode", "encode"]
@@ -13,17 +14,17 @@ __all__ = ["decode", "encode"]
 _DECODER = msgspec.json.Decoder(Verdict)
 
 
-def encode(verdict: Verdict) -> bytes:
-    """Return the record as JSON (docs/topics/verdict.md), fields in their fixed order.
+def encode(record: Verdict | Explanation) -> bytes:
+    """Return the record as JSON (verdict.md, explanation.md), fields in their fixed order.
 
     Times are RFC 3339 in UTC with microseconds and a Z. Text that isn't Unicode comes out as
     backslash escapes, an integer beyond 64 bits as text: nothing in a message makes this raise.
     """
-    record = msgspec.to_builtins(verdict, builtin_types=(datetime,))
+    plain = msgspec.to_builtins(record, builtin_types=(datetime,))
     try:
-        return _dump(record)
+        return _dump(plain)
     except TypeError:  # orjson's own error is a subclass
-        return _dump(_representable(record))
+        return _dump(_representable(plain))
 
 
 def decode(data: bytes) -> Verdict:

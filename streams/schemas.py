@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from detectors.explanation import Explanation
 from detectors.verdict import Verdict
 from features.envelope import Envelope
 from streams.settings import Settings
@@ -19,7 +20,11 @@ from streams.topics import table
 __all__ = ["documents"]
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_RECORDS: dict[str, type] = {"envelope": Envelope, "verdict": Verdict}
+_RECORDS: dict[str, type] = {
+    "envelope": Envelope,
+    "explanation": Explanation,  # of no topic: `weir check --explain --json` writes it
+    "verdict": Verdict,
+}
 _FORMATS = {"received_at": "date-time", "at": "date-time"}
 
 _CLOUD_EVENTS = {

@@ -2,23 +2,28 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING
 
 import click
-from msgspec.structs import replace
 
 from apps.cli.failures import Code
 from apps.cli.options import as_json, config, read_settings
-from apps.cli.rendering import Shown, full
+from apps.cli.rendering import clean, full
 from apps.cli.summary import Summary
-from apps.sources import STDIN, Mail, Unreadable, read_mail, total_bytes
-from streams.settings import Settings
+from apps.sources import STDIN, Unreadable, total_bytes
+
+if TYPE_CHECKING:  # heavy: loaded where mail is judged
+    from apps.cli.judging import Answer
+    from detectors.explaining import Explainer
+    from detectors.judging import Judge
 
 __all__ = ["check"]
 
-_BATCH = 32
+_UNWATCHED = 100  # columns of an explanation where no terminal is
 
 
 @click.command()
@@ -39,6 +44,17 @@ _BATCH = 32
 @click.option("--tenant", default="default", metavar="NAME", help="Whose policy applies.")
 @click.option("--full", "in_full", is_flag=True, help="Print every verdict in full, many too.")
 @click.option(
+    "--explain",
+    is_flag=True,
+    help="Say of every signal what it found, what it weighs and why it counts so much.",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="Explain this signal or group alone; may be given more than once.",
+)
+@click.option(
     "--top",
     type=click.IntRange(min=0),
     default=20,
@@ -47,13 +63,15 @@ _BATCH = 32
 )
 @as_json
 @config
-def check(
+def check(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     config: Path | None,
     paths: tuple[str, ...],
     policy: Path | None,
     direction: str,
     tenant: str,
     in_full: bool,
+    explain: bool,
+    only: tuple[str, ...],
     top: int,
     as_json: bool,
 ) -> None:
@@ -63,12 +81,18 @@ def check(
     One message is answered with its verdict in full; many with a summary, the worst first.
     With --json each line is one verdict (docs/topics/verdict.md) with its "source" before it.
 
+    --explain shows how each verdict came about: every signal that was tried, what it weighs, what
+    of that counts and why, and what the signals and rules in shadow or draft would have done. With
+    --json each line is one explanation (docs/topics/explanation.md).
+
     The client, the sender and the time are taken from Return-Path, Delivered-To and the topmost
     Received field: a file has no envelope.
 
     \b
     Examples:
       weir check message.eml
+      weir check message.eml --explain
+      weir check message.eml --only links --policy tried.toml
       weir check ~/Maildir --top 50
       curl -s https://example.org/archive.mbox | weir check - --json | jq -r .action
 
@@ -81,93 +105,129 @@ def check(
     """
     if not paths and sys.stdin.isatty():
         raise click.UsageError("name a file, an mbox, a Maildir or a folder, or - for stdin")
+    if only:
+        _known(only)
     paths = paths or (STDIN,)
     settings = read_settings(config)
-    found = _judge(settings, policy, paths, direction, tenant)
+    from apps.cli.judging import judge_mail
+    from apps.installation import open_judge
+
+    core = open_judge(settings, policy)
+    limit = settings.topics.message_bytes
+    answers = judge_mail([core], paths, limit, direction=direction, tenant=tenant)
+    explainer = _explainer(core) if explain or only else None
     summary = Summary(top)
     if as_json:
-        for item in found:
-            summary.add(item)
-            if isinstance(item, Unreadable):
-                _complain(item)
-            else:
-                sys.stdout.buffer.write(_json_line(item))
-        sys.stdout.buffer.flush()
+        _write(summary, answers, explainer, only)
     else:
-        _print(summary, found, total=total_bytes(paths), in_full=in_full)
+        total = total_bytes(paths)
+        _print(summary, answers, explainer, only, total=total, in_full=in_full)
     sys.exit(_code(summary))
 
 
-def _judge(
-    settings: Settings, policy: Path | None, paths: Iterable[str], direction: str, tenant: str
-) -> Iterator[Shown | Unreadable]:
-    from apps.installation import open_judge
-    from apps.received import content_id, envelope_of
-    from features.envelope import Incoming
+def _explainer(core: "Judge") -> "Explainer":
+    from detectors.explaining import Explainer
 
-    judge = open_judge(settings, policy)
-    now = datetime.now(UTC)
-    mail = read_mail(paths, settings.topics.message_bytes)
-    while batch := list(islice(mail, _BATCH)):
-        readable = [item for item in batch if isinstance(item, Mail)]
-        envelopes = [
-            envelope_of(item, content_id(item.raw), now, judge.context.limits) for item in readable
-        ]
-        judged = iter(
-            judge.judge(
-                [
-                    Incoming(replace(envelope, direction=direction, tenant=tenant), item.raw)
-                    for envelope, item in zip(envelopes, readable, strict=True)
-                ]
-            )
-        )
-        for item in batch:
-            if isinstance(item, Unreadable):
-                yield item
-                continue
-            one = next(judged)
-            headers = one.evidence.headers if one.evidence else None
-            yield Shown(
-                one.verdict,
-                item.name,
-                headers.from_raw if headers else "",
-                headers.subject if headers else "",
-                item.size,
-            )
+    return Explainer(core)
+
+
+def _known(only: Iterable[str]) -> None:
+    """Raise UsageError for what is neither a signal nor a group, with the nearest that is."""
+    from detectors.catalogue import SPECS
+    from detectors.stack import LEARNED, shipped_stack
+
+    groups = {spec.group for spec in SPECS.values()}
+    names = {*shipped_stack().speaks_for, *groups, LEARNED}
+    for name in only:
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"--only {name}: no such signal or group{hint}")
+
+
+def _write(
+    summary: Summary,
+    answers: "Iterator[Answer | Unreadable]",
+    explainer: "Explainer | None",
+    only: tuple[str, ...],
+) -> None:
+    """Write one line of JSON a message."""
+    from detectors.explaining import restricted
+    from detectors.record import encode
+
+    for item in answers:
+        if isinstance(item, Unreadable):
+            summary.add(item)
+            _complain(item)
+            continue
+        shown = item.shown()
+        summary.add(shown)
+        _tell_of_faults(item)
+        record = encode(shown.verdict)
+        if explainer is not None:
+            explanation = explainer.explain(item.incoming, item.judged[0])
+            record = encode(restricted(explanation, only))
+        sys.stdout.buffer.write(_json_line(shown.name, record))
+    sys.stdout.buffer.flush()
 
 
 def _print(
-    summary: Summary, found: Iterator[Shown | Unreadable], *, total: int | None, in_full: bool
+    summary: Summary,
+    answers: "Iterator[Answer | Unreadable]",
+    explainer: "Explainer | None",
+    only: tuple[str, ...],
+    *,
+    total: int | None,
+    in_full: bool,
 ) -> None:
-    first = list(islice(found, 2))
+    first = list(islice(answers, 2))
     alone = len(first) == 1
     from apps.cli.progress import bar
 
     with bar("judging", None if alone else total) as advance:
-        for item in (*first, *found):
-            summary.add(item)
+        for item in (*first, *answers):
             if isinstance(item, Unreadable):
+                summary.add(item)
                 _complain(item)
                 continue
+            shown = item.shown()
+            summary.add(shown)
             advance(item.size)
-            if alone or in_full:
-                click.echo("\n".join(full(item)) + "\n" * (not alone))
+            _tell_of_faults(item)
+            if explainer is not None:
+                from apps.cli.explained import page
+
+                explanation = explainer.explain(item.incoming, item.judged[0])
+                said = page(shown, explanation, _width() or _UNWATCHED, only)
+                click.echo(said + "\n" * (not alone))
+            elif alone or in_full:
+                click.echo("\n".join(full(shown, _width())) + "\n" * (not alone))
     if not alone:
         for line in summary.lines():
             click.echo(line)
+
+
+def _width() -> int:
+    """Return the terminal's width, 0 where the output goes elsewhere: then nothing is wrapped."""
+    return get_terminal_size().columns if sys.stdout.isatty() else 0
 
 
 def _complain(item: Unreadable) -> None:
     click.echo(f"Error: {item.name}: {item.reason}", err=True)
 
 
-def _json_line(shown: Shown) -> bytes:
+def _tell_of_faults(answer: "Answer") -> None:
+    """Say on standard error what broke in Weir itself: the verdict only names the part."""
+    judged = answer.judged[0]
+    for fault in (*((judged.error,) if judged.error else ()), *judged.faults):
+        click.echo(f"Fault in Weir: {clean(answer.name)}: {clean(fault)}", err=True)
+
+
+def _json_line(name: str, record: bytes) -> bytes:
     import orjson
 
-    from detectors.record import encode
-
-    source = orjson.dumps(shown.name.encode("utf-8", "backslashreplace").decode())
-    return b'{"source":' + source + b"," + encode(shown.verdict)[1:] + b"\n"
+    source = orjson.dumps(name.encode("utf-8", "backslashreplace").decode())
+    return b'{"source":' + source + b"," + record[1:] + b"\n"
 
 
 def _code(summary: Summary) -> Code:

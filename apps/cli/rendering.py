@@ -1,5 +1,6 @@
 """A verdict as a person reads it; what comes from mail is escaped before a terminal sees it."""
 
+from textwrap import wrap
 from typing import NamedTuple
 
 import click
@@ -83,8 +84,12 @@ def by_weight(verdict: Verdict) -> list[Signal]:
     return sorted(verdict.signals, key=lambda signal: -abs(signal.contribution))
 
 
-def full(shown: Shown) -> list[str]:
-    """Return the lines of one verdict in full: action, who, what, every reason with its weight."""
+def full(shown: Shown, width: int = 0) -> list[str]:
+    """Return the lines of one verdict in full: action, who, what, every reason with its weight.
+
+    Against the message first, then for it, the weightiest first; what two signals say in the same
+    words is said once. Reasons are wrapped at `width` columns (0: never).
+    """
     verdict = shown.verdict
     lines = [
         f"{_action(verdict)}  {verdict.class_}  score {plain_score(verdict)}  {_next(verdict)}",
@@ -102,11 +107,13 @@ def full(shown: Shown) -> list[str]:
     if verdict.logit is None:
         lines.append("  The message broke the pipeline; the policy's on_failure decided.")
     else:
-        lines += [_reason(s.contribution, s.reason, s.name) for s in by_weight(verdict)]
-        lines += [
-            _reason(verdict.bias, "where every message starts", "bias"),
-            f"  {verdict.logit / MICRO:+6.2f}  sum (log-odds of abuse)",
-        ]
+        against, in_favour = _said(verdict, above=True), _said(verdict, above=False)
+        for title, said in (("Against it", against), ("In its favour", in_favour)):
+            if said:
+                lines.append(click.style(f"  {title}", dim=True))
+                lines += [line for reason in said for line in _reason(*reason, width)]
+        lines += _reason(verdict.bias, "where every message starts", "bias", width)
+        lines.append(f"  {verdict.logit / MICRO:+6.2f}  sum (log-odds of abuse)")
     for what, names in (
         ("Done without", verdict.degraded),
         ("Odd", verdict.flags),
@@ -117,9 +124,25 @@ def full(shown: Shown) -> list[str]:
     return lines
 
 
-def _reason(contribution: int, reason: str, name: str) -> str:
-    weight = click.style(f"{contribution / MICRO:+6.2f}", fg="red" if contribution > 0 else "green")
-    return f"  {weight}  {clean(reason, 200)} " + click.style(f"({name})", dim=True)
+def _said(verdict: Verdict, *, above: bool) -> list[tuple[int, str, str]]:
+    """Return contribution, reason and names of all that points one way, the weightiest first."""
+    said: dict[str, list[Signal]] = {}
+    for signal in verdict.signals:
+        if (signal.contribution > 0) == above:
+            said.setdefault(signal.reason, []).append(signal)
+    merged = [
+        (sum(s.contribution for s in same), reason, ", ".join(s.name for s in same))
+        for reason, same in said.items()
+    ]
+    return sorted(merged, key=lambda item: -abs(item[0]))
+
+
+def _reason(contribution: int, reason: str, names: str, width: int) -> list[str]:
+    colour = "red" if contribution > 0 else "green"
+    weight = click.style(f"{contribution / MICRO:+6.2f}", fg=colour)
+    said = f"{clean(reason, 200)} ({names})"
+    first, *more = wrap(said, max(40, width - 10)) if width else [said]
+    return [f"  {weight}  {first}", *(f"          {line}" for line in more)]
 
 
 def _next(verdict: Verdict) -> str:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
+from detectors.explanation import Explanation, Rehearsal, Tried, WeightInForce
 from detectors.verdict import Verdict
 from features.envelope import Envelope
 from streams.schemas import documents
@@ -28,7 +29,17 @@ def test_schema_is_valid_json_schema(page):
     Draft202012Validator.check_schema(orjson.loads(documents()[page]))
 
 
-@pytest.mark.parametrize(("record", "page"), [(Verdict, "verdict.md"), (Envelope, "envelope.md")])
+@pytest.mark.parametrize(
+    ("record", "page"),
+    [
+        (Verdict, "verdict.md"),
+        (Envelope, "envelope.md"),
+        (Explanation, "explanation.md"),
+        (Tried, "explanation.md"),
+        (WeightInForce, "explanation.md"),
+        (Rehearsal, "explanation.md"),
+    ],
+)
 def test_every_field_of_a_record_is_explained(record, page):
     explained = set(re.findall(r"`(\w+)`", (DOCS / page).read_text()))
 

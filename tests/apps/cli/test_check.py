@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import click
 import jsonschema
 import pytest
 from click.testing import CliRunner
@@ -145,3 +146,97 @@ def test_a_message_over_the_limit_is_judged_by_its_first_part(tmp_path):
     path.write_bytes(Path(HAM).read_bytes() + b"x" * 2_000_000)
     verdict = json.loads(check(str(path), "--json").stdout)
     assert verdict["action"] == "accept"
+
+
+HELD_BACK = '[signals.lure_subject]\nmode = "draft"\n[signals.link_cheap_tld]\nweight = 0.5\n'
+
+
+@pytest.fixture(name="held_back")
+def _held_back(tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text(HELD_BACK)
+    return ("--policy", str(path))
+
+
+def test_an_explanation_says_what_each_signal_became(held_back):
+    said = check(PHISH, "--explain", *held_back).stdout
+    assert "reject needs 2 groups against it: " in said
+    assert "half: 2nd of group" in said
+    assert "policy 0.5, shipped 3.4" in said
+    assert not any(line.endswith(" ") for line in said.splitlines())
+    assert "where every message starts" in said
+    assert "needs the sender's history" in said
+    assert "Tried, and found nothing" in said
+
+
+def test_an_explanation_says_what_a_draft_would_do(tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text('[signals.link_shortener_only]\nmode = "draft"\n')
+    parcel = str(MAIL / "written-phish-parcel-de.eml")
+    lines = check(parcel, "--explain", "--policy", str(path)).stdout.splitlines()
+    start = lines.index("Held back: what shadow and draft would do")
+    assert "draft" in lines[start + 1]
+    assert "All it asks you to click is hidden behind bit.ly" in lines[start + 1]
+    assert any(line.startswith(" Were all of it live: reject") for line in lines[start:])
+
+
+def test_an_explanation_as_json_fits_its_schema(held_back):
+    schema = json.loads((ROOT / "docs" / "topics" / "explanation.schema.json").read_text())
+    result = check(HAM, PHISH, "--explain", "--json", *held_back)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line.pop("source") for line in lines] == [HAM, PHISH]
+    for line in lines:
+        jsonschema.validate(line, schema)
+    verdicts = [
+        json.loads(line) for line in check(HAM, PHISH, "--json", *held_back).stdout.split("\n")[:2]
+    ]
+    for line, verdict in zip(lines, verdicts, strict=True):
+        del verdict["source"]
+        assert line["verdict"] == verdict
+
+
+def test_one_signal_or_group_is_explained_alone():
+    said = check(PHISH, "--only", "link_cheap_tld", "--only", "wallet_phrases").stdout
+    assert "under a throw-away ending" in said
+    assert "looks for" in said
+    assert "display_name_brand" not in said
+    shown = json.loads(check(PHISH, "--only", "links", "--json").stdout)
+    assert {signal["group"] for signal in shown["signals"]} == {"links"}
+
+
+def test_an_unknown_signal_is_answered_with_the_nearest():
+    result = check(PHISH, "--only", "link_cheap_tdl")
+    assert result.exit_code == 2
+    assert "did you mean link_cheap_tld?" in result.stderr
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "120"])
+def test_an_explanation_fits_the_terminal_and_a_hundred_columns(monkeypatch, columns):
+    from apps.cli.explained import page
+    from apps.cli.judging import judge_mail
+    from apps.installation import open_judge
+    from detectors.explaining import Explainer
+    from streams.settings import load
+
+    core = open_judge(load(None, {}))
+    [answer] = judge_mail([core], [PHISH], 1_000_000, direction="inbound", tenant="default")
+    explained = Explainer(core).explain(answer.incoming, answer.judged[0])
+    lines = click.unstyle(page(answer.shown(), explained, int(columns))).splitlines()
+    assert max(map(len, lines)) <= min(100, int(columns))
+
+
+def test_reasons_against_come_first_and_what_speaks_for_it_apart():
+    lines = check(PHISH).stdout.splitlines()
+    against = lines.index("  Against it")
+    numbers = [
+        float(line.split()[0]) for line in lines[against + 1 :] if line[2:4].strip()[:1] == "+"
+    ]
+    assert numbers[:-1] == sorted(numbers[:-1], reverse=True)
+    fraud = check(str(MAIL / "written-fraud-invoice-attachment.eml")).stdout.splitlines()
+    assert fraud.index("  Against it") < fraud.index("  In its favour")
+
+
+def test_what_two_signals_say_in_the_same_words_is_said_once():
+    said = check(PHISH).stdout
+    assert said.count("The name claims PayPal, but the address is at example-mailing.top") == 1
+    assert "(display_name_brand, display_name_contains_brand)" in said
