@@ -85,7 +85,7 @@ def test_what_the_groups_cap_took_is_said():
 def test_a_draft_leaves_no_trace_in_the_verdict_and_is_explained():
     draft = '[signals.display_name_brand]\nmode = "draft"\n'
     found = _explain(draft)
-    assert b"display_name_brand" not in encode(found.verdict)
+    assert b'"display_name_brand"' not in encode(found.verdict)
     tried = _named(found)["display_name_brand"]
     assert (tried.found, tried.mode, tried.contribution) == (True, "draft", 0)
     assert "DHL" in tried.reason
