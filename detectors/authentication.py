@@ -1,10 +1,9 @@
 """What our own edge proved about the sender; where nobody looked, nothing is said."""
 
-from detectors.brands import brand_of
+from detectors.brand_proof import proven_brand
 from detectors.checks import Checks, Hit, evidence_itself
 from detectors.relations import display_host, shown_host
 from features.evidence import Evidence
-from features.hosts import FREEMAIL
 
 __all__ = ["DETECTOR"]
 
@@ -50,17 +49,15 @@ def _authentication_results_forged(evidence: Evidence) -> Hit | None:
 @DETECTOR.signal(
     "brand_authenticated",
     "ham",
-    "The From domain is a known brand's and a signature or SPF of that domain proves it.",
+    "The From domain is a known brand's, and a signature or SPF of the brand's own proves it.",
 )
 def _brand_authenticated(evidence: Evidence) -> Hit | None:
     # Shipped brands alone: a policy vouches for its own domains with an allow entry.
-    authentication = evidence.authentication
-    brand = brand_of(evidence.headers.from_.domain)
-    if brand is None or evidence.headers.from_.host in FREEMAIL:
-        return None
-    if not authentication.aligned or authentication.dmarc == "fail":
+    brand = proven_brand(evidence)
+    if brand is None:
         return None
     host = display_host(evidence)
     reason = f"{host} is {brand.name}'s domain, and the message is proven to come from it"
-    inputs = {"brand": brand.name, "from_domain": host, "proven_by": authentication.proven_by}
+    proven_by = evidence.authentication.proven_by
+    inputs = {"brand": brand.name, "from_domain": host, "proven_by": proven_by}
     return Hit(reason, inputs)

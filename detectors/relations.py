@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
+from detectors.brand_proof import proven_brand
 from detectors.brands import SHIPPED, Brands, Claim, brand_of, claims, is_own
 from detectors.threads import is_reply, names_thread
 from features.context import Context
@@ -100,11 +101,6 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
     first = evidence.message.first
     conversation = bool(first("list-post") or first("x-mailing-list")) or is_reply(evidence)
     found = tuple(claims(headers.display_words, brands))
-    proven_brand = (
-        evidence.authentication.aligned
-        and sister is not None
-        and not is_freemail(headers.from_.domain.registrable)
-    )
     return Relations(
         evidence=evidence,
         context=context,
@@ -124,7 +120,7 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
         stranger=evidence.content.is_html
         and foreign
         and not conversation
-        and not proven_brand
+        and not (sister and proven_brand(evidence, brands))
         and not _related(evidence),
     )
 
