@@ -245,9 +245,10 @@ class Judge:
 
     def _detect(self, case: _Case) -> None:
         assert case.evidence is not None
+        brands = self.terms_of(case.incoming).brands
         for detector in self._detectors:
             try:
-                case.findings.extend(detector.detect(case.evidence, self.context))
+                case.findings.extend(detector.detect(case.evidence, self.context, brands))
             except BaseException as error:  # noqa: BLE001  # looked at in the next line
                 name = detector.specs[0].group if detector.specs else type(detector).__name__
                 case.faults.append(f"detector:{name} {located(error)}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import orjson
@@ -18,6 +18,7 @@ __all__ = [
     "ListEntry",
     "ListKind",
     "Mode",
+    "OwnBrand",
     "Policy",
     "PolicyError",
     "PolicySet",
@@ -59,6 +60,15 @@ class ListEntry(msgspec.Struct, frozen=True):
     expires: datetime | None = None
 
 
+class OwnBrand(msgspec.Struct, frozen=True):
+    """A brand that the shipped table lacks or knows too little of: see docs/policy.md."""
+
+    name: str
+    phrases: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    ambiguous: tuple[str, ...] = ()
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """One tenant's policy, complete: docs/policy.md says what each key means.
 
@@ -75,6 +85,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     allow: tuple[ListEntry, ...] = ()
     deny: tuple[ListEntry, ...] = ()
+    own_domains: tuple[str, ...] = ()
+    brands: tuple[OwnBrand, ...] = ()
 
     def thresholds_for(self, direction: Direction, class_: AbuseClass) -> dict[Action, float]:
         """Return the thresholds in force for a message: the class's own over those for any."""
@@ -96,14 +108,22 @@ class PolicySet:
 
     def __post_init__(self) -> None:
         """Take the digest once: it goes into every verdict."""
-        canonical = orjson.dumps(
-            msgspec.to_builtins([self.default, dict(self.tenants)]), option=orjson.OPT_SORT_KEYS
-        )
+        tenants = {name: _canonical(policy) for name, policy in self.tenants.items()}
+        canonical = orjson.dumps([_canonical(self.default), tenants], option=orjson.OPT_SORT_KEYS)
         object.__setattr__(self, "digest", hashlib.sha256(canonical).hexdigest()[:16])
 
     def for_tenant(self, tenant: str) -> Policy:
         """Return the tenant's policy, the default one for a tenant that has none."""
         return self.tenants.get(tenant, self.default)
+
+
+def _canonical(policy: Policy) -> dict[str, Any]:
+    """Return a policy as its digest sees it: younger keys only where they say something."""
+    fields: dict[str, Any] = msgspec.to_builtins(policy)
+    for young in ("brands", "own_domains"):
+        if not fields[young]:
+            del fields[young]
+    return fields
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -10,9 +10,12 @@ from detectors.actions import ACTIONS
 from detectors.lists import ALLOW_KINDS, DENY_KINDS
 from detectors.policy import Mode
 from detectors.signals import AbuseClass
+from features.domains import split_host
 from features.envelope import Direction
+from features.text import fold, words
 
 __all__ = [
+    "BRAND_FIELDS",
     "CLASSES",
     "DIRECTIONS",
     "ENTRY_FIELDS",
@@ -29,10 +32,19 @@ __all__ = [
 
 
 class Field(NamedTuple):
-    """What a key may hold, in words and as a test."""
+    """What a key may hold, in words and as a test; `each` where it is an array of such values."""
 
     allowed: str
     holds: Callable[[Any], bool]
+    each: bool = False
+
+    def fault(self, value: Any) -> str:
+        """Return what is wrong with a value as a message's first words show it, '' if nothing."""
+        if not self.each:
+            return "" if self.holds(value) else shown(value)
+        if not isinstance(value, list):
+            return shown(value)
+        return next((shown(item) for item in value if not self.holds(item)), "")
 
 
 DIRECTIONS: tuple[str, ...] = get_args(Direction)
@@ -67,6 +79,14 @@ def _is_address(value: Any) -> bool:
     return local != "" and "." in host and _is_host(host)
 
 
+def _is_own_domain(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and split_host(value).registrable == value
+
+
+def _is_phrase(value: Any) -> bool:
+    return isinstance(value, str) and 1 <= len(words(fold(value), 6)) <= 5
+
+
 def _is_network(value: Any) -> bool:
     try:
         return isinstance(value, str) and ip_network(value) is not None
@@ -97,6 +117,12 @@ THRESHOLD = Field(
     "a probability above 0 and below 1, or false for never",
     lambda value: value is False or (type(value) is float and 0.0 < value < 1.0),
 )
+_DOMAINS = Field(
+    'domains as registered, in lower case and ASCII, such as ["example.org"]',
+    _is_own_domain,
+    each=True,
+)
+_PHRASES = Field("texts of one to five words", _is_phrase, each=True)
 POLICY_FIELDS: Mapping[str, Field] = {
     "shadow": _BOOL,
     "on_failure": _one_of("accept", "add_header", "quarantine", "defer"),
@@ -105,6 +131,13 @@ POLICY_FIELDS: Mapping[str, Field] = {
         "a whole number from 1 to 9", lambda value: type(value) is int and 1 <= value <= 9
     ),
     "class_threshold": _number(0, 100, "a number of logits from 0 to 100"),
+    "own_domains": _DOMAINS,
+}
+BRAND_FIELDS: Mapping[str, Field] = {
+    "name": _TEXT,
+    "phrases": _PHRASES,
+    "domains": _DOMAINS,
+    "ambiguous": _PHRASES,
 }
 SIGNAL_FIELDS: Mapping[str, Field] = {
     "weight": _number(-50, 50, "a number of logits from -50 to 50"),
@@ -138,6 +171,7 @@ _TOP = (
     "thresholds.DIRECTION.CLASS.ACTION",
     *(f"signals.NAME.{key}" for key in SIGNAL_FIELDS),
     *(f"rules.{key}" for key in RULE_FIELDS),
+    *(f"brands.{key}" for key in BRAND_FIELDS),
     *(f"allow.{key}" for key in (*ALLOW_KINDS, "reason", "expires")),
     *(f"deny.{key}" for key in (*DENY_KINDS, "action", "reason", "expires")),
 )

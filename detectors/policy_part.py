@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from detectors.policy import ListEntry, Policy, Rule, SignalSetting, Thresholds
+from detectors.policy import ListEntry, OwnBrand, Policy, Rule, SignalSetting, Thresholds
 from detectors.toml_places import Path
 
 __all__ = ["Part"]
@@ -24,6 +24,7 @@ class Part:
     thresholds: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     signals: Mapping[str, SignalSetting] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    brands: Mapping[str, OwnBrand] = field(default_factory=dict)
     allow: tuple[ListEntry, ...] = ()
     deny: tuple[ListEntry, ...] = ()
     discards: tuple[Path, ...] = ()
@@ -31,8 +32,8 @@ class Part:
     def under(self, upper: "Part") -> "Part":
         """Return this part with another laid over it.
 
-        Tables merge key by key; a rule replaces the one of its name; new rules and list entries
-        stand before the old ones.
+        Tables merge key by key; a rule or brand replaces the one of its name; new rules, brands and
+        list entries stand before the old ones.
         """
         thresholds = {
             direction: {
@@ -52,6 +53,7 @@ class Part:
             thresholds,
             {**self.signals, **upper.signals},
             {**upper.rules, **{k: v for k, v in self.rules.items() if k not in upper.rules}},
+            {**upper.brands, **{k: v for k, v in self.brands.items() if k not in upper.brands}},
             upper.allow + self.allow,
             upper.deny + self.deny,
             upper.discards + self.discards,
@@ -61,6 +63,7 @@ class Part:
         """Return the policy that this part is once it lies over the shipped one."""
         settings = {k: v for k, v in self.settings.items() if k != "allow_discard"}
         settings["class_threshold"] = float(settings["class_threshold"])
+        own_domains = settings.pop("own_domains", ())
         thresholds = {
             direction: {
                 class_: {action: float(p) for action, p in values.items()}
@@ -75,4 +78,6 @@ class Part:
             rules=tuple(self.rules.values()),
             allow=self.allow,
             deny=self.deny,
+            own_domains=tuple(sorted(set(own_domains))),
+            brands=tuple(self.brands.values()),
         )

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from detectors.lists import ALLOW_KINDS, DENY_KINDS
-from detectors.policy import ListEntry, Problem, Rule, SignalSetting
+from detectors.own_brands import SHIPPED_NAMES
+from detectors.policy import ListEntry, OwnBrand, Problem, Rule, SignalSetting
 from detectors.policy_keys import (
+    BRAND_FIELDS,
     CLASSES,
     DIRECTIONS,
     ENTRY_FIELDS,
@@ -26,7 +28,7 @@ from detectors.toml_places import Path, Place, Places, dotted
 
 __all__ = ["Reader"]
 
-_TABLES = ("thresholds", "signals", "rules", "allow", "deny", "tenant")
+_TABLES = ("thresholds", "signals", "rules", "brands", "allow", "deny", "tenant")
 
 
 class Reader:
@@ -51,6 +53,7 @@ class Reader:
         self._only(table, path, known)
         thresholds, discards = self._thresholds(table.get("thresholds", {}), (*path, "thresholds"))
         rules = self._rules(table.get("rules", []), (*path, "rules"))
+        brands = self._brands(table.get("brands", []), (*path, "brands"))
         deny = self._entries(table.get("deny", []), (*path, "deny"), DENY_KINDS)
         discards += [at for at, rule in rules.items() if rule.action == "discard"]
         discards += [at for at, entry in deny.items() if entry.action == "discard"]
@@ -62,6 +65,7 @@ class Reader:
             thresholds,
             self._signals(table.get("signals", {}), (*path, "signals")),
             {rule.name: rule for rule in rules.values()},
+            {brand.name.casefold(): brand for brand in brands},
             tuple(allow.values()),
             tuple(deny.values()),
             tuple(discards),
@@ -101,10 +105,11 @@ class Reader:
             wanted = fields.get(key)
             if wanted is None:
                 continue
-            if wanted.holds(value):
+            fault = wanted.fault(value)
+            if not fault:
                 good[key] = value
             else:
-                what = f"{shown(value)} given, allowed: {wanted.allowed}"
+                what = f"{fault} given, allowed: {wanted.allowed}"
                 self.problem((*path, key), what, self._places.value((*path, key)))
         return good
 
@@ -170,15 +175,37 @@ class Reader:
             self._required(table, at, ("name", "when", "action", "reason"))
             if "when" in good:
                 self._condition(good["when"], (*at, "when"))
-            name = good.get("name")
-            if name in names:
-                line = self._places.key(names[name]).line
-                self.problem((*at, "name"), f'"{name}" is also the name of the rule in line {line}')
-            elif name is not None:
-                names[name] = at
+            self._named_once(good.get("name"), at, names, "rule")
             if {"name", "when", "action", "reason"} <= good.keys():
                 rules[at] = Rule(**good)
         return rules
+
+    def _named_once(self, name: str | None, at: Path, names: dict[str, Path], what: str) -> None:
+        if name is None:
+            return
+        first = names.setdefault(name.casefold(), at)
+        if first != at:
+            line = self._places.key(first).line
+            self.problem((*at, "name"), f'"{name}" is also the name of the {what} in line {line}')
+
+    def _brands(self, value: Any, path: Path) -> list[OwnBrand]:
+        brands = []
+        names: dict[str, Path] = {}
+        for at, table in self._tables(value, path):
+            good = self._values(table, at, BRAND_FIELDS)
+            known = str(good.get("name", "")).casefold() in SHIPPED_NAMES
+            wanted = ("name", "domains") if known else ("name", "phrases", "domains")
+            self._required(table, at, wanted)
+            self._named_once(good.get("name"), at, names, "brand")
+            strange = set(good.get("ambiguous", ())) - set(good.get("phrases", ()))
+            if strange and not known:
+                given, where = min(strange), (*at, "ambiguous")
+                what = f'"{given}" given, allowed: phrases of this brand'
+                self.problem(where, what, self._places.value(where))
+            if "name" in good and (known or good.get("phrases")):
+                lists = {key: tuple(good.get(key, ())) for key in BRAND_FIELDS if key != "name"}
+                brands.append(OwnBrand(good["name"], **lists))
+        return brands
 
     def _condition(self, when: str, path: Path) -> None:
         try:

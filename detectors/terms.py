@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import cast, get_args
 
+from detectors.brands import Brands
 from detectors.lists import Entries
+from detectors.own_brands import brands_of
 from detectors.policy import Policy
 from detectors.rules import Rules
 from detectors.signals import AbuseClass
@@ -31,6 +33,7 @@ class Terms:
     allow: Entries
     deny: Entries
     bands: dict[tuple[Direction, AbuseClass], Bands]
+    brands: Brands
 
 
 def prepare(
@@ -54,4 +57,5 @@ def prepare(
         Entries("allow", policy.allow, context),
         Entries("deny", policy.deny, context),
         bands,
+        brands_of(policy),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from apps.cli.options import as_json, config, read_settings
-from detectors.policy import ListEntry, Policy, PolicyError
+from detectors.policy import ListEntry, OwnBrand, Policy, PolicyError
 
 __all__ = ["policy"]
 
@@ -115,6 +115,7 @@ def _lines(policy: Policy) -> list[str]:
         f"on_failure           {policy.on_failure}",
         f"reject_needs_groups  {policy.reject_needs_groups}",
         f"class_threshold      {policy.class_threshold:g} (logits)",
+        f"own_domains          {', '.join(policy.own_domains) or 'none'}",
         "thresholds (probability of abuse)",
     ]
     for direction, classes in policy.thresholds.items():
@@ -125,6 +126,7 @@ def _lines(policy: Policy) -> list[str]:
         f"signal {name}: weight {'as shipped' if s.weight is None else f'{s.weight:+g}'}, {s.mode}"
         for name, s in policy.signals.items()
     ]
+    lines += [_brand(brand) for brand in policy.brands]
     lines += [
         f"rule {rule.name} ({rule.mode}): {rule.action} if {rule.when}  # {rule.reason}"
         for rule in policy.rules
@@ -132,6 +134,13 @@ def _lines(policy: Policy) -> list[str]:
     lines += [_entry("allow", entry) for entry in policy.allow]
     lines += [_entry("deny", entry) for entry in policy.deny]
     return lines
+
+
+def _brand(brand: OwnBrand) -> str:
+    ambiguous = f"; only among generic words: {', '.join(brand.ambiguous)}"
+    called = f"called {', '.join(brand.phrases)}" if brand.phrases else "called as shipped"
+    domains = ", ".join(brand.domains) or "no domains"
+    return f"brand {brand.name}: {called}; {domains}{ambiguous if brand.ambiguous else ''}"
 
 
 def _entry(list_: str, entry: ListEntry) -> str:

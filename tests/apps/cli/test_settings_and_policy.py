@@ -84,6 +84,19 @@ def test_a_tenants_policy_is_shown_and_an_unknown_one_refused(tmp_path):
     assert "those that do: acme" in refused.stderr
 
 
+def test_own_domains_and_brands_are_shown(tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        'own_domains = ["brookvale.org"]\n[[brands]]\nname = "Savings"\n'
+        'phrases = ["brookvale savings", "bsp"]\ndomains = []\nambiguous = ["bsp"]\n'
+    )
+    shown = run("policy", "show", env={"WEIR_POLICY__FILE": str(tmp_path / "mine.toml")}).stdout
+
+    assert "own_domains          brookvale.org" in shown
+    assert (
+        "brand Savings: called brookvale savings, bsp; no domains; only among generic words: bsp"
+    ) in shown
+
+
 def test_the_policy_as_json_is_complete():
     shown = json.loads(run("policy", "show", "--json").stdout)
     assert {"digest", "thresholds", "rules", "allow", "deny", "on_failure"} <= shown.keys()
