@@ -22,6 +22,10 @@ _LIBRARIES = (
     "common-expression-language",
     "numpy",
     "river",
+    "pypdf",
+    "zxing-cpp",
+    "pillow",
+    "oletools",
 )
 _ONNX_THREADS = 1  # models/classifier.py; with more, last bits depend on the batch
 # The policy has its own digest in each verdict.

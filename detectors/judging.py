@@ -19,7 +19,9 @@ from features.envelope import Incoming
 from features.evidence import Evidence, examine
 from features.history import UNKNOWN, History
 from features.message import Message, parse
+from features.opened import File, Request
 from features.tokens import Tokens, segments
+from features.wanted import wanted
 from models.classifier import Classifier, Prediction
 from models.ensemble import Ensemble
 from models.sample import Sample
@@ -35,7 +37,8 @@ STAGES = ("parse", "features", "predict", "detect", "verdict")
 class Prepared:
     """What a message shows by itself: `evidence` with an unknown history, None after `error`.
 
-    `tokens` are there if the models read them. `faults` as in Judged.
+    `tokens` are there if the models read them. `faults` as in Judged. `wanted` is what the shell
+    should open; `opened` what it found there, None where it couldn't: without a shell nothing is.
     """
 
     incoming: Incoming
@@ -43,6 +46,8 @@ class Prepared:
     error: str | None = None
     tokens: Tokens | None = None
     faults: tuple[str, ...] = ()
+    wanted: tuple[Request, ...] = ()
+    opened: tuple[File, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class _Case:
     message: Message | None = None
     evidence: Evidence | None = None
     tokens: Tokens | None = None
+    wanted: tuple[Request, ...] = ()
     sample: Sample | None = None
     findings: list[Finding] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
@@ -148,6 +154,7 @@ class Judge:
                 case.error,
                 case.tokens,
                 tuple(case.faults),
+                case.wanted,
             )
             for case in cases
         ]
@@ -157,8 +164,8 @@ class Judge:
     ) -> list[Judged]:
         """Return one verdict for each of this judge's `prepare`, in order.
 
-        A history that is None couldn't be read: that verdict is degraded by "sender". Raises
-        ValueError where the lengths differ.
+        A history that is None couldn't be read: that verdict is degraded by "sender"; so is one
+        without what it wanted opened, by "attachments". Raises ValueError where the lengths differ.
         """
         cases = [
             _Case(
@@ -170,8 +177,9 @@ class Judge:
             )
             for one in prepared
         ]
-        for case, history in zip(cases, histories, strict=True):
+        for case, one, history in zip(cases, prepared, histories, strict=True):
             _remember(case, history)
+            _reveal(case, one.opened)
         self._predict([case for case in cases if case.error is None])
         self._stage("predict")
         self._each(cases, self._detect, "detect")
@@ -216,6 +224,10 @@ class Judge:
     def _examine(self, case: _Case) -> None:
         assert case.message is not None
         found = case.evidence = examine(case.incoming, case.message, self.context)
+        try:
+            case.wanted = wanted(found, self.context.limits)
+        except BaseException as error:  # noqa: BLE001  # looked at in the next line
+            case.faults.append(f"attachments {located(error)}")
         if self.models is None or not self.models.needs_tokens:
             return
         try:
@@ -307,6 +319,20 @@ def _remember(case: _Case, history: History | None) -> None:
         except BaseException as error:  # noqa: BLE001  # looked at in the next line
             case.faults.append(f"sender {located(error)}")
             case.degraded.append("sender")
+
+
+def _reveal(case: _Case, opened: Sequence[File] | None) -> None:
+    """Put what was found inside the attachments into the evidence."""
+    if case.error is not None or case.evidence is None:
+        return
+    if opened is None:
+        case.degraded.append("attachments")
+    elif opened:
+        try:
+            case.evidence = case.evidence.with_opened(opened)
+        except BaseException as error:  # noqa: BLE001  # looked at in the next line
+            case.faults.append(f"attachments {located(error)}")
+            case.degraded.append("attachments")
 
 
 def _unobserved(stage: str) -> None:

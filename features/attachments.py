@@ -11,7 +11,7 @@ from features.context import Limits
 from features.data_files import read_data
 from features.message import Message, Part
 
-__all__ = ["Attachment", "Attachments", "read_attachments"]
+__all__ = ["Attachment", "Attachments", "attached_parts", "read_attachments"]
 
 _EXTENSIONS: Final = {
     group: frozenset(names)
@@ -111,9 +111,7 @@ class Attachments:
 
 def read_attachments(message: Message, limits: Limits) -> Attachments:
     """Identify each attachment by its bytes; archives are listed by name and never unpacked."""
-    parts = message.attachments
-    if len(parts) > limits.attachments:  # padding must not hide what is dangerous by its name
-        parts = tuple(sorted(parts, key=_is_harmless))[: limits.attachments]
+    parts = attached_parts(message, limits)
     budget = limits.unpacked_bytes
     found = []
     for part in parts:
@@ -124,6 +122,15 @@ def read_attachments(message: Message, limits: Limits) -> Attachments:
         traits=frozenset().union(*[attachment.traits for attachment in found]),
         dropped=len(message.attachments) - len(parts),
     )
+
+
+def attached_parts(message: Message, limits: Limits) -> tuple[Part, ...]:
+    """Return the parts that are read as attachments, in the order of Attachments.all."""
+    parts = message.attachments
+    if len(parts) <= limits.attachments:
+        return parts
+    # Padding must not hide what is dangerous by its name.
+    return tuple(sorted(parts, key=_is_harmless))[: limits.attachments]
 
 
 def _read(part: Part, budget: int) -> Attachment:

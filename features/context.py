@@ -21,6 +21,8 @@ class Limits:
     tokens: int = 4_000
     attachments: int = 64
     unpacked_bytes: int = 4_194_304
+    opened: int = 12
+    opened_bytes: int = 4_194_304
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """All that one pass over a message found: the input of models and detectors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from features.headers import Headers, read_headers
 from features.history import UNKNOWN, History
 from features.links import Links, read_links
 from features.message import Message, parse
+from features.opened import NOTHING_OPENED, File, Inside, look_inside
 from features.sender import Touches, touches
 from features.vector import SCHEMA, vectorize
 
@@ -29,7 +31,8 @@ class Evidence:
 
     `vector` is float32, one value a feature of `features.vector.SCHEMA`, NaN where missing. The
     sender part is `history`: missing until the state was read (`with_history`). `touches` is what
-    to add to the state, and to ask it.
+    to add to the state, and to ask it. `opened` is what was found inside attachments that the
+    shell opened (`with_opened`).
     """
 
     envelope: Envelope
@@ -44,12 +47,17 @@ class Evidence:
     flags: tuple[str, ...]
     touches: Touches
     history: History = UNKNOWN
+    opened: tuple[Inside, ...] = NOTHING_OPENED
 
     def with_history(self, history: History) -> "Evidence":
         """Return the evidence with what is known of the sender, in a vector of its own."""
         vector = self.vector.copy()
         vector[_SENDER] = history.numbers
         return replace(self, vector=vector, history=history)
+
+    def with_opened(self, files: Sequence[File]) -> "Evidence":
+        """Return the evidence with what was found inside attachments; no number changes."""
+        return replace(self, opened=look_inside(files, self.headers))
 
 
 def extract(incoming: Incoming, context: Context) -> Evidence:

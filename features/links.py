@@ -18,7 +18,7 @@ from features.hosts import host_traits, is_open_redirector
 from features.recipient_marks import RECIPIENTS, RecipientMarks, recipient_marks
 from features.urls import Url, find_urls, read_host, read_url
 
-__all__ = ["Link", "Links", "read_links"]
+__all__ = ["Link", "Links", "read_links", "read_targets"]
 
 _DOWNLOADS: Final = frozenset(read_data("file_extensions")["download"])
 _FILE_LIKE: Final = frozenset({"ai", "app", "cc", "md", "mov", "pl", "ps", "py", "rs", "sh", "zip"})
@@ -50,7 +50,9 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     path: str
     text: str
     text_host: str
-    source: str  # "a", "area", "form", "refresh", "bare" (visible text of HTML), "plain"
+    # "a", "area", "form", "refresh", "bare" (visible text of HTML), "plain"; elsewhere than in the
+    # body "pdf", "image", "office", "code", "page"
+    source: str
     traits: frozenset[str]
 
 
@@ -109,6 +111,22 @@ def read_links(content: Content, headers: Headers, envelope: Envelope, limits: L
         mailto=mailto,
         dropped=len(anchors) - len(kept),
     )
+
+
+def read_targets(targets: Sequence[str], source: str, headers: Headers) -> tuple[Link, ...]:
+    """Read addresses that stand elsewhere than in the body as its links are; others are left out.
+
+    `source` says where they stand.
+    """
+    if not targets:
+        return ()
+    marks = recipient_marks(headers.recipients[:RECIPIENTS])
+    found = []
+    for href in targets:
+        target = _judge_target(href[:_HREF_CHARS], "")
+        if target is not None:
+            found.append(_read(Anchor(href, "", "", source), target, marks))
+    return tuple(found)
 
 
 def _chosen(anchors: Sequence[Anchor], limit: int) -> Sequence[Anchor]:

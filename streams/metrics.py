@@ -1,7 +1,7 @@
 """What a worker counts and times, for Prometheus; latencies from 100 us up."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -48,6 +48,12 @@ class Metrics:
         self.store_failures = counter("store_failures", "Store calls that failed", "method")
         self.breaker = gauge("store_breaker", "Store's breaker: 0 closed, 1 half open, 2 open")
         self.resent = counter("resent", "Records sent again because the broker didn't take them")
+        self.attachments_opened = counter(
+            "attachments_opened", "Attachments opened, by kind", "kind"
+        )
+        self.attachments_failed = counter(
+            "attachments_failed", "Messages whose attachments broke their reader or took too long"
+        )
         self.policy_reloads = counter("policy_reloads", "Looks at a changed policy file", "outcome")
         self.lag = gauge("lag", "Messages in the log not yet acknowledged", "partition")
         self.stage_seconds = Histogram(
@@ -63,6 +69,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.attachments_seconds = Histogram(
+            "weir_attachments_seconds",
+            "Time to open the attachments of a message",
+            buckets=_SECONDS,
+            registry=registry,
+        )
         self.batch_messages = Histogram(
             "weir_batch_messages", "Messages in a batch", buckets=_MESSAGES, registry=registry
         )
@@ -71,12 +83,20 @@ class Metrics:
         )
         for outcome in ("sent", "malformed", "invalid_partition", "failed"):
             self.replies.labels(outcome)
+        for kind in ("pdf", "image", "office"):
+            self.attachments_opened.labels(kind)
         for outcome in ("loaded", "failed"):
             self.policy_reloads.labels(outcome)
 
     def store_failed(self, method: str) -> None:
         """Count a call of the store that failed or wasn't made."""
         self.store_failures.labels(method).inc()
+
+    def opened(self, kinds: Iterable[str], seconds: float) -> None:
+        """Count the attachments of a message that were opened."""
+        for kind in kinds:
+            self.attachments_opened.labels(kind).inc()
+        self.attachments_seconds.observe(seconds)
 
     def observe_breaker(self, state: Callable[[], str]) -> None:
         """Read the breaker's state whenever the metrics are read."""

@@ -8,6 +8,7 @@ from features.envelope import Incoming
 from features.history import UNKNOWN, History
 from features.sender import Touches, labelled, read_history
 from streams.judging import conclude_safely, prepare_safely
+from streams.sandbox.sandbox import Sandbox
 from streams.stores.protocol import Mention, Move
 from streams.stores.rolling_memory import RollingMemory
 
@@ -19,8 +20,9 @@ class Offline:
 
     The order of acts is the worker's: what the messages show, their arrivals in the state, what
     it reads of their senders, the verdicts, their outcomes. Without `state` every sender is
-    unknown. `core` may be exchanged between batches. `stage`, if given, is called with "state"
-    and "learn" at their ends, so that the caller can time them beside the core's stages.
+    unknown, without `sandbox` no attachment is opened. `core` may be exchanged between batches.
+    `stage`, if given, is called with "state" and "learn" at their ends, so that the caller can
+    time them beside the core's stages.
     """
 
     def __init__(
@@ -28,7 +30,9 @@ class Offline:
         core: Judge,
         state: RollingMemory | None = None,
         stage: Callable[[str], None] | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
+        self._sandbox = sandbox
         self.core = core
         self.state = state
         self._stage = stage or _unobserved
@@ -40,6 +44,8 @@ class Offline:
         in a batch of one all is known.
         """
         prepared = prepare_safely(self.core, batch)
+        if self._sandbox is not None:
+            prepared = self._sandbox.open_all(prepared)
         histories = self._arrive(prepared)
         self._stage("state")
         judged = conclude_safely(self.core, prepared, histories)

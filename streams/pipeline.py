@@ -33,6 +33,7 @@ from streams.cases import (
 from streams.delivery import Deliver, DeliveryError
 from streams.judging import Judging, conclude_safely, prepare_safely
 from streams.metrics import Metrics
+from streams.sandbox.sandbox import Sandbox
 from streams.sender_state import SenderState, history, outcome
 from streams.stores.protocol import Found, Move, Query, Store, StoreError
 from streams.wire import Arrival
@@ -51,9 +52,10 @@ class Pipeline:
 
     `judge` returns the core in force, asked once a batch; `executor` is the thread it runs in,
     so that the event loop goes on; `recorded` is told of each place whose verdict was recorded.
+    `sandbox` opens attachments; without one none are opened.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a batch passes through, each by its name
         self,
         judge: Callable[[], Judging],
         store: Store,
@@ -64,6 +66,7 @@ class Pipeline:
         executor: Executor,
         worker: str,
         recorded: Callable[[LogPosition], None] = lambda _: None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self._judge = judge
         self._store = store
@@ -72,6 +75,7 @@ class Pipeline:
         self._metrics = metrics
         self._executor = executor
         self._recorded = recorded
+        self._sandbox = sandbox
 
     async def process(self, arrivals: Sequence[Arrival]) -> None:
         """Return when every message has a delivered verdict or is a dead letter.
@@ -108,8 +112,12 @@ class Pipeline:
         for case, prepared in zip(cases, await preparing, strict=True):
             case.prepared = prepared
         started = self._lap("prepare", started, timings)
+        opening = self._opening(cases)
         await self._state.advance(cases)
         started = self._lap("state", started, timings)
+        if opening is not None:
+            await opening
+            started = self._lap("open", started, timings)
         # This second hand-over costs 60 us; on the event loop a rule without end would take
         # heartbeats and the watchdog with it.
         outcomes = await self._in_thread(self._conclude, judge, cases)
@@ -145,6 +153,13 @@ class Pipeline:
                 self._metrics.retries.inc()
             elif known.split:
                 self._metrics.splits.inc()
+
+    def _opening(self, cases: Sequence[Case]) -> "asyncio.Future[None] | None":
+        """Begin to open what messages without a verdict want opened; None where none does."""
+        wanting = [case for case in cases if case.fresh and case.prepared and case.prepared.wanted]
+        if self._sandbox is None or not wanting:
+            return None
+        return self._in_thread(_open, self._sandbox, wanting)
 
     def _conclude(self, judge: Judging, cases: Sequence[Case]) -> list[Move]:
         """Judge what has no verdict yet; return what the batch adds to the state by that."""
@@ -216,3 +231,10 @@ class Pipeline:
         self._metrics.stage_seconds.labels(stage).observe(ended - started)
         timings[stage] = (ended - started) * 1000
         return ended
+
+
+def _open(sandbox: Sandbox, cases: Sequence[Case]) -> None:
+    """Put what was found inside attachments to the messages; waits no longer than it may."""
+    prepared = [case.prepared for case in cases if case.prepared is not None]
+    for case, one in zip(cases, sandbox.open_all(prepared), strict=True):
+        case.prepared = one

@@ -250,6 +250,36 @@ class LimitsSection(msgspec.Struct, frozen=True, kw_only=True):
     unpacked_bytes: Annotated[
         int, Meta(ge=0, description="Bytes unpacked of the archives of one message.")
     ] = 4_194_304
+    opened: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=64,
+            description="Attachments opened for what is inside (docs/attachments.md), where "
+            "cheaper signals ask for it; 0: none.",
+        ),
+    ] = 12
+    opened_bytes: Annotated[
+        int, Meta(ge=0, description="Bytes of the attachments that are opened.")
+    ] = 4_194_304
+
+
+class AttachmentsSection(msgspec.Struct, frozen=True, kw_only=True):
+    """The process that opens attachments; which and how many is in `limits`."""
+
+    deadline_ms: Annotated[
+        int,
+        Meta(
+            ge=100,
+            le=30_000,
+            description="Longest time for the attachments of a message; then their reader is "
+            "killed, and the verdict goes out without them. A batch waits five times as long.",
+        ),
+    ] = 2_000
+    memory_mib: Annotated[
+        int,
+        Meta(ge=64, le=4096, description="Memory that opening may take, in MiB, beyond its start."),
+    ] = 256
 
 
 class IdentitySection(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from msgspec import inspect
 from features.context import Context, Limits
 from streams.keys import Keys, KeysError, read_keys, write_keys
 from streams.sections import (
+    AttachmentsSection,
     HttpSection,
     IdentitySection,
     KafkaSection,
@@ -59,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     state: StateSection = StateSection()
     worker: WorkerSection = WorkerSection()
     limits: LimitsSection = LimitsSection()
+    attachments: AttachmentsSection = AttachmentsSection()
     identity: IdentitySection = IdentitySection()
     privacy: PrivacySection = PrivacySection()
     models: ModelsSection = ModelsSection()

@@ -39,6 +39,7 @@ from streams.opening import open_core
 from streams.pipeline import Pipeline, Places
 from streams.policies import PolicyWatch, keep, read_policy_of
 from streams.progress import Progress
+from streams.sandbox.sandbox import Sandbox
 from streams.settings import KeysError, Settings, SettingsError, load
 from streams.stores.breaker import Breaker, GuardedStore
 from streams.stores.protocol import StoreError
@@ -93,6 +94,11 @@ class Worker:
             settings.redis.timeout_seconds,
             self._metrics.store_failed,
         )
+        self._sandbox = Sandbox(
+            settings.attachments,
+            opened=self._metrics.opened,
+            failed=self._metrics.attachments_failed.inc,
+        )
         self._progress = Progress(self._metrics)
         self._forgetting = Forgetting(settings.worker.forget_seconds)
         self._app: App = build_app(settings, self._committed, self._revoked)
@@ -116,6 +122,8 @@ class Worker:
                 epoch = self._epoch = await self._read_epoch()
                 await self._refuse_another_log(partitions)
                 await keep(self._policies, self._source, settings.policy, self._store)
+                if settings.limits.opened:
+                    self._sandbox.start()
                 self._install(executor, partitions, epoch)
                 if settings.http.bind:
                     health = HealthServer(settings.http.bind, self._metrics, self._ready)
@@ -125,6 +133,7 @@ class Worker:
             finally:
                 if health is not None:
                     await health.stop()
+                self._sandbox.close()
                 await self._store.close()
 
     def _install(
@@ -150,6 +159,7 @@ class Worker:
             executor=executor,
             worker=self._name,
             recorded=self._forgetting.recorded,
+            sandbox=self._sandbox,
         )
         messages.install(
             self._app,
