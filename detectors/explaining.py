@@ -147,7 +147,7 @@ def _tried(
             and name.removeprefix(f"{LEARNED}_") not in stack.models
         ):
             continue  # an online model that this installation doesn't have
-        strength = None if finding is None else _strength(finding, group)
+        strength = None if finding is None else stack.strength(finding)
         full = 0 if strength is None else round(weight.in_force * MICRO * strength)
         by = divided.get(name, 1)
         contribution = signal.contribution if signal else 0
@@ -165,6 +165,7 @@ def _tried(
             weight=weight,
             found=finding is not None,
             unheard="" if finding else _unheard(name, group, evidence, verdict),
+            kind=finding.kind if finding else "",
             strength=strength,
             full=full,
             divided_by=by,
@@ -174,10 +175,6 @@ def _tried(
             reason=signal.reason if signal else "",
             inputs=signal.inputs if signal else {},
         )
-
-
-def _strength(finding: Finding, group: str) -> float:
-    return finding.strength if group == LEARNED else min(1.0, finding.strength)
 
 
 def _weight(name: str, stack: Stack, setting: SignalSetting) -> WeightInForce:
@@ -195,7 +192,7 @@ def _divided(
     ranked: dict[tuple[str, bool], list[tuple[int, str]]] = defaultdict(list)
     for signal in signals:
         if signal.group != LEARNED and signal.name in found:
-            strength = _strength(found[signal.name], signal.group)
+            strength = stack.strength(found[signal.name])
             full = round(stack.in_force(signal.name) * MICRO * strength)
             ranked[signal.group, full > 0].append((-abs(full), signal.name))
     return {

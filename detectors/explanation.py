@@ -30,7 +30,8 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
     `full` is weight times strength, `divided_by` what its rank in its group made of that, `capped`
     whether the group's cap took more. `would` is how far the sum would move if it were live; null
-    where it is, or where it found nothing. `unheard` says why it couldn't speak, if it couldn't.
+    where it is, or where it found nothing. `unheard` says why it couldn't speak, if it couldn't,
+    `kind` as part of what kind of mail it was found, if the weights discount that.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     weight: WeightInForce
     found: bool
     unheard: str = ""
+    kind: str = ""
     strength: float | None = None
     full: int = 0
     divided_by: int = 1

@@ -18,6 +18,7 @@ from detectors.verdict import MICRO, Verdict
 __all__ = ["page"]
 
 _WIDEST = 100
+_KINDS = {"abuse_report": "in a report", "bounce": "in a bounce", "invitation": "an invitation"}
 _PADDING = re.compile(r"(?: |\x1b\[[0-9;]*m)+$")  # a table fills its last column up
 _RANKS = {2: "half: 2nd of group", 4: "quarter: 3rd or later"}
 
@@ -146,6 +147,7 @@ def _weight(tried: Tried) -> Text:
             said += f" x {tried.strength:.2f}"
     notes = [_RANKS[tried.divided_by]] if tried.divided_by in _RANKS else []
     notes += ["capped"] * tried.capped
+    notes += [_KINDS.get(tried.kind, tried.kind)] * bool(tried.kind)
     if tried.weight.origin != "shipped":
         notes.append(_origin(tried))
     return Text("\n".join((said, *notes)))
