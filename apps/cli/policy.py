@@ -1,4 +1,4 @@
-"""`weir policy`: check a policy file before it is put in force, and show what is in force."""
+"""`weir policy`: check and try a policy file before it is put in force, show what is in force."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from apps.cli.options import as_json, config, read_settings
+from apps.cli.policy_test import test
 from detectors.policy import ListEntry, OwnBrand, Policy, PolicyError
 
 __all__ = ["policy"]
@@ -14,7 +15,7 @@ __all__ = ["policy"]
 
 @click.group()
 def policy() -> None:
-    """Check a policy file; show the policy in force.
+    """Check a policy file and try it on mail; show the policy in force.
 
     A policy says what is done about a verdict: thresholds by class and direction, rules in CEL,
     lists, and tenants that differ. docs/policy.md explains every key.
@@ -23,8 +24,12 @@ def policy() -> None:
     Examples:
       weir policy show --shipped > policy.toml     start from the shipped one
       weir policy check policy.toml
+      weir policy test policy.toml ~/Maildir       what would it change?
       weir policy show --tenant acme
     """
+
+
+policy.add_command(test)
 
 
 @policy.command()
