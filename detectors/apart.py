@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from detectors.brands import SHIPPED, Brands
-from detectors.kinds import KindOfMail, kind_of
+from detectors.kinds import KindOfMail, checked_kind
 from detectors.signals import Detector, Finding
 from features.attachments import read_attachments
 from features.content import read_content
@@ -42,7 +42,7 @@ def set_apart(
     brands: Brands = SHIPPED,
 ) -> list[Finding]:
     """Return findings with those marked that are of the message's kind; `detectors` found them."""
-    kind, scope = _discounted(kind_of(evidence, context, brands))
+    kind, scope = _discounted(checked_kind(evidence))
     if not kind:
         return findings
     if scope == "whole":

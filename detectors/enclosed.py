@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from detectors.brands import SHIPPED, Brands
-from detectors.kinds import KindOfMail, kind_of
+from detectors.kinds import KindOfMail, checked_kind
 from detectors.signals import Detector, Finding, Spec
 from features.context import Context
 from features.envelope import Envelope, Incoming
@@ -38,7 +38,7 @@ class EnclosedMail:
         """Yield one finding about all enclosed messages of which anything was found."""
         if not evidence.message.nested_messages:
             return
-        kind = kind_of(evidence, context, brands)
+        kind = checked_kind(evidence)
         if kind.ours_returned or _is_complaint(kind):
             return
         trusting_nobody = replace(context, authserv_ids=frozenset(), upstream_verifies=False)

@@ -6,6 +6,7 @@ Between the halves the shell reads what is kept of the senders. Values in, value
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from detectors.apart import set_apart
 from detectors.catalogue import DETECTORS
 from detectors.faults import described, located
 from detectors.policy import Policy, PolicySet
@@ -265,6 +266,13 @@ class Judge:
                 name = detector.specs[0].group if detector.specs else type(detector).__name__
                 case.faults.append(f"detector:{name} {located(error)}")
                 case.degraded.append(f"detector:{name}")
+        try:
+            case.findings = set_apart(
+                case.findings, self._detectors, case.evidence, self.context, brands
+            )
+        except BaseException as error:  # noqa: BLE001  # looked at in the next line
+            case.faults.append(f"kind {located(error)}")
+            case.degraded.append("kind")
 
     def _conclude(self, case: _Case) -> Judged:
         terms = self.terms_of(case.incoming)

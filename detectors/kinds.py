@@ -18,7 +18,7 @@ from features.mail_kind import MailKind, read_kind
 from features.text import fold, words
 from features.urls import find_urls, read_url
 
-__all__ = ["DETECTOR", "KindOfMail", "kind_of"]
+__all__ = ["DETECTOR", "KindOfMail", "checked_kind"]
 
 # RFC 2142, section 4, and how those who run one name it besides.
 _DESKS: Final = frozenset(
@@ -77,8 +77,13 @@ class KindOfMail:
     through_list: bool
 
 
+def _kind_of(evidence: Evidence, _context: Context, _brands: Brands = SHIPPED) -> KindOfMail:
+    """Return the kind for checks, which are all prepared with the same three values."""
+    return checked_kind(evidence)
+
+
 @lru_cache(maxsize=1)
-def kind_of(evidence: Evidence, _context: Context, _brands: Brands = SHIPPED) -> KindOfMail:
+def checked_kind(evidence: Evidence) -> KindOfMail:
     """Read the kind and check what can be checked, once a message for all that ask."""
     headers, message = evidence.headers, evidence.message
     mail = read_kind(message, headers, evidence.envelope, evidence.content.text)
@@ -157,7 +162,7 @@ def _senders(evidence: Evidence) -> frozenset[str]:
     return frozenset(proven - {""})
 
 
-DETECTOR = Checks("kind", kind_of)
+DETECTOR = Checks("kind", _kind_of)
 
 
 @DETECTOR.signal(
@@ -225,11 +230,11 @@ def _calendar_invitation(kind: KindOfMail) -> Hit | None:
 
 
 @DETECTOR.signal(
-    "calendar_lure",
+    "invitation_text_lure",
     "phish",
     "An invitation whose own text lures or alarms, with a link that isn't the organizer's.",
 )
-def _calendar_lure(kind: KindOfMail) -> Hit | None:
+def _invitation_text_lure(kind: KindOfMail) -> Hit | None:
     found = kind.mail.invitation
     if found is None or "http" not in found.text:
         return None

@@ -64,7 +64,8 @@ KINDS: Final[tuple[Kind, ...]] = (
 _READ = 8_192  # bytes of a machine-readable part
 _CALENDAR = 65_536
 _QUOTED = 20_000  # characters in which a quoted header is looked for
-_LINES = 400
+_QUOTED_WORDS = 2_000
+_NEAR = 150  # words between two fields of one header
 _HOSTS = 10  # Delivered-To fields
 _STATUS: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _DISPOSITION: Final = frozenset(
@@ -91,7 +92,6 @@ _FROM: Final = frozenset(
 _SUBJECT: Final = frozenset(
     {"subject", "betreff", "objet", "asunto", "assunto", "oggetto", "onderwerp", "temat", "тема"}
 )
-_NAME = re.compile(r"[>|*_ \t]{0,12}([^\W\d_][\w-]{1,39})\*{0,2} ?: ?\*{0,2} ?\S")
 
 
 class Invitation(msgspec.Struct, frozen=True, gc=False):
@@ -301,14 +301,21 @@ def _says_forwarded(subject: str) -> bool:
 
 
 def _quotes(text: str, some: frozenset[str], others: frozenset[str]) -> bool:
-    """Tell whether a run of lines is a header: a name of each set, in lines that follow."""
-    run: set[str] = set()
-    for line in text[:_QUOTED].split("\n", _LINES)[:_LINES]:
-        name = _NAME.match(line)
-        if name is not None:
-            run.add(name[1].lower())
-            if not (run.isdisjoint(some) or run.isdisjoint(others)):
+    """Tell whether field names of both sets, each before a colon, stand near each other.
+
+    The visible text of HTML has no lines to go by.
+    """
+    name_at = other_at = -_NEAR
+    before = ""
+    for at, word in enumerate(text[:_QUOTED].split(None, _QUOTED_WORDS)[:_QUOTED_WORDS], _NEAR):
+        bare = word.strip("*>|_")
+        if bare[-1:] == ":":
+            name = (bare[:-1] or before).lower()  # French puts a blank before the colon
+            if name in some:
+                name_at = at
+            elif name in others:
+                other_at = at
+            if abs(name_at - other_at) < _NEAR and min(name_at, other_at) > 0:
                 return True
-        elif run and line.strip() and line[:1] not in {" ", "\t"}:
-            run.clear()
+        before = bare
     return False
