@@ -35,6 +35,7 @@ __all__ = [
     "ModelVersion",
     "Override",
     "Verdict",
+    "class_of",
     "degraded_verdict",
     "judge",
 ]
@@ -136,7 +137,7 @@ def judge(
     """
     envelope, policy, context = evidence.envelope, terms.policy, terms.context
     received_at = _utc(envelope)
-    class_ = _class(weighed, policy)
+    class_ = class_of(weighed, policy)
     bands = terms.bands[envelope.direction, class_]
     action = bands.decide(weighed.logit, weighed.groups)
     infected = weighed.by_class.get("malware", 0) > policy.class_threshold * MICRO
@@ -236,7 +237,7 @@ def degraded_verdict(
     )
 
 
-def _class(weighed: Weighed, policy: Policy) -> AbuseClass:
+def class_of(weighed: Weighed, policy: Policy) -> AbuseClass:
     """Return the class with the highest sum if that is above the policy's threshold."""
     best, total = max(
         ((class_, weighed.by_class.get(class_, 0)) for class_ in _BY_HARM),

@@ -226,7 +226,7 @@ _CORPORA = """\
 """
 _LIMITS = """\
 - A model tells what it was shown. Retrain on your own mail (`weir train --ham DIR --spam DIR`),
-  read the card it writes, then fit its weight in the stack (`weir weigh`).
+  read the card it writes, then fit its weight in the stack (`weir calibrate`).
 - A probability holds for the mix of mail it was calibrated on.
 """
 

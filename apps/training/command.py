@@ -1,4 +1,4 @@
-"""`weir train` and `weir weigh`: the classifier from folders of mail, and the stack beside it."""
+"""`weir train` and `weir calibrate`: the classifier, and its place beside the signals."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import click
 
 from apps.training.gathering import gather, mail_options, say
 
-__all__ = ["train", "weigh"]
+__all__ = ["calibrate", "train"]
 
 _LICENSES = {
     "sa": "CC0 (SpamAssassin public corpus)",
@@ -132,7 +132,7 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     help="Share of abuse in the stream that the scores are calibrated for.",
 )
 @click.option("--write", is_flag=True, help="Put the fitted numbers into the file.")
-def weigh(
+def calibrate(
     ham: tuple[str, ...],
     spam: tuple[str, ...],
     corpora: Path | None,
@@ -143,13 +143,14 @@ def weigh(
 ) -> None:
     """Fit what the classifier weighs beside the signals, the bias, and the scores' calibration.
 
-    The signals' weights stay as they are among each other. The model's margins are those of mail
-    that it wasn't trained on, cross-validated as by `weir train`. Printed are the share of each
-    source's mail at the shipped thresholds, with the weights as they were and as fitted.
+    The signals' weights, which `weir weigh` measures, stay as they are among each other. The
+    model's margins are those of mail that it wasn't trained on, cross-validated as by `weir train`.
+    Printed are the share of each source's mail at the shipped thresholds, with the weights as they
+    were and as fitted.
 
     \b
     Example:
-      weir weigh --corpora corpora --hold-out examples --write
+      weir calibrate --corpora corpora --hold-out examples --write
 
     \b
     Exit codes:
@@ -176,7 +177,7 @@ def weigh(
     try:
         fit, validation = fit_validated(dataset, unseen, old, _MODEL, abuse_rate, say)
     except ValueError as error:
-        raise click.ClickException(f"cannot weigh: {error}") from error
+        raise click.ClickException(f"cannot calibrate: {error}") from error
     before = Fit.of(old, _MODEL)
     for line in comparison(dataset, unseen, validation, before, fit):
         click.echo(line)

@@ -1,4 +1,4 @@
-"""What `weir train` and `weir weigh` read: mail of the operator's own, or the public corpora."""
+"""What `weir train` and `weir calibrate` read: an operator's own mail, or the public corpora."""
 
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec

@@ -158,7 +158,7 @@ def updated(toml: str, model: str, fit: Fit) -> str:
         pattern = rf"(?m)(^\[{re.escape(table)}\]$(?:\n[^\[\n].*|\n)*?\n{key} = ).*$"
         toml, found = re.subn(pattern, partial(_replaced, value), toml, count=1)
         if not found:
-            raise ValueError(f"weights: [{table}] has no {key}; add it, then weigh again")
+            raise ValueError(f"weights: [{table}] has no {key}; add it, then calibrate again")
     return toml
 
 

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from apps.training import gathering
-from apps.training.command import train, weigh
+from apps.training.command import calibrate, train
 from apps.training.corpora import Sample
 from apps.training.dataset import read_dataset
 from models.classifier import Classifier
@@ -117,7 +117,7 @@ def test_too_little_mail_is_said_in_one_line(folders, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", [train, weigh])
+@pytest.mark.parametrize("command", [train, calibrate])
 def test_no_mail_named_is_a_usage_error(command):
     result = _run(command)
 
@@ -135,7 +135,7 @@ def test_a_missing_extra_is_named_with_what_to_install(folders, monkeypatch):
     assert ".[train]" in result.output
 
 
-def test_weigh_shows_what_it_would_change_and_changes_nothing_unasked(folders, tmp_path):
+def test_calibrate_shows_what_it_would_change_and_changes_nothing_unasked(folders, tmp_path):
     weights = tmp_path / "weights.toml"
     weights.write_text(
         "[stack]\nbias = -9.0\ncalibration = { a = 1.0, b = 0.0 }\n\n"
@@ -144,9 +144,9 @@ def test_weigh_shows_what_it_would_change_and_changes_nothing_unasked(folders, t
     before = weights.read_text()
     arguments = ("--ham", folders / "ham", "--spam", folders / "spam", "--weights", weights)
 
-    shown = _run(weigh, *arguments)
+    shown = _run(calibrate, *arguments)
     unchanged = weights.read_text()
-    written = _run(weigh, *arguments, "--write")
+    written = _run(calibrate, *arguments, "--write")
 
     assert shown.exit_code == written.exit_code == 0, shown.output
     assert unchanged == before != weights.read_text()

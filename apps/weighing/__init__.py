@@ -1,0 +1,1 @@
+"""The signals' weights and thresholds from legitimate mail, each source judged without itself."""
