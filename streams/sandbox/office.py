@@ -99,7 +99,7 @@ class _Reading:
 
     def macros(self, content: bytes) -> None:
         """Find macros, and what of them runs when the document is opened."""
-        parser = VBA_Parser("document", data=content)
+        parser = VBA_Parser("document", data=content, disable_pcode=True)
         try:
             if parser.type == TYPE_TEXT or not parser.detect_macros():
                 return  # any text would do for a macro's source

@@ -13,12 +13,15 @@ from features.context import Context
 from features.envelope import Envelope, Incoming
 from features.evidence import extract
 from features.history import known
+from features.wanted import wanted
+from streams.sandbox.sandbox import Sandbox
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "signals"
 OURS = frozenset({"mx.brookvale.org"})
 ENVELOPE = Envelope(id="x", received_at=datetime(2025, 11, 11, 10, tzinfo=UTC))
 SAMPLES = sorted(CORPUS.glob("*/*.eml"))
 RECIPIENT = "alex.morgan"
+SANDBOX = Sandbox()
 
 
 def _context(signal: str) -> Context:
@@ -35,6 +38,9 @@ def _detect(sample: Path) -> dict[str, Finding]:
     evidence = extract(Incoming(envelope, sample.read_bytes()), context).with_history(
         known(told.get("readings", {}), told.get("correspondent", ""))
     )
+    requests = wanted(evidence, context.limits)
+    if requests:
+        evidence = evidence.with_opened(SANDBOX.open(requests))
     found = [f for detector in DETECTORS for f in detector.detect(evidence, context)]
     assert len({finding.name for finding in found}) == len(found), "a signal fired twice"
     return {finding.name: finding for finding in found}
