@@ -11,6 +11,9 @@ __all__ = ["main", "weir"]
 
 COMMANDS = {
     "bench": Lazy("apps.cli.bench:bench", "Measure this installation: the figures of the docs."),
+    "calibrate": Lazy(
+        "apps.training.command:calibrate", "Fit the classifier's weight beside the signals."
+    ),
     "check": Lazy("apps.cli.check:check", "Judge mail in files, no broker and no Redis needed."),
     "completion": Lazy("apps.cli.completion:completion", "Print the shell's completion script."),
     "deadletter": Lazy("apps.cli.deadletter:deadletter", "Look at dead letters and requeue them."),
@@ -25,7 +28,7 @@ COMMANDS = {
     "train": Lazy("apps.training.command:train", "Train the classifier from folders of mail."),
     "up": Lazy("apps.local.up:up", "Run the whole local stack until Ctrl-C."),
     "verdicts": Lazy("apps.cli.verdicts:verdicts", "Print verdicts as they are published."),
-    "weigh": Lazy("apps.training.command:weigh", "Fit the stack's weights beside the model."),
+    "weigh": Lazy("apps.weighing.command:weigh", "Weigh the signals by your own legitimate mail."),
     "worker": Lazy("apps.cli.worker:worker", "Judge the mail log: one process of the group."),
 }
 
