@@ -12,11 +12,13 @@ from detectors import (
     headers,
     impersonation,
     inside,
+    kinds,
     links,
     novelty,
     reputation,
     velocity,
 )
+from detectors.enclosed import EnclosedMail
 from detectors.signals import Detector, Spec
 
 __all__ = ["DETECTORS", "SPECS", "catalogue"]
@@ -33,7 +35,7 @@ def catalogue(detectors: Iterable[Detector]) -> Mapping[str, Spec]:
     return MappingProxyType(specs)
 
 
-DETECTORS: tuple[Detector, ...] = (
+_OF_MAIL: tuple[Detector, ...] = (
     authentication.DETECTOR,
     headers.DETECTOR,
     impersonation.DETECTOR,
@@ -46,5 +48,7 @@ DETECTORS: tuple[Detector, ...] = (
     novelty.DETECTOR,
     correspondents.DETECTOR,
     reputation.DETECTOR,
+    kinds.DETECTOR,
 )
+DETECTORS: tuple[Detector, ...] = (*_OF_MAIL, EnclosedMail(_OF_MAIL))
 SPECS: Mapping[str, Spec] = catalogue(DETECTORS)
