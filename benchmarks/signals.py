@@ -41,7 +41,7 @@ PHISH = "phishing-pot"
 RATES = (0.001, 0.01)
 SURVEY = "survey"  # prefix of fp sources that were measured elsewhere and are kept
 # They read the sender's history, which single messages haven't got.
-UNMEASURED = frozenset({"velocity", "novelty", "correspondents", "reputation"})
+UNMEASURED = frozenset({"velocity", "novelty", "correspondents", "strangers", "reputation"})
 CONTEXT = Context()
 ENVELOPE = Envelope(id="benchmark", received_at=datetime(2026, 1, 1, tzinfo=UTC))
 

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from detectors import (
     attachments,
     authentication,
+    business,
     combinations,
     content,
     correspondents,
@@ -16,6 +17,7 @@ from detectors import (
     links,
     novelty,
     reputation,
+    strangers,
     velocity,
 )
 from detectors.enclosed import EnclosedMail
@@ -44,9 +46,11 @@ _OF_MAIL: tuple[Detector, ...] = (
     attachments.DETECTOR,
     inside.DETECTOR,
     combinations.DETECTOR,
+    business.DETECTOR,
     velocity.DETECTOR,
     novelty.DETECTOR,
     correspondents.DETECTOR,
+    strangers.DETECTOR,
     reputation.DETECTOR,
     kinds.DETECTOR,
 )

@@ -1,18 +1,15 @@
 """What is new about a sender as far as Weir has seen; new alone is never a reason to reject."""
 
-from typing import Final
-
 from detectors.checks import Checks, Hit
 from detectors.standing import DAY, HOUR, Standing, stand
 from detectors.wording import duration, plural
 from features.hosts import is_freemail
 
-__all__ = ["DETECTOR"]
+__all__ = ["DETECTOR", "WATCHED"]
 
 DETECTOR = Checks("novelty", stand)
 
-_WATCHED = 14 * DAY
-_WITNESSES: Final = ("network.age", "ip.age", "helo.age", "links.youngest", "content.age")
+WATCHED = 14 * DAY
 _LONG = 30 * DAY
 _OFTEN = 30  # messages
 _SETTLED = 2.0  # networks
@@ -25,8 +22,7 @@ _SETTLED = 2.0  # networks
 )
 def _first_contact(standing: Standing) -> Hit | None:
     history = standing.history
-    strangers = history["pair.received"] <= 1 and history["pair.known"] == 0
-    if standing.outbound or not standing.young or not strangers or history["thread.answers"] == 1:
+    if not (standing.young and standing.stranger):
         return None
     age = history["sender.age"]
     seen = f"first seen {duration(age)} ago" if age >= HOUR else "never seen before this hour"
@@ -39,10 +35,8 @@ def _first_contact(standing: Standing) -> Hit | None:
     "The sender was first seen today though its server or links have been watched for weeks.",
 )
 def _new_sender(standing: Standing) -> Hit | None:
-    history, age = standing.history, standing.history["sender.age"]
-    # A sender is only as new as we are old: something else must have been seen long ago.
-    watched = max((w for name in _WITNESSES if (w := history[name]) >= _WATCHED), default=0.0)
-    if standing.outbound or not (age < DAY and watched):
+    age, watched = standing.history["sender.age"], standing.watched
+    if standing.outbound or not (age < DAY and watched >= WATCHED):
         return None
     host = standing.parties.evidence.headers.from_.domain.registrable
     return Hit(

@@ -25,7 +25,9 @@ __all__ = [
     "recorded_history",
 ]
 
-STATE_GROUPS: Final = frozenset({"velocity", "novelty", "correspondents", "reputation"})
+STATE_GROUPS: Final = frozenset(
+    {"velocity", "novelty", "correspondents", "strangers", "reputation"}
+)
 """Groups of signals that read what is kept of senders."""
 STATE_SIGNALS: Final = frozenset({"learned_counts", "learned_behaviour"})
 """Signals of the models that read it."""

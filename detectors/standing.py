@@ -20,6 +20,7 @@ _MANY = 30  # messages
 _FEW_BAD = 0.02
 _MOST_DELIVERED = 0.8
 _FEW_REPORTS = 0.001
+_WITNESSES: Final = ("network.age", "ip.age", "helo.age", "links.youngest", "content.age")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,21 @@ class Standing:
     proven: bool
     young: bool
     good: bool
+
+    @property
+    def watched(self) -> float:
+        """For how long (seconds) what this message uses has been watched, 0 where unknown.
+
+        A sender is only as new as the state is old: something else must have been seen long ago.
+        """
+        return max((age for name in _WITNESSES if (age := self.history[name]) > 0), default=0.0)
+
+    @property
+    def stranger(self) -> bool:
+        """Whether this is the first contact: neither side ever wrote to the other before."""
+        history = self.history
+        written = history["pair.received"] <= 1 and history["pair.known"] == 0
+        return written and history["thread.answers"] != 1 and not self.outbound
 
     @property
     def mass(self) -> bool:

@@ -4,18 +4,39 @@ Anyone can write In-Reply-To into a message, and bulk tools do.
 """
 
 import re
+from typing import Final
 
 from features.conversation import thread_ids
 from features.domains import split_host
 from features.evidence import Evidence
 from features.hosts import is_freemail
 
-__all__ = ["claims_answer", "is_reply", "names_thread"]
+__all__ = ["claims_answer", "claims_reply", "is_reply", "names_thread"]
 
 # "Re:", "AW:", "[list] Antwort:", "RE[2]:": any short word, as each language has its own.
 _PREFIX = re.compile(
-    r"\s{0,4}(?:\[[^\[\]]{1,60}\]\s{0,4})?[^\W\d_]{1,8}(?:[\[(]\d{1,3}[\])])?\s?[:\uff1a]"
+    r"\s{0,4}(?:\[[^\[\]]{1,60}\]\s{0,4})?([^\W\d_]{1,8})(?:[\[(]\d{1,3}[\])])?\s?[:\uff1a]"
 )
+
+
+# What mail programs write before the subject of an answer, and nobody else does.
+_REPLIES: Final = frozenset(
+    {"re", "aw", "antw", "antwort", "sv", "vs", "res", "rif", "odp", "ynt", "atb", "bls", "ref"}
+    | {
+        "\u56de\u590d",
+        "\u56de\u8986",
+        "\u7b54\u590d",
+        "\u8fd4\u4fe1",
+        "\u043e\u0442\u0432",
+        "\u043e\u0442\u0432\u0435\u0442",
+    }
+)
+
+
+def claims_reply(evidence: Evidence) -> bool:
+    """Say whether the subject begins as an answer's does, in the languages that are known."""
+    found = _PREFIX.match(evidence.headers.subject)
+    return found is not None and found[1].lower() in _REPLIES
 
 
 def claims_answer(evidence: Evidence) -> bool:
