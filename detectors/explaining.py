@@ -214,6 +214,8 @@ def _unheard(name: str, group: str, evidence: Evidence, verdict: Verdict) -> str
         return "the model gave no margin"
     if f"detector:{group}" in verdict.degraded:
         return "its detector failed on this message"
+    if group == "attachments" and "attachments" in verdict.degraded:
+        return "the attachments couldn't be opened"
     if group in STATE_GROUPS and evidence.history is UNKNOWN:
         return "needs the sender's history"
     if name in _NEEDS_RESULTS and not evidence.authentication.source:

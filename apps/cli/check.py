@@ -113,8 +113,7 @@ def check(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     from apps.installation import open_judge
 
     core = open_judge(settings, policy)
-    limit = settings.topics.message_bytes
-    answers = judge_mail([core], paths, limit, direction=direction, tenant=tenant)
+    answers = judge_mail([core], settings, paths, direction=direction, tenant=tenant)
     explainer = _explainer(core) if explain or only else None
     summary = Summary(top)
     if as_json:

@@ -84,9 +84,8 @@ def test(
     settings = read_settings(config)
     before = open_judge(settings, against)
     after = before.with_policies(read_policy_in_force(file, settings))
-    limit = settings.topics.message_bytes
     found = Changes(top)
-    for item in judge_mail([before, after], paths, limit, direction=direction, tenant=tenant):
+    for item in judge_mail([before, after], settings, paths, direction=direction, tenant=tenant):
         if isinstance(item, Unreadable):
             found.unreadable += 1
             click.echo(f"Error: {item.name}: {item.reason}", err=True)

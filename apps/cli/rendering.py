@@ -20,6 +20,7 @@ COLOURS = {
     "discard": "red",
 }
 _ELLIPSIS = "…"
+_SIDES = (("Against it", 1), ("In its favour", -1), ("Seen, and counts nothing", 0))
 
 
 class Shown(NamedTuple):
@@ -107,8 +108,8 @@ def full(shown: Shown, width: int = 0) -> list[str]:
     if verdict.logit is None:
         lines.append("  The message broke the pipeline; the policy's on_failure decided.")
     else:
-        against, in_favour = _said(verdict, above=True), _said(verdict, above=False)
-        for title, said in (("Against it", against), ("In its favour", in_favour)):
+        for title, sign in _SIDES:
+            said = _said(verdict, sign)
             if said:
                 lines.append(click.style(f"  {title}", dim=True))
                 lines += [line for reason in said for line in _reason(*reason, width)]
@@ -124,11 +125,11 @@ def full(shown: Shown, width: int = 0) -> list[str]:
     return lines
 
 
-def _said(verdict: Verdict, *, above: bool) -> list[tuple[int, str, str]]:
-    """Return contribution, reason and names of all that points one way, the weightiest first."""
+def _said(verdict: Verdict, sign: int) -> list[tuple[int, str, str]]:
+    """Return contribution, reason and names of all of one sign, the weightiest first."""
     said: dict[str, list[Signal]] = {}
     for signal in verdict.signals:
-        if (signal.contribution > 0) == above:
+        if _sign(signal.contribution) == sign:
             said.setdefault(signal.reason, []).append(signal)
     merged = [
         (sum(s.contribution for s in same), reason, ", ".join(s.name for s in same))
@@ -137,8 +138,12 @@ def _said(verdict: Verdict, *, above: bool) -> list[tuple[int, str, str]]:
     return sorted(merged, key=lambda item: -abs(item[0]))
 
 
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)
+
+
 def _reason(contribution: int, reason: str, names: str, width: int) -> list[str]:
-    colour = "red" if contribution > 0 else "green"
+    colour = ("green", None, "red")[_sign(contribution) + 1]
     weight = click.style(f"{contribution / MICRO:+6.2f}", fg=colour)
     said = f"{clean(reason, 200)} ({names})"
     first, *more = wrap(said, max(40, width - 10)) if width else [said]

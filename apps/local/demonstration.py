@@ -19,6 +19,7 @@ from apps.local.scenes import Example, Scene, acts
 from apps.publishing import open_publisher
 from detectors.verdict import Verdict
 from features.context import Context, Limits
+from features.encoded_words import decode_words
 from features.headers import read_headers
 from features.message import parse
 from streams import topics
@@ -145,7 +146,9 @@ def _recognised(example: Example, limits: Limits) -> Sent:
     context = Context(limits=limits)
     headers = read_headers(parse(example.mail.raw, limits), example.envelope, context)
     name = Path(example.mail.name).name
-    return Sent(name, headers.from_raw, headers.subject, time.monotonic(), example.scene)
+    return Sent(
+        name, decode_words(headers.from_raw), headers.subject, time.monotonic(), example.scene
+    )
 
 
 async def collect(

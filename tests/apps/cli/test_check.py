@@ -218,8 +218,9 @@ def test_an_explanation_fits_the_terminal_and_a_hundred_columns(monkeypatch, col
     from detectors.explaining import Explainer
     from streams.settings import load
 
-    core = open_judge(load(None, {}))
-    [answer] = judge_mail([core], [PHISH], 1_000_000, direction="inbound", tenant="default")
+    settings = load(None, {})
+    core = open_judge(settings)
+    [answer] = judge_mail([core], settings, [PHISH], direction="inbound", tenant="default")
     explained = Explainer(core).explain(answer.incoming, answer.judged[0])
     lines = click.unstyle(page(answer.shown(), explained, int(columns))).splitlines()
     assert max(map(len, lines)) <= min(100, int(columns))
