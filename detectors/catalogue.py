@@ -16,7 +16,9 @@ from detectors import (
     kinds,
     links,
     novelty,
+    pretexts,
     reputation,
+    strange_links,
     strangers,
     velocity,
 )
@@ -46,6 +48,8 @@ _OF_MAIL: tuple[Detector, ...] = (
     attachments.DETECTOR,
     inside.DETECTOR,
     combinations.DETECTOR,
+    strange_links.DETECTOR,
+    pretexts.DETECTOR,
     business.DETECTOR,
     velocity.DETECTOR,
     novelty.DETECTOR,

@@ -8,6 +8,7 @@ from detectors.impersonation import names_recipient
 from detectors.labels import looks_random
 from detectors.relations import Relations, link_target, relate, shown_host
 from features.hosts import is_freemail
+from features.links import Link
 
 __all__ = ["DETECTOR"]
 
@@ -25,12 +26,20 @@ _ROLE = re.compile(
 _MONEY = re.compile(r"[$€]\s?\d|\d\s?(?:[$€]|usd|eur|btc|usdt)\b")
 _FORM_GREETING = re.compile(r"\b(?:username|hello|hi|dear|welcome|user|hallo|ola|hola|bonjour)\b")
 _HOST = re.compile(r"\b[a-z0-9-]{1,63}\.[a-z]{2,24}\b")
+_INNARDS = ("/wp-content/", "/wp-includes/", "/wp-admin/", "/.well-known/", "/cgi-sys/")
+_SHOWN = (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
 _FORM_START = 220  # characters that an abused form fills in
 
 
 def _foreign(parties: Relations) -> bool:
     """Say whether the links are foreign, in no conversation and on no list."""
     return parties.foreign and not parties.bulk
+
+
+def _inside_site(link: Link) -> bool:
+    """Say whether a link leads among a site's own works, where only intruders put pages."""
+    path = link.path.lower()
+    return any(place in path for place in _INNARDS) and not path.endswith(_SHOWN)
 
 
 def _phrases(parties: Relations, *groups: str) -> int:
@@ -64,7 +73,7 @@ def _stranger_links_cheap(parties: Relations) -> Hit | None:
     if not parties.stranger:
         return None
     for link in parties.evidence.links.all:
-        if link.traits & _CHEAP or looks_random(link.domain.label):
+        if link.traits & _CHEAP or looks_random(link.domain.label) or _inside_site(link):
             host = link_target(link)
             reason = f"Links have nothing to do with {parties.sender} and lead to {host}"
             return Hit(reason, {"host": host, "from_domain": parties.sender})

@@ -166,3 +166,30 @@ def _more_than_is_read(evidence: Evidence) -> Hit | None:
         return None
     found = ", ".join(sorted(set(beyond)))
     return Hit(f"It has more than is read of a message: {found}", {"beyond": found})
+
+
+@DETECTOR.signal(
+    "spam_goods_phrases", "spam", "Two or more phrases of pills, diets, dating or casinos."
+)
+def _spam_goods_phrases(evidence: Evidence) -> Hit | None:
+    count = _phrases(evidence, "spam_goods")
+    return Hit("It advertises what spam sells", {"phrases": count}) if count >= 2 else None
+
+
+@DETECTOR.signal(
+    "impersonal_greeting_lure",
+    "phish",
+    "It addresses nobody by name and speaks of a locked account, a prize, a fine or a parcel.",
+)
+def _impersonal_greeting_lure(evidence: Evidence) -> Hit | None:
+    if not _phrases(evidence, "greeting") or not any(
+        _phrases(evidence, group) for group in _PERSONAL
+    ):
+        return None
+    headers = evidence.headers
+    if headers.list_unsubscribe or headers.list_id or headers.in_reply_to:
+        return None
+    return Hit("It is about your affairs and doesn't know your name")
+
+
+_PERSONAL = ("suspension", "credentials", "mailbox", "prize", "wallet", "legal", "extortion")

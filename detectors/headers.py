@@ -3,6 +3,7 @@
 from detectors.checks import Checks, Hit, evidence_itself
 from detectors.labels import looks_random
 from detectors.relations import display_host, shown_host
+from features.domains import split_host
 from features.evidence import Evidence
 from features.hosts import host_traits
 
@@ -145,3 +146,48 @@ def _high_priority(evidence: Evidence) -> Hit | None:
     if first("x-priority").strip()[:1] in {"1", "2"} or "high" in levels or "urgent" in levels:
         return Hit("The sender marked it as urgent")
     return None
+
+
+@DETECTOR.signal(
+    "from_cheap_tld", "spam", "The sender's domain has an ending that hardly anybody mails from."
+)
+def _from_cheap_tld(evidence: Evidence) -> Hit | None:
+    if "cheap_tld" not in host_traits(evidence.headers.from_.host):
+        return None
+    host = display_host(evidence)
+    return Hit(f"The sender's domain {host} has a throw-away ending", {"from_domain": host})
+
+
+@DETECTOR.signal(
+    "helo_made_up",
+    "spam",
+    "A server on a formatted message's way greets with a random name or a throw-away ending.",
+)
+def _helo_made_up(evidence: Evidence) -> Hit | None:
+    if not evidence.content.is_html:  # where it tells most; each hop costs time to read
+        return None
+    known = evidence.envelope.client.helo
+    greetings = [known] if known else [hop.helo for hop in evidence.headers.hops[:_HOPS]]
+    for greeting in greetings:
+        name = greeting.lower()
+        label = split_host(name).label
+        if label and (looks_random(label) or "cheap_tld" in host_traits(name)):
+            host = shown_host(name)
+            return Hit(f"A server on its way calls itself {host}", {"helo": host})
+    return None
+
+
+_HOPS = 6
+
+
+@DETECTOR.signal(
+    "from_shared_tenant",
+    "phish",
+    "The sender's address is a nameless tenant (onmicrosoft.com) under a company's or no name.",
+)
+def _from_shared_tenant(evidence: Evidence) -> Hit | None:
+    headers = evidence.headers
+    if not headers.from_.host.endswith(_TENANTS) or not evidence.links.foreign:
+        return None
+    tenant = shown_host(headers.from_.host)
+    return Hit(f"It was sent from {tenant}, a tenant without a domain", {"tenant": tenant})

@@ -214,3 +214,65 @@ def _link_lookalike_brand(parties: Relations) -> Hit | None:
             reason = f"The linked domain {target} is {found.brand}'s name {found.how}"
             return Hit(reason, {"brand": found.brand, "host": target})
     return None
+
+
+@DETECTOR.signal(
+    "links_one_foreign_host",
+    "spam",
+    "All links and pictures are at one host, which is a stranger to the sender.",
+)
+def _links_one_foreign_host(parties: Relations) -> Hit | None:
+    evidence = parties.evidence
+    links = evidence.links
+    if not parties.foreign or not evidence.content.images or len(links.domains) != 1:
+        return None
+    host = links.all[0].host
+    if not links.image_hosts <= {host} or any(link.host != host for link in links.all):
+        return None
+    host = shown_host(host)
+    return Hit(f"All of it is kept at {host}, a stranger to the sender", {"host": host})
+
+
+@DETECTOR.signal(
+    "link_recipient_to_script",
+    "phish",
+    "A link hands the recipient's address to a strange script or in the fragment of a page.",
+)
+def _link_recipient_to_script(parties: Relations) -> Hit | None:
+    for link in parties.evidence.links.all:
+        if link.traits.isdisjoint(_RECIPIENT) or link.domain.registrable in parties.own:
+            continue
+        fragment = link.url.partition("#")[2].lower()
+        clear = "recipient_clear" in link.traits
+        if (
+            "@" in fragment
+            or "%40" in fragment
+            or (not clear and len(fragment) >= _CODED)
+            or (clear and link.path.endswith(".php"))
+        ):
+            target = link_target(link)
+            return Hit(f"A link tells a page at {target} your address", {"host": target})
+    return None
+
+
+_RECIPIENT = frozenset({"recipient_clear", "recipient_encoded"})
+_CODED = 10  # characters
+
+
+@DETECTOR.signal(
+    "unsubscribe_is_bait",
+    "spam",
+    "The link to unsubscribe leads to the very page that all others lead to.",
+)
+def _unsubscribe_is_bait(parties: Relations) -> Hit | None:
+    links = parties.evidence.links.all
+    if len(links) < 2 or any(link.url != links[0].url for link in links):
+        return None
+    leaving = [any(word in link.text.lower() for word in _LEAVE) for link in links]
+    if all(leaving) or not any(leaving):
+        return None
+    target = link_target(links[0])
+    return Hit(f"Even to unsubscribe leads to the same page at {target}", {"host": target})
+
+
+_LEAVE = ("unsub", "opt out", "opt-out", "abmeld", "abbestell", "se desin", "desabon", "descadastr")

@@ -68,7 +68,10 @@ def test_every_signal_of_the_catalogue_and_every_shipped_model_was_tried_once():
 
 def test_within_a_group_the_second_counts_half_and_later_ones_a_quarter():
     links = [tried for tried in _explain().signals if tried.group == "combinations" and tried.found]
-    ranks = [tried.divided_by for tried in sorted(links, key=lambda tried: -tried.full)]
+    ranks = [
+        tried.divided_by
+        for tried in sorted(links, key=lambda tried: (-tried.full, tried.divided_by))
+    ]
     assert ranks[:4] == [1, 2, 4, 4]
 
 

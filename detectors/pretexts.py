@@ -1,0 +1,221 @@
+"""Stories with nothing behind them: whom a message speaks for, what it asks, and from where."""
+
+import re
+
+from detectors.brands import brand_of, compact, is_own
+from detectors.checks import Checks, Hit
+from detectors.content import lure
+from detectors.labels import looks_random
+from detectors.relations import Relations, relate
+from detectors.strange_links import BAIT, kinds_of
+from features.hosts import host_traits, is_freemail
+
+__all__ = ["DETECTOR"]
+
+DETECTOR = Checks("combinations", relate)
+
+_CHEAP = frozenset({"cheap_tld", "new_tld", "free_host"})
+_ORDER = frozenset(
+    (
+        "order", "renewal", "renewed", "subscription", "invoice", "payment", "confirmation",
+        "receipt", "statement", "transaction", "purchase", "purchased", "membership",
+        "bestellung", "rechnung", "abonnement", "zahlung", "commande", "facture", "paiement",
+        "pedido", "factura", "compra", "pago", "fatura", "pagamento", "ordine", "fattura",
+        "acquisto", "bestelling", "factuur", "betaling",
+    )
+)  # fmt: skip
+_ORDER_WORDS = 200  # of the beginning, in which a bill says what it is
+_SHORT_TEXT = 200  # characters beside an attachment that says the rest
+_BEGINNING = 4_000  # characters in which a telephone number is looked for
+_TELEPHONE = re.compile(
+    r"(?<![\w.,/-])\+?(?:\d{1,3}[ .-]{1,3})?\(?\d{3}\)?[ .-]{1,3}\d{3,4}[ .-]{1,3}\d{3,4}(?![\w-])"
+)
+_PITCH_TEXT = range(11, 400)  # characters
+_ASKS = frozenset(
+    (
+        "reply", "respond", "contact", "interested", "available", "favor", "favour", "urgent",
+        "antworten", "antwort", "melden", "repondre", "contacter", "responder", "contactar",
+        "contatto", "rispondere", "antwoorden",
+    )
+)  # fmt: skip
+
+
+def _to_nobody(parties: Relations) -> bool:
+    return "@" not in parties.evidence.message.first("to")
+
+
+def _unaccountable(parties: Relations) -> bool:
+    """Say whether anyone may have sent it to anybody: a free mailbox, or no name in To."""
+    return is_freemail(parties.evidence.headers.from_.domain.registrable) or _to_nobody(parties)
+
+
+def _about_an_order(parties: Relations) -> bool:
+    evidence = parties.evidence
+    return not (
+        _ORDER.isdisjoint(evidence.headers.subject_words)
+        and _ORDER.isdisjoint(evidence.content.words[:_ORDER_WORDS])
+    )
+
+
+@DETECTOR.signal(
+    "subject_brand_lure",
+    "phish",
+    "The subject names a brand, the text lures or alarms, and neither sender nor links are it.",
+)
+def _subject_brand_lure(parties: Relations) -> Hit | None:
+    links = parties.evidence.links.domains
+    if not parties.subject_claims or not links or parties.bulk:
+        return None
+    if not kinds_of(parties, ("credentials", *BAIT)):
+        return None
+    for claim in parties.subject_claims:
+        if links.isdisjoint(claim.brand.domains):
+            brand = claim.brand.name
+            reason = f"It is about {brand}, but comes from {parties.sender} and leads elsewhere"
+            return Hit(reason, {"brand": brand, "from_domain": parties.sender})
+    return None
+
+
+@DETECTOR.signal(
+    "display_name_brand_lure",
+    "phish",
+    "The sender is named like a brand, the text lures or bills, and no link is the brand's.",
+)
+def _display_name_brand_lure(parties: Relations) -> Hit | None:
+    if not parties.strange_claims or parties.conversation:
+        return None
+    if not kinds_of(parties, ("credentials", "invoice", "callback", *BAIT)):
+        return None
+    links = parties.evidence.links.domains
+    label = compact(parties.evidence.headers.from_.domain.label)
+    for claim in parties.strange_claims:
+        if any(compact(phrase) in label for phrase in claim.brand.phrases):
+            continue  # a sister's or an agency's domain, or a lookalike, which has its own signal
+        if links.isdisjoint(claim.brand.domains):
+            brand = claim.brand.name
+            reason = f"It speaks as {brand} about account or money, from {parties.sender}"
+            return Hit(reason, {"brand": brand, "from_domain": parties.sender})
+    return None
+
+
+@DETECTOR.signal(
+    "brand_sender_unproven",
+    "phish",
+    "A brand's domain in From, unproven, while bounces and all links lead to strangers.",
+)
+def _brand_sender_unproven(parties: Relations) -> Hit | None:
+    headers = parties.evidence.headers
+    if not parties.foreign or parties.bulk or parties.evidence.authentication.aligned:
+        return None
+    brand = brand_of(headers.from_.domain, parties.brands)
+    bounces = headers.return_path.domain
+    if brand is None or not bounces.registrable or is_own(brand, bounces):
+        return None
+    if is_freemail(headers.from_.domain.registrable):
+        return None
+    target = parties.leads_to
+    reason = f"It claims to be from {brand.name}, proves nothing of it, and leads to {target}"
+    return Hit(reason, {"brand": brand.name, "target": target})
+
+
+@DETECTOR.signal(
+    "cheap_sender_lure",
+    "spam",
+    "The sender's domain costs next to nothing or looks drawn by a machine, and the text lures.",
+)
+def _cheap_sender_lure(parties: Relations) -> Hit | None:
+    author = parties.evidence.headers.from_
+    if not host_traits(author.host) & _CHEAP and not looks_random(author.domain.label):
+        return None
+    if not lure(parties.evidence) and not kinds_of(parties, BAIT):
+        return None
+    return Hit(f"It lures or alarms from {parties.sender}", {"from_domain": parties.sender})
+
+
+@DETECTOR.signal(
+    "free_mail_lure_links",
+    "phish",
+    "A free mailbox sends links with several phrases of accounts, prizes, parcels or wallets.",
+)
+def _free_mail_lure_links(parties: Relations) -> Hit | None:
+    evidence = parties.evidence
+    domain = evidence.headers.from_.domain.registrable
+    if not evidence.links.domains or parties.bulk or not is_freemail(domain):
+        return None
+    groups = ("credentials", "parcel", "prize", "spam_goods", "suspension", "wallet")
+    if sum(evidence.content.phrases.get(group, 0) for group in groups) < 2:
+        return None
+    reason = f"A free mailbox at {domain} writes as only companies do, and sends links"
+    return Hit(reason, {"from_domain": domain})
+
+
+@DETECTOR.signal(
+    "attachment_callback",
+    "phish",
+    "Hardly any text and no link: an attached PDF or picture speaks of an order, from anybody.",
+)
+def _attachment_callback(parties: Relations) -> Hit | None:
+    evidence = parties.evidence
+    if not evidence.attachments.all or evidence.links.domains or parties.conversation:
+        return None
+    found = next((a for a in evidence.attachments.all if a.kind in {"pdf", "image"}), None)
+    if found is None or len(evidence.content.text.strip()) > _SHORT_TEXT:
+        return None
+    if not _unaccountable(parties) or not _about_an_order(parties):
+        return None
+    kind = "PDF" if found.kind == "pdf" else "picture"
+    return Hit(f"A bill comes as a {kind} with hardly a word", {"kind": found.kind})
+
+
+@DETECTOR.signal(
+    "telephone_callback",
+    "phish",
+    "No link but a telephone number to call about an order, from a free mailbox.",
+)
+def _telephone_callback(parties: Relations) -> Hit | None:
+    evidence = parties.evidence
+    if evidence.links.domains or parties.bulk:
+        return None
+    if not is_freemail(evidence.headers.from_.domain.registrable):
+        return None
+    if not kinds_of(parties, ("callback",)) or not _about_an_order(parties):
+        return None
+    if not _TELEPHONE.search(evidence.content.folded[:_BEGINNING]):
+        return None
+    return Hit("A free mailbox bills for an order and wants you to call a telephone number")
+
+
+@DETECTOR.signal(
+    "calendar_lure",
+    "phish",
+    "An invitation whose subject lures, alarms or bills: it enters calendars unasked.",
+)
+def _calendar_lure(parties: Relations) -> Hit | None:
+    evidence = parties.evidence
+    if not any(attachment.kind == "calendar" for attachment in evidence.attachments.all):
+        return None
+    subject = evidence.content.subject_phrases
+    if not lure(evidence) and not subject.get("invoice") and not subject.get("credentials"):
+        return None
+    reason = f"An invitation from {parties.sender} lures, alarms or bills"
+    return Hit(reason, {"from_domain": parties.sender})
+
+
+@DETECTOR.signal(
+    "short_pitch_to_nobody",
+    "spam",
+    "A few words without a link ask for an answer: to nobody by name, or to another address.",
+)
+def _short_pitch_to_nobody(parties: Relations) -> Hit | None:
+    evidence, headers = parties.evidence, parties.evidence.headers
+    if evidence.links.all or parties.bulk or len(evidence.content.text.strip()) not in _PITCH_TEXT:
+        return None
+    sender = headers.from_.domain.registrable
+    elsewhere = headers.reply_to and all(
+        mailbox.domain.registrable != sender for mailbox in headers.reply_to
+    )
+    if not elsewhere and not _to_nobody(parties):
+        return None
+    if _ASKS.isdisjoint(evidence.content.words):
+        return None
+    return Hit("A few words to nobody by name, or answered elsewhere, ask for an answer")
