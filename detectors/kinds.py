@@ -1,9 +1,10 @@
 """What kind of mail this is, as far as more than its own word says so (features/mail_kind.py)."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from math import isnan
 from typing import Final
+
+import msgspec
 
 from detectors.brands import SHIPPED, Brands
 from detectors.checks import Checks, Hit
@@ -56,8 +57,7 @@ _LINKS = 20
 _PARTLY = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class KindOfMail:
+class KindOfMail(msgspec.Struct, frozen=True, eq=False):
     """A message's kind with what can be checked of it.
 
     `answers` tells whether it answers a message of ours, None where nobody asked the state.

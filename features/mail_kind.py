@@ -65,6 +65,7 @@ _READ = 8_192  # bytes of a machine-readable part
 _CALENDAR = 65_536
 _QUOTED = 20_000  # characters in which a quoted header is looked for
 _QUOTED_WORDS = 2_000
+_LONGEST_HOST = 300
 _NEAR = 150  # words between two fields of one header
 _HOSTS = 10  # Delivered-To fields
 _STATUS: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
@@ -213,9 +214,9 @@ def _is_aggregate(part: Part) -> bool:
 
 
 def _is_automatic_reply(message: Message, headers: Headers) -> bool:
-    first = message.first
+    first = message.raw_first  # not decoded: nearly all mail is asked for these in vain
     return (
-        first("auto-submitted").strip().lower().startswith("auto-replied")
+        first("auto-submitted")[:40].strip().lower().startswith("auto-replied")
         or headers.precedence == "auto_reply"
         or bool(first("x-autoreply") or first("x-autorespond"))
     )
@@ -260,11 +261,11 @@ def _list_domain(message: Message, headers: Headers) -> str:
 
     A List-Id alone (RFC 2919) is in most newsletters too.
     """
-    post = message.first("list-post")
+    post = message.raw_first("list-post")
     if post:
         address = post.partition("mailto:")[2].partition(">")[0].partition("?")[0]
     else:
-        address = message.first("x-mailing-list") or message.first("x-beenthere")
+        address = message.raw_first("x-mailing-list") or message.raw_first("x-beenthere")
     if not address:
         return ""
     host = parse_mailbox(address.strip()).host
@@ -288,10 +289,14 @@ def _passed_on(
         return "resent"
     delivered = message.fields("delivered-to")
     if len(delivered) > 1:
-        hosts = {parse_mailbox(field.raw).domain.registrable for field in delivered[:_HOSTS]}
-        if len(hosts - {""}) > 1:
+        hosts = {_host(field.raw) for field in delivered[:_HOSTS]}
+        if len({split_host(host).registrable for host in hosts} - {""}) > 1:
             return "resent"
     return ""
+
+
+def _host(address: str) -> str:
+    return address[-_LONGEST_HOST:].rpartition("@")[2].strip(" \t\r\n<>").lower()
 
 
 def _says_forwarded(subject: str) -> bool:
