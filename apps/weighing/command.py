@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # `--help` does without
     from apps.weighing.recipe import Kept
     from detectors.judging import Judge
     from detectors.weights import Weights
+    from streams.settings import Settings
 
 __all__ = ["weigh"]
 
@@ -110,9 +111,10 @@ def weigh(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     from apps.weighing.file import own, shipped  # noqa: PLC0415 - the same
     from apps.weighing.told import told  # noqa: PLC0415 - the same
 
-    judge = open_judge(read_settings(config))
+    settings = read_settings(config)
+    judge = open_judge(settings)
     copies: Counter[str] = Counter()
-    found, broken = _measured(judge, sources, corpora, abuse, words, measure, copies)
+    found, broken = _measured(judge, settings, sources, corpora, abuse, words, measure, copies)
     for line in told(found, copies, broken, everything=everything):
         click.echo(line)
     if out is None:
@@ -175,6 +177,7 @@ def _words(keep: str) -> frozenset[str]:
 
 def _measured(
     judge: "Judge",
+    settings: "Settings",
     sources: dict[str, str],
     corpora: Path | None,
     abuse: tuple[str, ...],
@@ -182,6 +185,7 @@ def _measured(
     measured: tuple[str, ...],
     copies: Counter[str],
 ) -> "tuple[Measurement, int]":
+    from contextlib import closing  # noqa: PLC0415 - `--help` does without
     from functools import partial  # noqa: PLC0415 - `--help` does without
 
     from apps.cli.progress import bar  # noqa: PLC0415 - the same
@@ -197,6 +201,7 @@ def _measured(
     )
     from detectors.terms import prepare  # noqa: PLC0415 - the same
     from detectors.weights import read_weights  # noqa: PLC0415 - the same
+    from streams.sandbox.sandbox import Sandbox  # noqa: PLC0415 - the same
 
     today = datetime.now(UTC).date()
     before = read_weights(shipped_weights_text(), SPECS)
@@ -219,9 +224,12 @@ def _measured(
     paths = [*sources.values(), *abuse, *([str(corpora)] if corpora else [])]
     limit = judge.context.limits.message_bytes
     seen, broken = [], 0
-    with bar("weighing", total_bytes(paths)) as advance:
+    with (
+        bar("weighing", total_bytes(paths)) as advance,
+        closing(Sandbox(settings.attachments)) as sandbox,
+    ):
         pieces = distinct(_pieces(sources, corpora, abuse, limit), copies)
-        for piece, one, _ in look(judge, pieces):
+        for piece, one, _ in look(judge, sandbox, pieces):
             advance(piece.size)
             if one is None:
                 broken += 1

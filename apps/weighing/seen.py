@@ -1,7 +1,7 @@
 """What a message showed the detectors and the models, kept small: names and strengths."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -12,8 +12,10 @@ from detectors.judging import Judge
 from detectors.signals import Finding
 from features.envelope import Incoming
 from features.evidence import Evidence
+from features.history import UNKNOWN
 from features.trace import envelope_of_file
 from models.classifier import Prediction
+from streams.sandbox.sandbox import Sandbox
 
 __all__ = ["Seen", "look"]
 
@@ -42,17 +44,22 @@ class Seen:
 
 
 def look(
-    judge: Judge, pieces: Iterable[Piece]
+    judge: Judge, sandbox: Sandbox, pieces: Iterable[Piece]
 ) -> Iterator[tuple[Piece, Seen | None, Evidence | None]]:
-    """Judge messages as if their senders were unknown; no Seen for one that broke the pipeline."""
+    """Judge messages as if their senders were unknown; no Seen for one that broke the pipeline.
+
+    Attachments are opened in the sandbox as a worker opens them.
+    """
     pieces = iter(pieces)
     while batch := list(islice(pieces, _BATCH)):
-        found = judge.judge([_incoming(piece.raw, judge) for piece in batch])
+        messages = [_incoming(piece.raw, judge) for piece in batch]
+        prepared = sandbox.open_all(judge.prepare(messages))
+        found = judge.conclude(prepared, [UNKNOWN] * len(batch))
         for piece, judged in zip(batch, found, strict=True):
             if judged.error is not None:
                 yield piece, None, None
                 continue
-            fired = tuple(Finding(f.name, "", f.strength) for f in judged.findings)
+            fired = tuple(replace(f, reason="", inputs={}) for f in judged.findings)
             seen = Seen(
                 piece.source,
                 piece.unit,

@@ -8,6 +8,7 @@ from apps.weighing.intervals import at_most, wilson
 from apps.weighing.measurement import WANTED, Measurement
 from apps.weighing.recipe import ENOUGH, JUDGED
 from detectors.actions import ACTIONS, Action
+from detectors.catalogue import SPECS
 from detectors.weights import Threshold
 
 __all__ = ["percent", "said_of", "told"]
@@ -97,7 +98,13 @@ def _changes(found: Measurement, *, everything: bool) -> Iterator[str]:
     if risen:
         yield f"{risen} rise: so much mail more, or without the shipped rates, hardly fires them."
     abused = {n: round(share * found.abuse) for n, share in found.recall.items()}
-    ripe = [n for n, s in after.items() if s.on.startswith(JUDGED) and abused.get(n, 0) >= ENOUGH]
+    ripe = [
+        name
+        for name, signal in after.items()
+        if signal.on.startswith(JUDGED)
+        and SPECS[name].speaks_for != "ham"
+        and abused.get(name, 0) >= ENOUGH
+    ]
     if ripe:
         yield f"Set by judgement, and {ENOUGH} or more messages of abuse fire them:"
         yield from (f"  --measure {name}" for name in ripe)
