@@ -97,7 +97,7 @@ class Worker:
         self._sandbox = Sandbox(
             settings.attachments,
             opened=self._metrics.opened,
-            failed=self._metrics.attachments_failed.inc,
+            failed=self._attachments_failed,
         )
         self._progress = Progress(self._metrics)
         self._forgetting = Forgetting(settings.worker.forget_seconds)
@@ -298,6 +298,10 @@ class Worker:
             return len(known or ()) or partitions[topic]
 
         return count
+
+    def _attachments_failed(self, reason: str) -> None:
+        self._metrics.attachments_failed.inc()
+        log.warning("attachments_unread", reason=reason)
 
     def _committed(self, offsets: Mapping[TP, int]) -> None:
         now = time.monotonic()

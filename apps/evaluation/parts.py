@@ -14,6 +14,7 @@ from models.ensemble import VOTERS, Ensemble
 from models.snapshot import Snapshot, dump
 from streams.offline import Offline
 from streams.opening import load_classifier, load_weights
+from streams.sandbox.sandbox import Sandbox
 from streams.settings import Settings
 from streams.snapshots import restore
 from streams.stores.rolling_memory import RollingMemory
@@ -59,7 +60,8 @@ def open_offline(
         detectors=DETECTORS if "signals" in parts else (),
         stage=stage,
     )
-    return Offline(core, RollingMemory() if _OF_SENDERS & set(parts) else None, stage)
+    state = RollingMemory() if _OF_SENDERS & set(parts) else None
+    return Offline(core, state, stage, Sandbox(settings.attachments))
 
 
 def save_models(offline: Offline, file: Path) -> None:

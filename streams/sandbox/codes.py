@@ -12,6 +12,7 @@ SMALLEST = 40  # pixels each way: below it no camera reads a code
 _PIXELS = 24_000_000  # a photo of a phone
 _SIDE = 2_000  # pixels a picture is scaled down to: a code on a page stays readable
 _CODES = 8
+_REDUCED: Final = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"})
 _CODE_CHARS = 2_048
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 _BARCODES: Final = zxingcpp.barcode_formats_from_str("QRCode,MicroQRCode,Aztec,DataMatrix")
@@ -37,7 +38,9 @@ def fits(width: int, height: int) -> bool:
 
 def find_codes(image: Image.Image) -> tuple[str, ...]:
     """Return what the codes of a picture say, each once, in order of their text."""
-    grey = _on_white(image)
+    # Before its colours are turned over: a copy of a large picture is large too.
+    by = max(image.size) // _SIDE
+    grey = _on_white(image.reduce(by) if by > 1 and image.mode in _REDUCED else image)
     if max(grey.size) > _SIDE:
         grey.thumbnail((_SIDE, _SIDE))
     found = zxingcpp.read_barcodes(grey, formats=_BARCODES)

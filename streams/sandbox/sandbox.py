@@ -7,12 +7,12 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 import msgspec
-import structlog
 
 from detectors.judging import Prepared
 from features.opened import File, Request
@@ -27,8 +27,6 @@ _DEADLINES = 5  # a batch waits: a flood of hostile files must not stall the par
 _CHUNK = 1 << 16
 _NAME: Final = "streams.sandbox.reader_process"
 
-log = structlog.get_logger(__name__)
-
 
 class _BrokenError(Exception):
     """The reader died, hung or answered what it mustn't."""
@@ -38,8 +36,8 @@ class Sandbox:
     """Opens what the core asks for; a file that breaks its reader costs its message alone.
 
     Starts a reader when it is first needed, or by `start`. To be used by one thread at a time,
-    which it sees to itself. `opened` is told the kinds and seconds of each message, `failed` of
-    each message that wasn't to be had.
+    which it sees to itself. `opened` is told the kinds and seconds of each message, `failed`
+    why the attachments of one weren't to be had.
     """
 
     def __init__(
@@ -47,7 +45,7 @@ class Sandbox:
         settings: AttachmentsSection | None = None,
         *,
         opened: Callable[[Iterable[str], float], None] = lambda _, __: None,
-        failed: Callable[[], None] = lambda: None,
+        failed: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._settings = settings or AttachmentsSection()
         self._opened = opened
@@ -59,7 +57,7 @@ class Sandbox:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Start a reader without waiting for it."""
+        """Start a reader without waiting for it; raises OSError where that can't be."""
         with self._lock:
             if self._reader is None:
                 self._spawn()
@@ -98,16 +96,16 @@ class Sandbox:
             try:
                 files, seconds = self._ask(msgspec.msgpack.encode(requests))
             except (_BrokenError, OSError, msgspec.MsgspecError) as error:
-                log.warning("attachments_unread", error=f"{type(error).__name__}: {error}")
-                self._failed()
+                self._failed(str(error))
                 self._end()
-                self._spawn()  # it is ready by the time another message needs it
+                with contextlib.suppress(OSError):
+                    self._spawn()  # it is ready by the time another message needs it
                 return None
             self._opened([file.kind for file in files], seconds)
             return files
 
     def _ask(self, frame: bytes) -> tuple[tuple[File, ...], float]:
-        if self._served == _MESSAGES:
+        if self._served == _MESSAGES or (self._reader and self._reader.poll() is not None):
             self._end()
         if self._reader is None:
             self._spawn()
@@ -141,17 +139,13 @@ class Sandbox:
             assert stream is not None
             os.set_blocking(stream.fileno(), False)
         self._ready, self._served = False, 0
+        # Who forgets to close leaves no process behind.
+        self._ending = weakref.finalize(self, _kill, self._reader)
 
     def _end(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is None:
-            return
-        reader.kill()
-        reader.wait()
-        for stream in (reader.stdin, reader.stdout):
-            assert stream is not None
-            with contextlib.suppress(OSError):
-                stream.close()
+        if self._reader is not None:
+            self._ending()
+            self._reader = None
 
     def _send(self, data: bytes, deadline: float) -> None:
         assert self._reader is not None
@@ -180,6 +174,15 @@ class Sandbox:
                     raise _BrokenError("the reader ended")
                 found += part
         return bytes(found)
+
+
+def _kill(reader: subprocess.Popen[bytes]) -> None:
+    reader.kill()
+    reader.wait()
+    for stream in (reader.stdin, reader.stdout):
+        assert stream is not None
+        with contextlib.suppress(OSError):
+            stream.close()
 
 
 def _wait(place: int, event: int, deadline: float) -> None:
