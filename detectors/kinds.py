@@ -15,7 +15,7 @@ from features.domains import split_host
 from features.evidence import Evidence
 from features.hosts import host_traits
 from features.lexicon import count_phrases, find_phrases
-from features.mail_kind import MailKind, read_kind
+from features.mail_kind import MailKind, posted_through, read_kind
 from features.text import fold, words
 from features.urls import find_urls, read_url
 
@@ -109,7 +109,7 @@ def checked_kind(evidence: Evidence) -> KindOfMail:
         at_desk=_at_desk(headers.recipients),
         from_ours=outbound or _is_colleague(evidence),
         invited=_invited(evidence, mail),
-        through_list=bool(mail.list_domain) and mail.list_domain in _senders(evidence),
+        through_list=bool(posted_through(message, headers, evidence.authentication)),
     )
 
 
@@ -150,16 +150,6 @@ def _invited(evidence: Evidence, mail: MailKind) -> bool:
     if found.method == "REPLY":
         return found.organizer in recipients and not found.attendees.isdisjoint(senders)
     return found.organizer in senders and not found.attendees.isdisjoint(recipients)
-
-
-def _senders(evidence: Evidence) -> frozenset[str]:
-    """Return the registrable domains that sent a message: proven, where our edge looked."""
-    headers, authentication = evidence.headers, evidence.authentication
-    proven = {split_host(it).registrable for it in authentication.dkim_domains}
-    proven.add(split_host(authentication.spf_domain).registrable)
-    if not authentication.source:
-        proven |= {headers.return_path.domain.registrable, headers.sender.domain.registrable}
-    return frozenset(proven - {""})
 
 
 DETECTOR = Checks("kind", _kind_of)

@@ -17,6 +17,7 @@ from features.links import Link
 
 __all__ = ["Relations", "display_host", "link_target", "relate", "shown_host"]
 
+_LIST_FIELDS = ("list-post", "mailing-list", "x-mailing-list")
 _STEM = 4  # letters; shorter labels are in too many names by chance
 _NAME_STEM = 5
 _HOST = re.compile(r"\[[0-9a-f:.]{2,45}\]|[\w.-]{0,80}")
@@ -30,7 +31,7 @@ class Relations(msgspec.Struct, frozen=True, gc=False, eq=False):
     `foreign`: there are links, none to `own`, and not all to mail services. `all_foreign`: the
     same with mail services counted as foreign. `claims` are brands that the display name names,
     `strange_claims` those that the sender isn't, `subject_claims` the same for the subject.
-    `conversation`: a credible reply, or a post to a mailing list. `bulk`: that, or any list header.
+    `conversation`: a credible reply. `bulk`: that, or any list header, which anybody can write.
     `stranger`: HTML whose links are foreign and share no word with the sender's name or domain,
     outside conversations, and not a brand's proven own mail.
     """
@@ -99,7 +100,7 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
     linked_home = bool(links.domains & own)
     foreign = bool(links.foreign - own) and not linked_home
     first = evidence.message.first
-    conversation = bool(first("list-post") or first("x-mailing-list")) or is_reply(evidence)
+    conversation = is_reply(evidence)
     found = tuple(claims(headers.display_words, brands))
     return Relations(
         evidence=evidence,
@@ -115,7 +116,7 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
         conversation=conversation,
         bulk=conversation
         or headers.list_unsubscribe
-        or bool(headers.list_id or first("mailing-list"))
+        or bool(headers.list_id or any(map(first, _LIST_FIELDS)))
         or names_thread(evidence),
         stranger=evidence.content.is_html
         and foreign

@@ -26,6 +26,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from features.authentication import Authentication
 from features.conversation import is_bounce
 from features.domains import split_host
 from features.envelope import Envelope
@@ -33,7 +34,7 @@ from features.headers import Headers
 from features.mailboxes import parse_mailbox
 from features.message import Message, Part
 
-__all__ = ["KINDS", "Invitation", "Kind", "MailKind", "read_kind"]
+__all__ = ["KINDS", "Invitation", "Kind", "MailKind", "posted_through", "read_kind"]
 
 Kind = Literal[
     "bounce",
@@ -272,6 +273,21 @@ def _list_domain(message: Message, headers: Headers) -> str:
     if not host and headers.list_id:
         host = headers.list_id.rpartition("<")[2].partition(">")[0].strip().lower()
     return split_host(host).registrable
+
+
+def posted_through(message: Message, headers: Headers, authentication: Authentication) -> str:
+    """Return the domain of the mailing list that sent a message, '' for none.
+
+    The list's own domain must be proven, or be that of Return-Path or Sender where our edge didn't
+    look. Anybody may still run a list.
+    """
+    domain = _list_domain(message, headers)
+    if not domain:
+        return ""
+    proven = [*authentication.dkim_domains, authentication.spf_domain]
+    if not authentication.source:
+        proven += [headers.return_path.host, headers.sender.host]
+    return domain if any(split_host(host).registrable == domain for host in proven) else ""
 
 
 def _passed_on(
