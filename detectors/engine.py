@@ -16,6 +16,7 @@ __all__ = ["engine_digest"]
 _LIBRARIES = (
     "weir",
     "publicsuffixlist",
+    "disposable-email-domains",
     "onnxruntime",
     "selectolax",
     "confusable-homoglyphs",

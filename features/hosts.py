@@ -5,13 +5,24 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
+from disposable_email_domains import blocklist
+
 from features.data_files import read_data
 from features.domains import host_suffixes, split_host
 
-__all__ = ["FREEMAIL", "MAIL_SERVICES", "host_traits", "is_freemail", "is_open_redirector"]
+__all__ = [
+    "FREEMAIL",
+    "MAIL_SERVICES",
+    "host_traits",
+    "is_disposable",
+    "is_freemail",
+    "is_open_redirector",
+]
 
 FREEMAIL: Final = frozenset(read_data("freemail")["domains"])
 """Registrable domains of free and consumer mail providers."""
+
+_DISPOSABLE: Final = frozenset(blocklist) - frozenset(read_data("disposable")["never"])
 
 MAIL_SERVICES: Final = frozenset(read_data("mail_services")["hosts"])
 """Domains of mail services' click and image hosts: neither the sender's nor foreign."""
@@ -40,6 +51,12 @@ _GOOGLE_PATHS: Final = tuple(_REDIRECTORS["google"]["paths"])
 def is_freemail(host: str) -> bool:
     """Tell whether anyone may have an address there (host of a mail address, lower case)."""
     return host in FREEMAIL or split_host(host).registrable in FREEMAIL
+
+
+@lru_cache(maxsize=16_384)
+def is_disposable(host: str) -> bool:
+    """Tell whether mailboxes there, or at a parent domain, are made to be thrown away."""
+    return not _DISPOSABLE.isdisjoint(host_suffixes(host))
 
 
 @lru_cache(maxsize=16_384)

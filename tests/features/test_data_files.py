@@ -5,9 +5,11 @@ from datetime import date
 from unicodedata import normalize
 
 import pytest
+from disposable_email_domains import blocklist
 
 from features.data_files import data_digest, data_names, read_data
-from features.domains import split_host
+from features.domains import host_suffixes, split_host
+from features.hosts import is_disposable
 from features.lexicon import COLUMN_GROUPS, GROUPS
 from features.text import fold, words
 
@@ -68,7 +70,18 @@ def test_a_mail_service_is_neutral_and_so_in_no_list_of_suspects():
         for entries in lists_of(name).values():
             suspects.update(entries)
 
-    assert services & suspects == set()
+    assert [host for host in suspects if not services.isdisjoint(host_suffixes(host))] == []
+    assert [host for host in services if not suspects.isdisjoint(host_suffixes(host))] == []
+
+
+def test_no_provider_of_lasting_mailboxes_is_called_disposable():
+    lasting = set(read_data("freemail")["domains"]) - {"mailinator.com"}
+
+    assert [domain for domain in lasting if is_disposable(domain)] == []
+
+
+def test_corrections_of_the_kept_list_are_still_needed():
+    assert set(read_data("disposable")["never"]) <= set(blocklist)
 
 
 def test_redirectors_are_hosts_with_paths():

@@ -1,6 +1,6 @@
 import pytest
 
-from features.hosts import host_traits, is_freemail, is_open_redirector
+from features.hosts import host_traits, is_disposable, is_freemail, is_open_redirector
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ from features.hosts import host_traits, is_freemail, is_open_redirector
         ("bucket.s3-eu-west-1.amazonaws.com", "raw_storage"),
         ("bucket.s3.us-east-2.amazonaws.com", "raw_storage"),
         ("bucket.oss-cn-hongkong.aliyuncs.com", "raw_storage"),
+        ("sos-de-fra-1.exo.io", "raw_storage"),
         ("d123.cloudfront.net", "content_network"),
         ("u1.ct.sendgrid.net", "mail_service"),
         ("login.example.top", "cheap_tld"),
@@ -65,3 +66,18 @@ def test_free_mail_counts_for_the_domain_and_below_it():
     assert is_freemail("mail.yahoo.co.uk")
     assert not is_freemail("gmail.com.example.org")
     assert not is_freemail("")
+
+
+@pytest.mark.parametrize(
+    ("host", "disposable"),
+    [
+        ("mailinator.com", True),
+        ("anything.mailinator.com", True),
+        ("gmail.com", False),
+        ("sify.com", False),
+        ("example.org", False),
+        ("", False),
+    ],
+)
+def test_mailboxes_for_one_use_are_told_by_the_kept_list_and_our_corrections(host, disposable):
+    assert is_disposable(host) == disposable
