@@ -4,6 +4,7 @@ import re
 
 from detectors.brands import Brand, is_own
 from detectors.checks import Checks, Hit
+from detectors.kinds import checked_kind
 from detectors.lookalike import likeness, resembles
 from detectors.relations import Relations, relate
 from features.domains import split_host
@@ -94,7 +95,7 @@ def names_recipient(evidence: Evidence) -> bool:
     """Say whether subject or display name holds the recipient's own address (no invitation)."""
     headers = evidence.headers
     shown = f"{headers.subject} {headers.from_.display}".lower()
-    if "@" not in shown or any(a.kind == "calendar" for a in evidence.attachments.all):
+    if "@" not in shown or checked_kind(evidence).invited:
         return False
     return any(
         len(address) >= _SHORTEST_ADDRESS and address in shown and address != headers.from_.address
