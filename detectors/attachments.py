@@ -113,7 +113,10 @@ def _attachment_encrypted_archive(evidence: Evidence) -> Hit | None:
     found = _with_trait(evidence, "archive_encrypted")
     if found is None:
         return None
-    return Hit("An attached archive is locked against scanners", {"kind": found.kind})
+    return Hit(
+        "An attached archive is locked with a password, so nobody could look inside",
+        {"kind": found.kind},
+    )
 
 
 @DETECTOR.signal("attachment_macro", "malware", "An attached document carries macros.")

@@ -43,7 +43,7 @@ def _authentication_results_forged(evidence: Evidence) -> Hit | None:
     count = evidence.authentication.forged
     if not count:
         return None
-    return Hit("It carries a forged proof of authentication in our name", {"headers": count})
+    return Hit("It carries authentication results in our name that aren't ours", {"headers": count})
 
 
 @DETECTOR.signal(

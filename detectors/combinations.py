@@ -75,7 +75,7 @@ def _stranger_links_cheap(parties: Relations) -> Hit | None:
     for link in parties.evidence.links.all:
         if link.traits & _CHEAP or looks_random(link.domain.label) or _inside_site(link):
             host = link_target(link)
-            reason = f"Links have nothing to do with {parties.sender} and lead to {host}"
+            reason = f"Links lead to {host}, free or cheap to get, and not to {parties.sender}"
             return Hit(reason, {"host": host, "from_domain": parties.sender})
     return None
 
@@ -162,7 +162,7 @@ def _spam_goods_foreign_links(parties: Relations) -> Hit | None:
         return None
     if not _foreign(parties):
         return None
-    return _hit(parties, "It advertises what spam sells and leads to {target}")
+    return _hit(parties, "It advertises pills, dating, casinos or the like and leads to {target}")
 
 
 @DETECTOR.signal(
@@ -259,7 +259,8 @@ def _free_mail_to_free_mail(parties: Relations) -> Hit | None:
     )
     if not other and "@" in parties.evidence.message.first("to"):
         return None
-    return Hit("A free mailbox writes, and answers go to another or nobody is addressed")
+    where = "answers go to another one" if other else "it is addressed to nobody by name"
+    return Hit(f"It comes from a free mailbox, has no link, and {where}")
 
 
 @DETECTOR.signal(

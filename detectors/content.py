@@ -1,5 +1,8 @@
 """What the text asks for, and what is done to it so that filters don't read it."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from detectors.checks import Checks, Hit, evidence_itself
 from features.evidence import Evidence
 
@@ -82,7 +85,11 @@ def _parcel_phrases(evidence: Evidence) -> Hit | None:
 )
 def _lure_subject(evidence: Evidence) -> Hit | None:
     count = lure(evidence)
-    return Hit("The subject is made to lure or alarm", {"phrases": count}) if count >= 2 else None
+    if count < 2:
+        return None
+    subject = evidence.content.subject_phrases
+    about = ", ".join(words for group, words in _LURES.items() if subject.get(group, 0))
+    return Hit(f"The subject has words of lures ({about})", {"phrases": count})
 
 
 def lure(evidence: Evidence) -> int:
@@ -91,7 +98,15 @@ def lure(evidence: Evidence) -> int:
     return sum(subject.get(group, 0) for group in _LURES)
 
 
-_LURES = ("suspension", "prize", "parcel", "wallet", "mailbox", "urgency", "spam_goods")
+_LURES: Final[Mapping[str, str]] = {
+    "suspension": "a blocked account",
+    "prize": "a prize or gift",
+    "parcel": "a parcel",
+    "wallet": "crypto money",
+    "mailbox": "your mailbox",
+    "urgency": "haste",
+    "spam_goods": "pills, dating or the like",
+}
 
 
 @DETECTOR.signal(
@@ -99,7 +114,7 @@ _LURES = ("suspension", "prize", "parcel", "wallet", "mailbox", "urgency", "spam
 )
 def _style_block_junk(evidence: Evidence) -> Hit | None:
     junk = evidence.content.style_junk
-    reason = "A style block is stuffed with text that is no style, to mislead filters"
+    reason = "A style block holds text that is no style, as mail that hides from filters does"
     return Hit(reason, {"characters": junk}) if junk >= _STYLE_JUNK else None
 
 
@@ -165,7 +180,10 @@ def _more_than_is_read(evidence: Evidence) -> Hit | None:
     if not beyond:
         return None
     found = ", ".join(sorted(set(beyond)))
-    return Hit(f"It has more than is read of a message: {found}", {"beyond": found})
+    return Hit(
+        f"It goes beyond what is read of one message ({found}): the rest was not looked at",
+        {"beyond": found},
+    )
 
 
 @DETECTOR.signal(
@@ -173,7 +191,8 @@ def _more_than_is_read(evidence: Evidence) -> Hit | None:
 )
 def _spam_goods_phrases(evidence: Evidence) -> Hit | None:
     count = _phrases(evidence, "spam_goods")
-    return Hit("It advertises what spam sells", {"phrases": count}) if count >= 2 else None
+    what = "It advertises pills, dating, casinos or the like"
+    return Hit(what, {"phrases": count}) if count >= 2 else None
 
 
 @DETECTOR.signal(
@@ -189,7 +208,7 @@ def _impersonal_greeting_lure(evidence: Evidence) -> Hit | None:
     headers = evidence.headers
     if headers.list_unsubscribe or headers.list_id or headers.in_reply_to:
         return None
-    return Hit("It is about your affairs and doesn't know your name")
+    return Hit("It is about your account, parcel or prize, and greets you without a name")
 
 
 _PERSONAL = ("suspension", "credentials", "mailbox", "prize", "wallet", "legal", "extortion")

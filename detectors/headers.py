@@ -86,7 +86,7 @@ def _header_raw_8bit(evidence: Evidence) -> Hit | None:
     headers = evidence.headers
     if headers.from_raw.isascii() and headers.subject_raw.isascii():
         return None
-    return Hit("Sender or subject is written in bytes that mail programs encode")
+    return Hit("Sender or subject has raw bytes, which mail programs don't write there")
 
 
 @DETECTOR.signal(
@@ -173,7 +173,10 @@ def _helo_made_up(evidence: Evidence) -> Hit | None:
         label = split_host(name).label
         if label and (looks_random(label) or "cheap_tld" in host_traits(name)):
             host = shown_host(name)
-            return Hit(f"A server on its way calls itself {host}", {"helo": host})
+            return Hit(
+                f"A server on its way greeted with the made-up or throw-away name {host}",
+                {"helo": host},
+            )
     return None
 
 
@@ -190,4 +193,7 @@ def _from_shared_tenant(evidence: Evidence) -> Hit | None:
     if not headers.from_.host.endswith(_TENANTS) or not evidence.links.foreign:
         return None
     tenant = shown_host(headers.from_.host)
-    return Hit(f"It was sent from {tenant}, a tenant without a domain", {"tenant": tenant})
+    return Hit(
+        f"It was sent from {tenant}, a rented account without a domain of its own",
+        {"tenant": tenant},
+    )

@@ -209,7 +209,7 @@ def _attachment_pdf_active(parties: Relations) -> Hit | None:
         return Hit("The PDF starts a program when opened or clicked", {"what": "launch"})
     if _with(parties, "pdf", "javascript"):
         # Forms compute with it: that alone says little.
-        return Hit("The PDF carries script", {"what": "javascript"}, strength=0.3)
+        return Hit("The PDF carries a script", {"what": "javascript"}, strength=0.3)
     return None
 
 

@@ -216,7 +216,7 @@ def _calendar_invitation(kind: KindOfMail) -> Hit | None:
     if not kind.invited or kind.mail.invitation is None:
         return None
     method = kind.mail.invitation.method
-    return Hit("A calendar message of the sender to you", {"method": method})
+    return Hit("A calendar message between the sender and you", {"method": method})
 
 
 @DETECTOR.signal(

@@ -97,7 +97,7 @@ def _link_opaque_path(parties: Relations) -> Hit | None:
             and "mail_service" not in link.traits
             and link.domain.registrable not in parties.own
         ):
-            reason = f"A link to {link_target(link)} is one random token"
+            reason = f"A link to {link_target(link)} has one long random word as its path"
             return Hit(reason, {"host": shown_host(link.host)})
     return None
 
@@ -230,7 +230,9 @@ def _links_one_foreign_host(parties: Relations) -> Hit | None:
     if not links.image_hosts <= {host} or any(link.host != host for link in links.all):
         return None
     host = shown_host(host)
-    return Hit(f"All of it is kept at {host}, a stranger to the sender", {"host": host})
+    return Hit(
+        f"All its links and pictures are at {host}, which isn't the sender's", {"host": host}
+    )
 
 
 @DETECTOR.signal(
@@ -272,7 +274,7 @@ def _unsubscribe_is_bait(parties: Relations) -> Hit | None:
     if all(leaving) or not any(leaving):
         return None
     target = link_target(links[0])
-    return Hit(f"Even to unsubscribe leads to the same page at {target}", {"host": target})
+    return Hit(f"Even the link to unsubscribe leads to the same page at {target}", {"host": target})
 
 
 _LEAVE = ("unsub", "opt out", "opt-out", "abmeld", "abbestell", "se desin", "desabon", "descadastr")

@@ -218,4 +218,5 @@ def _short_pitch_to_nobody(parties: Relations) -> Hit | None:
         return None
     if _ASKS.isdisjoint(evidence.content.words):
         return None
-    return Hit("A few words to nobody by name, or answered elsewhere, ask for an answer")
+    where = "with answers going elsewhere" if elsewhere else "to nobody by name"
+    return Hit(f"A few words without a link, {where}, ask for an answer")

@@ -107,7 +107,7 @@ def _stranger_links_misnamed_token(parties: Relations) -> Hit | None:
             if not misnamed(parties.evidence.headers):
                 return None
             host = link_target(link)
-            reason = f"Name and address don't fit, and a link to {host} is one random token"
+            reason = f"Name and address don't fit, and a link to {host} has a long random path"
             return Hit(reason, {"host": host, "from_domain": parties.sender})
     return None
 
