@@ -79,7 +79,7 @@ def build(judge, store, broker, metrics):
     """Build a pipeline over the real core, a store in memory and a broker that keeps records."""
     executor = ThreadPoolExecutor(1)
 
-    def make(judging=None, store=store, recorded=lambda _: None):
+    def make(judging=None, store=store, recorded=lambda _: None, sandbox=None):
         return Pipeline(
             lambda: judging or judge,
             store,
@@ -89,6 +89,7 @@ def build(judge, store, broker, metrics):
             executor=executor,
             worker="test",
             recorded=recorded,
+            sandbox=sandbox,
         )
 
     yield make
