@@ -1,13 +1,15 @@
-"""Which findings a message has only because of the kind of mail it is: marked for their factors.
+"""What a message has only because of the kind of mail it is: marked, so that it can be discounted.
 
 The kind must be checked, since anybody can write one. Where a report brings a message back, what
 was found is looked for once more without that message: only what is then gone is the returned
 message's, so that nothing outside of it counts for less.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Literal
+
+from msgspec.structs import replace as replaced
 
 from detectors.brands import SHIPPED, Brands
 from detectors.kinds import KindOfMail, checked_kind
@@ -18,18 +20,18 @@ from features.context import Context
 from features.evidence import Evidence
 from features.links import read_links
 from features.mail_kind import Kind
-from features.message import without_enclosed
+from features.message import Message, Part, parse, without_enclosed
 
 __all__ = ["detect", "set_apart"]
 
-_Scope = Literal["returned", "whole"]
-_REPORTS: Final = frozenset({"abuse_report", "aggregate_report"})
+_Scope = Literal["nothing", "returned", "whole"]
+_SUBJECT = 20  # characters that tools put before a reported message's own subject
 
 
 def detect(
     detectors: Sequence[Detector], evidence: Evidence, context: Context, brands: Brands = SHIPPED
 ) -> list[Finding]:
-    """Return what detectors find, with marks of the kind; raises what breaks in one."""
+    """Return what detectors find, marked by the message's kind; raises what breaks in one."""
     found = [it for detector in detectors for it in detector.detect(evidence, context, brands)]
     return set_apart(found, detectors, evidence, context, brands)
 
@@ -41,58 +43,84 @@ def set_apart(
     context: Context,
     brands: Brands = SHIPPED,
 ) -> list[Finding]:
-    """Return findings with those marked that are of the message's kind; `detectors` found them."""
-    kind, scope = _discounted(checked_kind(evidence))
+    """Return findings marked by the message's kind; `detectors` are those that found them."""
+    checked = checked_kind(evidence)
+    if checked.mail.kind == "ordinary":
+        return findings
+    kind, scope = _discounted(checked, context)
     if not kind:
         return findings
-    if scope == "whole":
-        return [replace(finding, kind=kind) for finding in findings]
-    outside = _outside(evidence, context)
+    if scope != "returned":
+        return [replace(it, kind=kind, inside=scope == "whole") for it in findings]
+    outside = _outside(evidence, context, checked if kind == "abuse_report" else None)
     bare = {
         finding.name: finding
         for detector in detectors
         for finding in detector.detect(outside, context, brands)
     }
-    # What a returned message hides, as its own links may do, counts too.
     known = {finding.name for finding in findings}
     return [
-        *_marked(findings, bare, kind),
-        *(finding for name, finding in bare.items() if name not in known),
+        *(replace(it, kind=kind, inside=it.name not in bare) for it in findings),
+        # A returned message may also hide something, as links to the sender's own domain do.
+        *(replace(it, kind=kind) for name, it in bare.items() if name not in known),
     ]
 
 
-def _marked(findings: Iterable[Finding], bare: dict[str, Finding], kind: Kind) -> Iterable[Finding]:
-    for finding in findings:
-        alone = bare.get(finding.name)
-        yield replace(finding, kind=kind) if alone is None else finding
-
-
-def _discounted(kind: KindOfMail) -> tuple[Kind | Literal[""], _Scope]:
-    """Return the kind that the weights may discount, and how much of the message it covers."""
-    mail = kind.mail
-    if kind.ours_returned:
+def _discounted(checked: KindOfMail, context: Context) -> tuple[Kind | Literal[""], _Scope]:
+    """Return the kind that the weights may discount, and what of the message it brings along."""
+    mail = checked.mail
+    if checked.ours_returned:
         return "bounce", "returned"
-    if kind.at_desk and (
-        "abuse_report" in mail.also or ("forward" in mail.also and mail.passed_on == "attached")
-    ):
+    if "bounce" in mail.also:
+        return ("bounce", "nothing") if _may_be_ours(checked, context) else ("", "nothing")
+    if checked.at_desk and ("abuse_report" in mail.also or mail.passed_on == "attached"):
         return "abuse_report", "returned"
-    if kind.at_desk and kind.from_ours and mail.passed_on:
+    if checked.at_desk and checked.from_ours and mail.passed_on:
         return "abuse_report", "whole"
-    if kind.invited:
-        return "invitation", "whole"
-    if kind.through_list:
-        return "list", "whole"
-    return "", "whole"
+    if checked.invited:
+        return "invitation", "nothing"
+    return ("list", "whole") if checked.through_list else ("", "nothing")
 
 
-def _outside(evidence: Evidence, context: Context) -> Evidence:
-    """Return the evidence without enclosed messages; sender, history and vector are the same."""
+def _may_be_ours(checked: KindOfMail, context: Context) -> bool:
+    """Say whether nobody asked the state, and a bounce's own words have nothing to lure to."""
+    if checked.answers is not None:
+        return False
+    outside = _outside(checked.evidence, context)
+    return not outside.links.all and not outside.attachments.all
+
+
+def _outside(evidence: Evidence, context: Context, report: KindOfMail | None = None) -> Evidence:
+    """Return the evidence without enclosed messages; sender, history and vector are the same.
+
+    Of a `report` the subject is left out too where it repeats that of what is reported.
+    """
     message = without_enclosed(evidence.message, context.limits)
-    content = read_content(message, evidence.headers, context.limits)
+    headers = evidence.headers
+    if report is not None and _repeats_subject(report, context):
+        headers = replaced(headers, subject="", subject_folded="", subject_words=())
+    content = read_content(message, headers, context.limits)
     return replace(
         evidence,
         message=message,
+        headers=headers,
         content=content,
-        links=read_links(content, evidence.headers, evidence.envelope, context.limits),
-        attachments=read_attachments(message, context.limits),
+        links=read_links(content, headers, evidence.envelope, context.limits),
+        attachments=read_attachments(
+            replaced(message, attachments=_apart_from_status(message)), context.limits
+        ),
     )
+
+
+def _apart_from_status(message: Message) -> tuple[Part, ...]:
+    """Return the attachments but for a report's own machine-readable part (RFC 6522)."""
+    return tuple([it for it in message.attachments if not it.content_type.startswith("message/")])
+
+
+def _repeats_subject(report: KindOfMail, context: Context) -> bool:
+    own = report.evidence.headers.subject
+    for part in report.mail.enclosed[:1]:
+        reported = parse(part.content, context.limits).first("subject").strip()
+        if reported and own.endswith(reported) and len(own) - len(reported) <= _SUBJECT:
+            return True
+    return False

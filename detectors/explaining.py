@@ -165,7 +165,7 @@ def _tried(
             weight=weight,
             found=finding is not None,
             unheard="" if finding else _unheard(name, group, evidence, verdict),
-            kind=finding.kind if finding else "",
+            kind=finding.kind if finding and stack.factor(finding) < 1 else "",
             strength=strength,
             full=full,
             divided_by=by,

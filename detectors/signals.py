@@ -34,8 +34,9 @@ class Spec:
 class Finding:
     """A signal that fired: strength in (0, 1], a reason a person understands, what it quotes.
 
-    No reason quotes a local part of an address or a passage of the body. `kind` names the kind of
-    mail as whose part it was found, which the weights may discount ([kinds] of weights.toml).
+    No reason quotes a local part of an address or a passage of the body. `kind` names the checked
+    kind of mail that it was found in, which the weights may discount ([kinds] of weights.toml);
+    `inside`: in what such mail brings along, and not in what it says itself.
     `within` are the findings of each enclosed message: the stack makes strength and reason of the
     worst.
     """
@@ -45,6 +46,7 @@ class Finding:
     strength: float = 1.0
     inputs: dict[str, str | int | float | bool] = field(default_factory=dict)
     kind: str = ""
+    inside: bool = False
     within: tuple[tuple["Finding", ...], ...] = ()
 
 

@@ -221,10 +221,14 @@ class Stack:
         if finding.within:
             logit = self._worst(finding).logit / MICRO
             strength *= min(1.0, max(0.0, logit / _ENCLOSED_SURE))
-        factors = self._weights.kinds.get(finding.kind)
-        if factors is not None and entry.speaks_for != "ham":
-            strength *= factors.of(finding.name, entry.group)
-        return strength
+        return strength * self.factor(finding)
+
+    def factor(self, finding: Finding) -> float:
+        """Return what the kind of mail leaves of a finding, in [0, 1]; KeyError as for strength."""
+        entry, factors = self._entries[finding.name], self._weights.kinds.get(finding.kind)
+        if factors is None or entry.speaks_for == "ham":
+            return 1.0
+        return factors.of(finding.name, entry.group, inside=finding.inside)
 
     def _worst(self, finding: Finding) -> Weighed:
         return max((self.weigh(it, ()) for it in finding.within), key=attrgetter("logit"))

@@ -25,8 +25,8 @@ Weights, bias and caps are raw logits; the calibrated logit is `a * (bias + sum)
     carried = 1.0                            # instead of [fusion] carried
 
     [kinds.KIND]                             # a kind of mail (features/mail_kind.py), checked
-    groups = { links = 0.3 }                 # in [0, 1], by what abuse's contributions are
-    signals = { spf_fail = 0.0 }             # multiplied; a signal's own goes before its group's
+    groups = { links = 0.3 }                 # in [0, 1]: multiplies what speaks for abuse in the
+    signals = { spf_fail = 0.5 }             # mail it brings along; a signal's own: anywhere in it
 
     [signals.NAME]
     weight = 4.5                             # at least 0; at most 0 if it speaks for ham
@@ -149,14 +149,17 @@ class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KindFactors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is left, in [0, 1], of abuse's contributions that a kind of mail makes falsely."""
+    """What is left, in [0, 1], of abuse's contributions that a kind of mail makes falsely.
+
+    `groups` hold for what is found inside a message that it brings along, `signals` anywhere.
+    """
 
     groups: dict[str, float] = {}
     signals: dict[str, float] = {}
 
-    def of(self, name: str, group: str) -> float:
+    def of(self, name: str, group: str, *, inside: bool) -> float:
         """Return a signal's factor: its own, else its group's, else 1."""
-        return self.signals.get(name, self.groups.get(group, 1.0))
+        return self.signals.get(name, self.groups.get(group, 1.0) if inside else 1.0)
 
 
 class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
