@@ -24,6 +24,7 @@ COMMANDS = {
     "send": Lazy("apps.cli.send:send", "Publish mail to the mail log at a given rate."),
     "settings": Lazy("apps.cli.settings:settings", "Print settings in force and their origin."),
     "state": Lazy("apps.cli.state:state", "See, rebuild or forget what is kept of senders."),
+    "synthesize": Lazy("apps.synthesis.command:synthesize", "Write invented mail to train on."),
     "topics": Lazy("apps.cli.topics:topics", "Create Kafka's topics; describe them."),
     "train": Lazy("apps.training.command:train", "Train the classifier from folders of mail."),
     "up": Lazy("apps.local.up:up", "Run the whole local stack until Ctrl-C."),

@@ -1,0 +1,1 @@
+"""Invented mail, fraudulent and honest, made from scenarios: training data for anyone."""
