@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from apps.foreign_files import BYTE_ORDER_MARK, foreign
 from apps.mbox import BoundedMessage, looks_like_mbox, split_mbox
 
 __all__ = ["STDIN", "Mail", "Unreadable", "read_mail", "total_bytes"]
@@ -29,7 +30,7 @@ class Mail(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """A path that could not be read, and the system's reason."""
+    """A path that could not be read as mail, and the reason."""
 
     name: str
     reason: str
@@ -100,8 +101,11 @@ def _read_path(path: str, limit: int) -> Iterator[Mail | Unreadable]:
         yield Unreadable(path, error.strerror or str(error))
 
 
-def _read_stream(file: BinaryIO, name: str, limit: int) -> Iterator[Mail]:
-    first = file.readline(_PIECE)
+def _read_stream(file: BinaryIO, name: str, limit: int) -> Iterator[Mail | Unreadable]:
+    first = file.readline(_PIECE).removeprefix(BYTE_ORDER_MARK)
+    if reason := foreign(first):
+        yield Unreadable(name, reason)
+        return
     if not looks_like_mbox(first):
         message = BoundedMessage(limit)
         while first:

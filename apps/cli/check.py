@@ -216,8 +216,10 @@ def _complain(item: Unreadable) -> None:
 
 
 def _tell_of_faults(answer: "Answer") -> None:
-    """Say on standard error what broke in Weir itself: the verdict only names the part."""
+    """Say on standard error what broke in Weir itself, and what is probably no message at all."""
     judged = answer.judged[0]
+    if judged.evidence and not judged.evidence.message.headers:
+        click.echo(f"Note: {clean(answer.name)}: no header: is this a message?", err=True)
     for fault in (*((judged.error,) if judged.error else ()), *judged.faults):
         click.echo(f"Fault in Weir: {clean(answer.name)}: {clean(fault)}", err=True)
 

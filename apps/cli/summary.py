@@ -73,6 +73,8 @@ class Summary:
             for action in reversed(ACTIONS)
             if self._actions[action]
         )
+        if not count and not self.unreadable:
+            return ["no message found: a folder is read below all its folders but hidden ones"]
         lines += ["", f"{count:,} message{'s' * (count != 1)}: {said or 'none'}"]
         if self._degraded:
             lines.append(f"{self._degraded:,} degraded: judged without a part (--full names it)")

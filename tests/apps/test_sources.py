@@ -116,3 +116,40 @@ def test_no_line_of_an_mbox_is_lost_but_separators_and_their_blank_lines(pieces)
     assert [line for line in kept.splitlines(keepends=True) if line not in ends] == [
         line for line in data.splitlines(keepends=True) if line not in ends
     ]
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            "an Outlook or Office file; save the message as .eml",
+        ),
+        (
+            b"\x1f\x8b\x08\x00",
+            "compressed with gzip; unpack it first, or pipe it: zcat FILE | weir",
+        ),
+        (b"PK\x03\x04", "a ZIP archive"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"\xff\xfeF\0r\0o\0m\0", "text in UTF-16"),
+        (b"1669\n" + ONE, "Apple Mail's .emlx"),
+    ],
+)
+def test_a_file_that_is_known_to_be_no_message_says_what_to_do(tmp_path, start, what):
+    path = tmp_path / "other"
+    path.write_bytes(start + b"\0rest\n" * 9)
+    [found] = read(path)
+    assert isinstance(found, Unreadable)
+    assert found.reason.startswith(f"not a message but {what}")
+
+
+def test_the_mark_that_an_editor_put_before_a_message_is_no_part_of_it(tmp_path):
+    path = tmp_path / "saved.eml"
+    path.write_bytes(b"\xef\xbb\xbf" + ONE)
+    assert [mail.raw for mail in read(path)] == [ONE]
+
+
+def test_a_message_about_numbers_is_a_message(tmp_path):
+    path = tmp_path / "one.eml"
+    path.write_bytes(b"12: x\n" + ONE)
+    assert isinstance(read(path)[0], Mail)

@@ -241,3 +241,27 @@ def test_what_two_signals_say_in_the_same_words_is_said_once():
     said = check(PHISH).stdout
     assert said.count("The name claims PayPal, but the address is at example-mailing.top") == 1
     assert "(display_name_brand, display_name_contains_brand)" in said
+
+
+def test_what_is_no_message_is_an_error_that_says_what_to_do(tmp_path):
+    path = tmp_path / "saved.msg"
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500))
+    result = check(str(path))
+    assert result.exit_code == 3
+    assert "saved.msg: not a message but an Outlook or Office file; save" in result.stderr
+
+
+def test_text_without_a_header_is_judged_and_doubted(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_bytes(b"just some words\nwithout a header\n")
+    result = check(str(path))
+    assert result.exit_code in {0, 1}
+    assert "words.txt: no header: is this a message?" in result.stderr
+    assert "From     (none)" in result.stdout
+
+
+def test_a_folder_without_mail_says_so(tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = check(str(tmp_path / "empty"))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("no message found")
