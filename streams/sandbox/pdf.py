@@ -41,6 +41,10 @@ _BOUNDS: Final = Configuration(
     xform_maximum_invocations_per_extraction=200,
     jbig2dec_binary=None,  # no other program is started
 )
+_END_MARK: Final = b"%%EOF"
+_END_WITHIN = 1_024
+_END: Final = b"\nstartxref\n0\n%%EOF\n"
+_OBJECT = re.compile(rb"([0-9]{1,10})[ \t\r\n]{1,4}[0-9]{1,5}[ \t\r\n]{1,4}obj")
 _RECOVERED = 1_000  # objects of a file without a usable root
 _TABLE_ENTRIES = 100_000  # of a cross-reference stream
 # Seen in the bytes, so that a damaged file shows them too (ISO 32000-1, 12.6.4).
@@ -90,7 +94,7 @@ class _Reading:
         """Go through the file; whatever a library raises for one part is that part's."""
         try:
             reader = PdfReader(
-                BytesIO(content),
+                BytesIO(_ended(content)),
                 root_object_recovery_limit=_RECOVERED,
                 xref_stream_maximum_entries=_TABLE_ENTRIES,
             )
@@ -174,6 +178,18 @@ class _Reading:
         image = page.images[name].image
         if image is not None and fits(*image.size):
             self.codes += find_codes(image)
+
+
+def _ended(content: bytes) -> bytes:
+    """Return a file that was cut off with an end: viewers open it without one, pypdf doesn't."""
+    if _END_MARK in content[-_END_WITHIN:]:
+        return content
+    root = b""
+    catalogue = content.find(b"/Catalog")
+    if b"trailer" not in content and catalogue > 0:
+        numbers = _OBJECT.findall(content, max(0, catalogue - _END_WITHIN), catalogue)
+        root = b"\ntrailer <</Root %s 0 R>>" % numbers[-1] if numbers else b""
+    return content + root + _END
 
 
 def _picture_names(page: PageObject) -> Iterator[str | list[str]]:

@@ -42,8 +42,9 @@ def rehearse() -> None:
         found = open_file(Request("pdf" if name == "PDF" else "image", 0, content))
         if found.codes != (_SAID,):
             raise RuntimeError(f"a code in a {name} isn't read")
-    if _SAID not in open_file(Request("pdf", 0, _PAGE)).targets:
-        raise RuntimeError("a link in a PDF isn't read")
+    page = open_file(Request("pdf", 0, _PAGE))
+    if _SAID not in page.targets or page.text != "Good day.":
+        raise RuntimeError("a PDF isn't read")
     for content in (_document(pictures["PNG"]), b"{\\rtf1 x}", b"\xd0\xcf\x11\xe0" + bytes(512)):
         open_file(Request("office", 0, content))
 

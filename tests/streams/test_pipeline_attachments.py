@@ -1,6 +1,7 @@
 """Attachments on their way through the pipeline, opened by the real reader."""
 
 import base64
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -16,14 +17,14 @@ OPERATORS = b"(a)Tj " * 160_000  # seconds of work, within all bounds
 
 
 def _slow():
-    page = b"BT /F 9 Tf " + OPERATORS + b"ET"
+    page = zlib.compress(b"BT /F 9 Tf " + OPERATORS + b"ET")
     pdf = (
-        b"%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
-        b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
-        b"3 0 obj<</Type/Page/Parent 2 0 R/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>endobj\n"
-        b"4 0 obj<</Length %d>>stream\n%s\nendstream endobj\n"
-        b"5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\n"
-        b"trailer<</Root 1 0 R>>\n" % (len(page), page)
+        b"%%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n"
+        b"2 0 obj <</Type/Pages/Kids[3 0 R 3 0 R 3 0 R]/Count 3>> endobj\n"
+        b"3 0 obj <</Type/Page/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>> endobj\n"
+        b"4 0 obj <</Filter/FlateDecode/Length %d>> stream\n%s\nendstream endobj\n"
+        b"5 0 obj <</Type/Font/Subtype/Type1/BaseFont/Helvetica>> endobj\n"
+        b"trailer <</Root 1 0 R>>\n" % (len(page), page)
     )
     return (
         b"From: a@b.example\nMIME-Version: 1.0\nContent-Type: application/pdf\n"
@@ -35,7 +36,7 @@ def _slow():
 def sandbox(metrics):
     failed = metrics.attachments_failed
     sandbox = Sandbox(
-        AttachmentsSection(deadline_ms=300),
+        AttachmentsSection(deadline_ms=1_000),
         opened=metrics.opened,
         failed=lambda _: failed.inc(),
     )

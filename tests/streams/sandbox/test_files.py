@@ -68,6 +68,12 @@ def test_a_link_of_a_pdf_without_end_is_found_by_its_bytes(opened, make):
     assert opened("pdf", whole[: whole.index(b"4 0 obj")]).targets == (SITE,)
 
 
+def test_the_text_of_a_pdf_without_its_table_of_objects_is_read(opened, make):
+    whole = make.pdf(make.shown("Your order"), [SITE])
+
+    assert opened("pdf", whole[: whole.index(b"xref")]).text.strip() == "Your order"
+
+
 def test_a_code_in_a_pdf_is_read(opened, make):
     assert opened("pdf", make.saved(make.code(SITE).convert("RGB"), "PDF")).codes == (SITE,)
 
