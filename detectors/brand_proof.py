@@ -7,7 +7,7 @@ from features.domains import Domain, split_host
 from features.evidence import Evidence
 from features.hosts import MAIL_SERVICES, host_traits, is_freemail
 
-__all__ = ["proven_brand"]
+__all__ = ["proven_brand", "proves"]
 
 # Brands' domains under which each customer writes from a name of its own.
 _TENANTS: Final = frozenset({"atlassian.net", "myshopify.com", "sharepoint.com", "zendesk.com"})
@@ -30,6 +30,22 @@ def proven_brand(evidence: Evidence, brands: Brands = SHIPPED) -> Brand | None:
         return brand
     signers = map(split_host, authentication.dkim_domains)
     return brand if any(_vouches(brand, signer, brands) for signer in signers) else None
+
+
+def proves(evidence: Evidence, name: str, brands: Brands = SHIPPED) -> bool:
+    """Say whether a message is proven to be sent by the brand of that name, from any domain.
+
+    A brand may write from a domain that no table knows, and signs it with one of its own.
+    """
+    proven = proven_brand(evidence, brands)
+    if proven is not None and proven.name == name:
+        return True
+    signers = map(split_host, evidence.authentication.dkim_domains)
+    owners = ((brand_of(signer, brands), signer) for signer in signers)
+    return any(
+        owner is not None and owner.name == name and _vouches(owner, signer, brands)
+        for owner, signer in owners
+    )
 
 
 def _vouches(brand: Brand, signer: Domain, brands: Brands) -> bool:

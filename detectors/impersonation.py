@@ -2,6 +2,7 @@
 
 import re
 
+from detectors.brand_proof import proves
 from detectors.brands import Brand, is_own
 from detectors.checks import Checks, Hit
 from detectors.kinds import checked_kind
@@ -148,7 +149,7 @@ def _free_mail_brand(parties: Relations) -> Hit | None:
 )
 def _from_lookalike_brand(parties: Relations) -> Hit | None:
     found = likeness(parties.evidence.headers.from_.domain, parties.brands)
-    if found is None:
+    if found is None or proves(parties.evidence, found.brand, parties.brands):
         return None
     reason = f"The sender's domain {parties.sender} is {found.brand}'s name {found.how}"
     return Hit(reason, {"brand": found.brand, "from_domain": parties.sender})

@@ -1,5 +1,6 @@
 """Where the links lead, and what is done to hide it."""
 
+from detectors.brand_proof import proves
 from detectors.brands import brand_of
 from detectors.checks import Checks, Hit
 from detectors.lookalike import likeness
@@ -32,8 +33,9 @@ def _link_text_mismatch(parties: Relations) -> Hit | None:
         if not shown.registrable or target in parties.own or shown.registrable == target:
             continue
         brand = brand_of(shown, parties.brands)
-        owned = brand is not None and brand is not brand_of(link.domain, parties.brands)
-        if owned and shown.registrable != sender:
+        if brand is None or brand is brand_of(link.domain, parties.brands):
+            continue
+        if shown.registrable != sender and not proves(parties.evidence, brand.name, parties.brands):
             target = link_target(link)
             reason = f"The link says {shown.registrable} and leads to {target}"
             return Hit(reason, {"shown": shown.registrable, "target": target})
@@ -209,7 +211,7 @@ def _link_lookalike_brand(parties: Relations) -> Hit | None:
         if link.domain.registrable in parties.own or "mail_service" in link.traits:
             continue
         found = likeness(link.domain, parties.brands)
-        if found is not None:
+        if found is not None and not proves(parties.evidence, found.brand, parties.brands):
             target = link_target(link)
             reason = f"The linked domain {target} is {found.brand}'s name {found.how}"
             return Hit(reason, {"brand": found.brand, "host": target})

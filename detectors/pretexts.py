@@ -2,6 +2,7 @@
 
 import re
 
+from detectors.brand_proof import proven_brand
 from detectors.brands import brand_of, compact, is_own
 from detectors.checks import Checks, Hit
 from detectors.content import lure
@@ -112,6 +113,8 @@ def _brand_sender_unproven(parties: Relations) -> Hit | None:
     if brand is None or not bounces.registrable or is_own(brand, bounces):
         return None
     if is_freemail(headers.from_.domain.registrable):
+        return None
+    if proven_brand(parties.evidence, parties.brands):
         return None
     target = parties.leads_to
     reason = f"It claims to be from {brand.name}, proves nothing of it, and leads to {target}"
