@@ -39,7 +39,7 @@ from streams.opening import open_core
 from streams.pipeline import Pipeline, Places
 from streams.policies import PolicyWatch, keep, read_policy_of
 from streams.progress import Progress
-from streams.sandbox.sandbox import Sandbox
+from streams.sandbox.watched import open_sandbox
 from streams.settings import KeysError, Settings, SettingsError, load
 from streams.stores.breaker import Breaker, GuardedStore
 from streams.stores.protocol import StoreError
@@ -94,11 +94,7 @@ class Worker:
             settings.redis.timeout_seconds,
             self._metrics.store_failed,
         )
-        self._sandbox = Sandbox(
-            settings.attachments,
-            opened=self._metrics.opened,
-            failed=self._attachments_failed,
-        )
+        self._sandbox = open_sandbox(settings, self._metrics)
         self._progress = Progress(self._metrics)
         self._forgetting = Forgetting(settings.worker.forget_seconds)
         self._app: App = build_app(settings, self._committed, self._revoked)
@@ -122,8 +118,6 @@ class Worker:
                 epoch = self._epoch = await self._read_epoch()
                 await self._refuse_another_log(partitions)
                 await keep(self._policies, self._source, settings.policy, self._store)
-                if settings.limits.opened:
-                    self._sandbox.start()
                 self._install(executor, partitions, epoch)
                 if settings.http.bind:
                     health = HealthServer(settings.http.bind, self._metrics, self._ready)
@@ -298,10 +292,6 @@ class Worker:
             return len(known or ()) or partitions[topic]
 
         return count
-
-    def _attachments_failed(self, reason: str) -> None:
-        self._metrics.attachments_failed.inc()
-        log.warning("attachments_unread", reason=reason)
 
     def _committed(self, offsets: Mapping[TP, int]) -> None:
         now = time.monotonic()
