@@ -196,7 +196,7 @@ def _silent(silent: Iterable[Tried]) -> Table:
         by_group[tried.group].append(tried)
     for group, members in by_group.items():
         names = ", ".join(
-            f"{tried.name} {tried.weight.in_force:.2g}"
+            f"{tried.name}={tried.weight.in_force:.2g}"
             + (f" ({tried.mode})" if tried.mode != "live" else "")
             + (" (policy)" if tried.weight.origin == "policy" else "")
             for tried in members

@@ -92,8 +92,13 @@ def full(shown: Shown, width: int = 0) -> list[str]:
     words is said once. Reasons are wrapped at `width` columns (0: never).
     """
     verdict = shown.verdict
-    lines = [
-        f"{_action(verdict)}  {verdict.class_}  score {plain_score(verdict)}  {_next(verdict)}",
+    judged = f"{_action(verdict)}  {verdict.class_}  score {plain_score(verdict)}"
+    levels = _next(verdict)
+    if not width or len(click.unstyle(f"{judged}  {levels}")) <= width:
+        lines = [f"{judged}  {levels}"]
+    else:
+        lines = [judged, f"  {levels}"]
+    lines += [
         f"  From     {clean(shown.sender, 100) or '(none)'}",
         f"  Subject  {clean(shown.subject, 100) or '(none)'}",
     ]
