@@ -17,6 +17,7 @@ from detectors.signals import Detector, Finding
 from features.attachments import read_attachments
 from features.content import read_content
 from features.context import Context
+from features.domains import split_host
 from features.evidence import Evidence
 from features.links import read_links
 from features.mail_kind import Kind
@@ -87,7 +88,12 @@ def _may_be_ours(checked: KindOfMail, context: Context) -> bool:
     if checked.answers is not None:
         return False
     outside = _outside(checked.evidence, context)
-    return not outside.links.all and not outside.attachments.all
+    ours = {
+        split_host(address.rpartition("@")[2]).registrable for address in outside.headers.recipients
+    } - {""}
+    return not outside.attachments.all and all(
+        link.domain.registrable in ours for link in outside.links.all
+    )
 
 
 def _outside(evidence: Evidence, context: Context, report: KindOfMail | None = None) -> Evidence:
