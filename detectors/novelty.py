@@ -35,7 +35,8 @@ def _first_contact(standing: Standing) -> Hit | None:
     "The sender was first seen today though its server or links have been watched for weeks.",
 )
 def _new_sender(standing: Standing) -> Hit | None:
-    age, watched = standing.history["sender.age"], standing.watched
+    # A sender is only as new as we are old: something else must have been seen long ago.
+    age, watched = standing.history["sender.age"], standing.witnessed
     if standing.outbound or not (age < DAY and watched >= WATCHED):
         return None
     host = standing.parties.evidence.headers.from_.domain.registrable

@@ -28,7 +28,8 @@ class Standing:
     """The message's parties with its history, and what several checks conclude from that.
 
     `proven`: DKIM or SPF proves From's own domain, so that the readings are of the one named.
-    `young`: first seen less than three days ago. `good`: proven, seen for long and often, nearly
+    `recent`: first seen less than three days ago. `young`: that, by a state that had been watching
+    for three days before. `good`: proven, seen for long and often, nearly
     all delivered, hardly any bad or reported. A missing reading makes each of them False.
     """
 
@@ -36,16 +37,19 @@ class Standing:
     history: History
     outbound: bool
     proven: bool
+    recent: bool
     young: bool
     good: bool
 
     @property
-    def watched(self) -> float:
-        """For how long (seconds) what this message uses has been watched, 0 where unknown.
-
-        A sender is only as new as the state is old: something else must have been seen long ago.
-        """
+    def witnessed(self) -> float:
+        """For how long (seconds) something that this message uses has been known, 0 if nothing."""
         return max((age for name in _WITNESSES if (age := self.history[name]) > 0), default=0.0)
+
+    @property
+    def watched(self) -> float:
+        """For how long (seconds) mail has been watched, as far as it can be told."""
+        return max(self.witnessed, self.history.watched if self.history.watched > 0 else 0.0)
 
     @property
     def stranger(self) -> bool:
@@ -64,13 +68,16 @@ class Standing:
 def stand(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Standing:
     """Work the standing out, once a message for all detectors that read it."""
     history = evidence.history
+    age = history["sender.age"]
     proven = evidence.authentication.aligned is True and history["sender.proven"] == 1
     return Standing(
         parties=relate(evidence, context, brands),
         history=history,
         outbound=evidence.envelope.direction == "outbound",
         proven=proven,
-        young=history["sender.age"] < _YOUNG,
+        recent=age < _YOUNG,
+        # In a new state everybody is new. Where nobody knows for how long it has watched, it has.
+        young=age < _YOUNG and not history.watched - age < _YOUNG,
         good=proven and _good(history),
     )
 

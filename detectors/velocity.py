@@ -58,7 +58,7 @@ def _burst_new_sender(standing: Standing) -> Hit | None:
 )
 def _burst_own_past(standing: Standing) -> Hit | None:
     history = standing.history
-    if standing.young or (standing.good and not standing.outbound):
+    if standing.recent or (standing.good and not standing.outbound):
         return None
     hour = history["sender.messages_1h"]
     past = history["sender.messages_7d"] - history["sender.messages_1d"]
@@ -69,7 +69,7 @@ def _burst_own_past(standing: Standing) -> Hit | None:
     over = "over " if times == _SAID_TIMES else ""
     sent = counted(hour, "message")
     return Hit(
-        f"{sent} within the hour, {over}{times} times what this sender is used to",
+        f"{sent} within the hour, {over}{times} times what this sender usually sends",
         {"messages_1h": hour, "past_7d": past, "times": times},
         rising(hour, _HOUR_FEW, 10 * _HOUR_FEW) * (_MASS if standing.mass else 1.0),
     )
@@ -84,7 +84,7 @@ def _many_first_contacts(standing: Standing) -> Hit | None:
     history = standing.history
     least = _STRANGERS_ACCOUNT if standing.outbound else _STRANGERS
     first, today = history["sender.first_contacts_1d"], history["sender.messages_1d"]
-    if standing.young or standing.mass or (standing.good and not standing.outbound):
+    if standing.recent or standing.mass or (standing.good and not standing.outbound):
         return None
     if not (first >= least and first >= _MOSTLY * today):
         return None

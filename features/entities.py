@@ -12,9 +12,11 @@ from features.domains import split_host
 from features.hosts import MAIL_SERVICES, is_freemail
 from features.rolling import KINDS, Entity
 
-__all__ = ["UNKNOWN_NETWORK", "Namer", "concerns", "domain_of", "ip_name", "proof_name"]
+__all__ = ["ALL_MAIL", "UNKNOWN_NETWORK", "Namer", "concerns", "domain_of", "ip_name", "proof_name"]
 
 UNKNOWN_NETWORK: Final = "unknown"
+ALL_MAIL: Final = "*"
+"""The name of the route that all mail takes: its first sight is the state's own."""
 _KEY_BYTES = 12
 _LONGEST_KEPT = 512  # characters of a name that is kept from message to message
 _LONGEST_HOST = 253  # RFC 1035, 2.3.4

@@ -20,12 +20,14 @@ class History:
     """The sender part of the vector, float32 of shape (len(COLUMNS),), NaN where nothing is known.
 
     `correspondent` is the domain of correspondents that the sender claims or resembles, '' if none
-    or unknown. Detectors read nothing else of the state, so that a replay from a verdict's numbers
-    finds what the first judgement found.
+    or unknown. `watched` is for how long (seconds) the state has seen mail at all, NaN where
+    unknown: a sender is only as new as the state is old. Detectors read nothing else of the state,
+    so that a replay finds what the first judgement found.
     """
 
     numbers: NDArray[np.float32]
     correspondent: str = ""
+    watched: float = float("nan")
 
     def __getitem__(self, name: str) -> float:
         """Return a number by its column's name; KeyError for an unknown one."""
@@ -36,9 +38,11 @@ UNKNOWN: Final = History(np.full(len(COLUMNS), np.nan, dtype=np.float32))
 """Nothing was read of the state."""
 
 
-def known(readings: Mapping[str, float], correspondent: str = "") -> History:
+def known(
+    readings: Mapping[str, float], correspondent: str = "", watched: float = float("nan")
+) -> History:
     """Return the history of which these numbers are known; KeyError for an unknown name."""
     numbers = UNKNOWN.numbers.copy()
     for name, value in readings.items():
         numbers[_PLACES[name]] = value
-    return History(numbers, correspondent)
+    return History(numbers, correspondent, watched)

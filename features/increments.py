@@ -10,7 +10,7 @@ from features.authentication import Authentication
 from features.conversation import is_personal
 from features.correspondents import name_key, sender_skeletons, skeleton
 from features.domains import split_host
-from features.entities import Namer, ip_name
+from features.entities import ALL_MAIL, Namer, ip_name
 from features.envelope import Envelope
 from features.headers import Headers
 from features.hosts import is_freemail
@@ -79,6 +79,10 @@ class Increments:
             yield self._seen("address", f"{name}/{origin.author}{at}{network}")
         if origin.network and not at:
             yield self._seen("route", f"{name}@{origin.network}")
+
+    def watch(self) -> Increment:
+        """Return that of all mail, whose first sight is since when the state has watched."""
+        return self._seen("route", ALL_MAIL)
 
     def client(self) -> Iterator[Increment]:
         """Yield those of the client's address, its network and its greeting."""

@@ -73,11 +73,8 @@ def read_history(
     the state knows none. What has no entity or no reading is NaN. ValueError where the readings
     are more or fewer than the increments.
     """
-    found: dict[str, list[Reading]] = {}
+    found, watched = _by_kind(touches, readings, at)
     asked = frozenset([increment.entity.kind.name for increment in touches.increments])
-    for increment, reading in zip(touches.increments, readings, strict=True):
-        if reading is not None:
-            found.setdefault(increment.entity.kind.name, []).append(reading)
     numbers = [_NAN] * len(_PLACES)
     for kind, plan in _PLANS.items():
         if kind in found:
@@ -96,7 +93,23 @@ def read_history(
     correspondent = ""
     if touches.direction == "inbound":
         correspondent = _read_correspondents(numbers, touches, asked, found)
-    return History(np.array(numbers, dtype=np.float32), correspondent)
+    return History(np.array(numbers, dtype=np.float32), correspondent, watched)
+
+
+def _by_kind(
+    touches: Touches, readings: Sequence[Reading | None], at: float
+) -> tuple[dict[str, list[Reading]], float]:
+    """Return the readings by kind, and for how long the state has watched, NaN where unknown."""
+    found: dict[str, list[Reading]] = {}
+    watched = _NAN
+    for increment, reading in zip(touches.increments, readings, strict=True):
+        if reading is None:
+            continue
+        if increment.entity is touches.watch:
+            watched = max(0.0, at - reading.first)
+        else:
+            found.setdefault(increment.entity.kind.name, []).append(reading)
+    return found, watched
 
 
 def _read_correspondents(

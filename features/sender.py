@@ -53,6 +53,7 @@ def touches(
     bounce = not outbound and is_bounce(message, headers, envelope)
     own, answered = own_id(message), answered_ids(message, bounce=bounce)
     personal = not outbound or is_personal(headers, envelope)
+    watch = increments.watch()
     return Touches(
         increments=(
             *(increments.account(envelope.user or "") if outbound else increments.domain()),
@@ -62,6 +63,7 @@ def touches(
             *increments.attachments(digests),
             *(() if outbound else increments.signature(message, authentication)),
             *(increments.sent(envelope, headers) if outbound else increments.received(headers)),
+            watch,
         ),
         at=_seconds(envelope),
         direction=envelope.direction,
@@ -76,6 +78,7 @@ def touches(
         author=origin.author,
         domain=headers.from_.domain.registrable,
         proven=bool(authentication.proven) if authentication.source and not outbound else None,
+        watch=watch.entity,
         bounced=namer.entity("account", origin.recipients[0])
         if bounce and len(origin.recipients) == 1
         else None,

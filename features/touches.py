@@ -17,8 +17,9 @@ class Touches:
     `mentions` are keyed hashes of the Message-IDs that it answers, `message_id` that of its own,
     b"" without one. `author` is the hash of the author's address as pairs and names know it,
     `domain` the author's registrable domain. `proven` tells whether DKIM or SPF proves the sender,
-    None where nobody looked. `bounced` is the account whose message came back, if this is a bounce.
-    `flags` name what was more than is counted: recipients_over, links_over, attachments_over.
+    None where nobody looked. `watch` is the entity that all mail touches, the last of them.
+    `bounced` is the account whose message came back, if this is a bounce. `flags` name what was
+    more than is counted: recipients_over, links_over, attachments_over.
     """
 
     increments: tuple[Increment, ...]
@@ -29,6 +30,7 @@ class Touches:
     author: str = ""
     domain: str = ""
     proven: bool | None = None
+    watch: Entity | None = None
     bounced: Entity | None = None
     flags: tuple[str, ...] = ()
 

@@ -131,7 +131,7 @@ async def publish(settings: Settings, folder: Path, rate: float, tally: Tally) -
         for act in acts(folder, limits, datetime.now(UTC)):
             for example in act:
                 now = datetime.now(UTC)
-                received = replace(example.envelope, received_at=now)
+                received = replace(example.envelope, received_at=now - example.age)
                 record = message_record(
                     topic, received, example.mail.raw, source="/weir/up", now=now
                 )

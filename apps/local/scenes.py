@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -25,17 +25,20 @@ _SCENES: Final[dict[str, Scene]] = {
     "written-correspondent-reply.eml": "correspondent",
     "written-correspondent-lookalike.eml": "lookalike",
 }
+# What came days ago: a state that has watched for less than that takes nobody for new.
+_EARLIER: Final = {"written-newsletter-1.eml": timedelta(days=6)}
 _BURST_DOMAIN: Final = b"example-office"
 _BURST_RECIPIENT: Final = b"recipient-1"
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A message to publish, and the scene of the story that it plays in, if any."""
+    """A message to publish, the scene of the story that it plays in, if any, and how old it is."""
 
     mail: Mail
     envelope: Envelope
     scene: Scene = ""
+    age: timedelta = timedelta()
 
 
 def acts(folder: Path, limits: Limits, now: datetime) -> Iterator[list[Example]]:
@@ -53,8 +56,13 @@ def acts(folder: Path, limits: Limits, now: datetime) -> Iterator[list[Example]]
 def _read(folder: Path, direction: Direction, limits: Limits) -> Iterator[Example]:
     for mail in _mails(folder, limits):
         envelope = envelope_of(mail, new_id(), datetime.now(UTC), limits)
-        scene = _SCENES.get(Path(mail.name).name, "")
-        yield Example(mail, replace(envelope, direction=direction), scene)
+        name = Path(mail.name).name
+        yield Example(
+            mail,
+            replace(envelope, direction=direction),
+            _SCENES.get(name, ""),
+            _EARLIER.get(name, timedelta()),
+        )
 
 
 def _burst(folder: Path, limits: Limits, now: datetime) -> Iterator[Example]:

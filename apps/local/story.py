@@ -17,9 +17,7 @@ from detectors.verdict import Verdict
 
 __all__ = ["Listing", "tell"]
 
-_HISTORY: Final = frozenset(
-    {"velocity", "novelty", "correspondents", "strangers", "reputation"}
-)
+_HISTORY: Final = frozenset({"velocity", "novelty", "correspondents", "strangers", "reputation"})
 _OTHERS: Final[tuple[tuple[Scene, str, str], ...]] = (
     ("lookalike", "a correspondent's lookalike", "spf"),
     ("correspondent", "the correspondent", "dkim"),

@@ -192,6 +192,41 @@ def test_a_burst_weighs_more_the_larger_it_is_and_less_where_contents_vary_or_it
     assert strength(2500, contents=90) == 0.7
 
 
+@pytest.mark.parametrize(
+    ("watched_days", "age_days", "young"),
+    [
+        (0, 0, False),
+        (2.9, 0, False),
+        (2.9, 2.9, False),
+        (3.1, 0, True),
+        (5, 2.9, False),
+        (9, 2.9, True),
+        (90, 4, False),
+        (float("nan"), 0, True),
+    ],
+)
+def test_a_sender_is_only_as_new_as_the_state_is_old(watched_days, age_days, young):
+    """Else whoever writes first to a new installation would be a stranger who sends in bursts."""
+    readings = {
+        "sender.age": age_days * DAY,
+        "sender.messages": 90,
+        "sender.messages_1h": 40,
+        "sender.messages_1d": 90,
+        "sender.messages_7d": 90,
+        "sender.recipients": 90,
+        "sender.recipients_1d": 60,
+        "sender.first_contacts_1d": 60,
+        "pair.received": 1,
+        "pair.known": 0,
+        "thread.answers": 0,
+    }
+    found = _found(known(readings, watched=watched_days * DAY))
+    expected = {"burst_new_sender", "first_contact"} if young else set()
+    assert {"burst_new_sender", "first_contact"} & found.keys() == expected
+    if age_days < 3:
+        assert not {"burst_own_past", "many_first_contacts"} & found.keys()
+
+
 def test_few_reports_say_less_than_many_of_the_same_share():
     def strength(spam, ham, **more):
         readings = {"sender.messages": 100, "sender.spam": spam, "sender.ham": ham, **more}

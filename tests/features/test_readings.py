@@ -91,6 +91,16 @@ def test_what_has_no_entity_is_missing_and_not_zero(letter, state):
     assert math.isnan(history["correspondent.name"])
 
 
+def test_for_how_long_the_state_has_watched_is_told_by_the_first_mail_of_anybody(letter, state):
+    assert state.receive(letter()).watched == 0
+    state.receive(letter("From: bob@our.example", rcpt_to=("jo@example.net",), seconds=40, **BOB))
+
+    history = state.receive(letter("From: new@example.com", facts=DKIM, seconds=90))
+
+    assert (history.watched, history["sender.age"]) == (90, 0)
+    assert math.isnan(UNKNOWN.watched)
+
+
 def test_what_has_no_reading_is_missing(letter):
     touches = letter(facts=DKIM).touches
 

@@ -1,6 +1,6 @@
 """What `weir up` publishes: its order, and a burst that is new each time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -28,6 +28,11 @@ def test_our_users_mail_comes_first_and_the_burst_last(played):
 def test_the_correspondent_and_the_lookalike_play_their_scenes_once(played):
     scenes = [example.scene for example in played[1] if example.scene]
     assert sorted(scenes) == ["correspondent", "lookalike"]
+
+
+def test_before_the_burst_the_state_has_watched_for_long_enough_to_know_what_is_new(played):
+    ages = [example.age for act in played[:2] for example in act]
+    assert timedelta(days=3) < max(ages) < timedelta(days=7)
 
 
 def test_every_message_of_the_burst_has_a_recipient_and_an_id_of_its_own(played):
