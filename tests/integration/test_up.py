@@ -94,7 +94,7 @@ def _assert_that_history_changed_verdicts(said: str) -> None:
     assert alone < 0.1
     assert score > 0.5
     action, alone, score, _ = told["a correspondent's lookalike"]
-    assert action == "quarantine"
+    assert action == "reject"
     assert alone < 0.1
     assert score > 0.9
     action, _, _, change = told["the correspondent"]
