@@ -348,3 +348,123 @@ def test_what_is_learned_from_is_the_strength_that_the_weight_multiplied():
 def test_each_model_says_what_it_is():
     signal = fused(labels=10)[0].weigh([], [margin(-4.0, "text")]).signals[0]
     assert signal.reason == "The text model takes it for legitimate mail (margin -4.00)"
+
+
+KINDS = "[kinds.bounce]\ngroups = { links = 0.3 }\nsignals = { b1 = 0.1 }\n"
+
+
+def kind_stack(a=1.0, **settings_):
+    return Stack(read_weights(weights_text(a, 0.0) + KINDS, SPECS), SPECS, settings_)
+
+
+def of_kind(name, *, inside, strength=1.0):
+    return Finding(name, f"because {name}", strength, kind="bounce", inside=inside)
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "contribution"),
+    [
+        ("a1", True, 1_200_000),
+        ("a1", False, 4_000_000),
+        ("b1", True, 150_000),
+        ("b1", False, 150_000),
+        ("h1", True, -2_000_000),  # what speaks for a message counts in full
+        ("h1", False, -2_000_000),
+    ],
+)
+def test_a_kinds_factor_multiplies_the_contribution(name, inside, contribution):
+    finding = of_kind(name, inside=inside)
+
+    assert contributions(kind_stack().weigh([finding], [])) == {name: contribution}
+    assert contributions(stack().weigh([finding], [])) == {name: round(SIGNED[name] * MICRO)}
+
+
+def test_a_kinds_factor_goes_before_ranks_and_the_groups_cap():
+    found = [of_kind("a1", inside=True), *fired("a2", "a3")]
+
+    weighed = kind_stack().weigh(found, [])
+
+    assert contributions(weighed) == {"a2": 3_000_000, "a3": 1_000_000, "a1": 300_000}
+
+
+def test_a_kinds_factor_holds_for_a_policys_own_weight_too():
+    ours = kind_stack(a1=SignalSetting(2.0))
+
+    assert contributions(ours.weigh([of_kind("a1", inside=True)], [])) == {"a1": 600_000}
+
+
+@settings(derandomize=True, max_examples=200)
+@given(findings, st.lists(st.booleans(), min_size=12, max_size=12), st.floats(0.1, 3.0))
+def test_discounted_contributions_add_up_to_the_logit_and_never_grow(found, inside, a):
+    marked = [replace(f, kind="bounce", inside=i) for f, i in zip(found, inside, strict=False)]
+
+    weighed, without = kind_stack(a).weigh(marked, []), kind_stack(a).weigh(found, [])
+
+    assert weighed.logit == weighed.bias + sum(contributions(weighed).values())
+    # A rank that another takes, and shares of a capped sum cut to whole millionths.
+    assert weighed.logit <= without.logit + len(SIGNED)
+
+
+def test_what_is_learned_from_is_discounted_as_the_contribution_was():
+    weighed = kind_stack().weigh([of_kind("a1", inside=True, strength=0.5)], [])
+
+    assert weighed.seen == {"a1": pytest.approx(0.15)}
+
+
+def test_the_fusions_own_logit_is_what_its_stack_says_of_discounted_findings():
+    text = weights_text(1.0, 0.0) + FUSION.format(patience=1e-9) + KINDS
+    ours = Stack(read_weights(text, SPECS), SPECS)
+    fusion = ours.fresh_fusion()
+    fusion.learn({}, abuse=True)
+    fusion.learn({}, abuse=False)
+
+    found = [of_kind("a1", inside=True), of_kind("b1", inside=False), *fired("a2", "h1")]
+    weighed = ours.fused(fusion).weigh(found, [])
+
+    assert weighed.logit / MICRO == pytest.approx(fusion.logit(weighed.seen), abs=1e-5)
+
+
+def enclosed(*within):
+    return Finding("b1", "An attached message looks abusive", within=within)
+
+
+@pytest.mark.parametrize(
+    ("within", "strength"),
+    [
+        (fired("a4"), 0.0),  # -3 + 1: more likely honest than not
+        (fired("a1"), 0.25),  # -3 + 4 of 4 logits
+        (fired("a1", "b1", "a3"), 0.875),
+        (fired("a1", "a2", "b1"), 1.0),
+        (fired("a1", "h1"), 0.0),
+    ],
+)
+def test_an_enclosed_message_speaks_as_strongly_as_its_own_logit(within, strength):
+    ours, finding = stack(), enclosed(tuple(within))
+
+    assert ours.strength(finding) == pytest.approx(strength)
+    expected = {"b1": round(1.5 * strength * MICRO)} if strength else {}
+    assert contributions(ours.weigh([finding], [])) == expected
+
+
+def test_the_worst_of_several_enclosed_messages_counts_and_is_quoted():
+    finding = enclosed(tuple(fired("a4")), tuple(fired("a1", "h2", "a2")), tuple(fired("a3")))
+
+    (signal,) = stack().weigh([finding], []).signals
+
+    assert signal.reason == "An attached message looks abusive: because a1; because a2"
+    assert signal.inputs == {"logit": 1.5, "signals": "a1 a2"}
+
+
+def test_the_reason_of_an_enclosed_message_is_no_longer_than_any_other():
+    wordy = tuple(replace(finding, reason="why " * 90) for finding in fired("a1", "b1"))
+
+    (signal,) = stack().weigh([enclosed(wordy)], []).signals
+
+    assert len(signal.reason) == 300
+
+
+def test_an_enclosed_message_is_judged_by_the_policy_in_force():
+    finding = enclosed(tuple(fired("a1")))
+
+    assert stack(a1=SignalSetting(mode="draft")).weigh([finding], []).signals == ()
+    assert stack(a1=SignalSetting(7.0)).strength(finding) == 0.75

@@ -39,6 +39,15 @@ def test_weights_come_with_their_measurement():
         (STACK + f"[signals.good]\nweight = 1\n{MEASURED}", "signals.good.weight: at most 0"),
         (STACK + "[signals.bad]\nweight = 1", "missing required field"),
         (STACK + f"[signals.bad]\nweight = 1\nrecall = 2.0\n{MEASURED}", r"shares in \[0, 1\]"),
+        (STACK + "[kinds.nosuch]\ngroups = {}", "kinds.nosuch: no such kind of mail"),
+        (STACK + "[kinds.ordinary]\ngroups = {}", "kinds.ordinary: no such kind of mail"),
+        (STACK + "[kinds.list.groups]\nlearned = 0.5", "kinds.list.groups.learned: no such group"),
+        (STACK + "[kinds.list.groups]\nlinks = 1.5", r"groups.links: a factor in \[0, 1\]"),
+        (STACK + "[kinds.list.groups]\nlinks = nan", r"groups.links: a factor in \[0, 1\]"),
+        (STACK + "[kinds.list.signals]\nnosuch = 0.5", "kinds.list.signals.nosuch: no such signal"),
+        (STACK + "[kinds.list.signals]\ngood = 0.5", "signals.good: only what speaks for abuse"),
+        (STACK + "[kinds.list.signals]\nbad = -0.1", r"signals.bad: a factor in \[0, 1\]"),
+        (STACK + "[kinds.list]\nweight = 0.5", "unknown field"),
         ("[stack", "weights: Expected"),
     ],
 )
@@ -46,3 +55,16 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(text, line):
     with pytest.raises(WeightsError, match=line) as caught:
         read_weights(text, SPECS)
     assert "\n" not in str(caught.value)
+
+
+def test_a_signals_own_factor_holds_anywhere_its_groups_only_inside():
+    text = f"[signals.bad]\nweight = 1\n{MEASURED}"
+    grouped = read_weights(STACK + "[kinds.list.groups]\nlinks = 0.25\n" + text, SPECS)
+    named = read_weights(
+        STACK + "[kinds.list]\ngroups = { links = 0.25 }\nsignals = { bad = 0.5 }\n" + text, SPECS
+    )
+
+    for inside, by_group, by_name in ((True, 0.25, 0.5), (False, 1.0, 0.5)):
+        assert grouped.kinds["list"].of("bad", "links", inside=inside) == by_group
+        assert named.kinds["list"].of("bad", "links", inside=inside) == by_name
+    assert grouped.kinds["list"].of("other", "content", inside=True) == 1.0
