@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 from detectors.attachments import carries_program
+from detectors.brand_proof import proven_brand
 from detectors.checks import Checks, Hit
 from detectors.lookalike import resembles
 from detectors.relations import shown_host
+from detectors.requests import read_request
 from detectors.standing import DAY, Standing, stand
-from features.domains import split_host
+from features.correspondents import sender_skeletons, skeleton
+from features.domains import Domain, split_host
 from features.hosts import is_freemail
 
 __all__ = ["DETECTOR"]
@@ -17,6 +20,7 @@ DETECTOR = Checks("correspondents", stand)
 _KNOWN_ROUTE = 7 * DAY
 _KNOWN_MESSAGES = 3
 _ALONE, _ENDING, _CIRCUMSTANCE = 0.4, 0.2, 0.2
+_REWRITTEN = 0.1
 
 
 def _themselves(standing: Standing) -> bool:
@@ -33,7 +37,7 @@ def _circumstances(standing: Standing) -> Iterator[str]:
         yield f"answers go to {shown_host(min(elsewhere))}"
     elif is_freemail(own):
         yield "it has a free mailbox"
-    if evidence.content.phrases.get("invoice", 0):
+    if evidence.content.phrases.get("invoice", 0) or read_request(standing.parties).what:
         yield "it is about money"
     if standing.young or standing.history["pair.received"] <= 1:
         yield "it never wrote before"
@@ -63,31 +67,50 @@ def _taken_for(standing: Standing, reason: str, alone: float = _ALONE) -> Hit:
 def _correspondent_name(standing: Standing) -> Hit | None:
     if standing.outbound or standing.history["correspondent.name"] != 1 or _themselves(standing):
         return None
+    evidence = standing.parties.evidence
+    # Services write in their users' names, and so does a second address that is known for long.
+    if standing.good or proven_brand(evidence, standing.parties.brands) is not None:
+        return None
     whom = standing.history.correspondent if standing.history["correspondent.domain"] == 1 else ""
     at = f" at {whom}" if whom else ""
+    # A list that changes From to its own address leaves the name as it was.
+    through_list = bool(evidence.headers.list_id) and standing.parties.conversation
     return _taken_for(
-        standing, f"Named like your correspondent{at}, but sent from {standing.parties.sender}"
+        standing,
+        f"Named like your correspondent{at}, but sent from {standing.parties.sender}",
+        _REWRITTEN if through_list else _ALONE,
     )
 
 
 @DETECTOR.signal(
     "correspondent_lookalike",
     "phish",
-    "Its domain looks like one that our user writes to, and is another.",
+    "Its domain, or its Reply-To's, looks like one that our user writes to, and is another.",
 )
 def _correspondent_lookalike(standing: Standing) -> Hit | None:
     if standing.outbound or standing.history["correspondent.domain"] != 1 or _themselves(standing):
         return None
     whom = standing.history.correspondent
-    domain = standing.parties.evidence.headers.from_.domain
+    author = standing.parties.evidence.headers.from_.domain
+    domain = _imitator(standing)
     how = resembles(domain, split_host(whom)) if whom else ""
     model = f"your correspondent's {whom}" if whom else "a correspondent's"
+    found = shown_host(domain.registrable)
+    who = standing.parties.sender if domain is author else f"Answers go to {found}, which"
     # The same name under another ending is often the same organization's.
     return _taken_for(
-        standing,
-        f"{standing.parties.sender} looks like {model} {how}".rstrip(),
-        _ALONE if how else _ENDING,
+        standing, f"{who} looks like {model} {how}".rstrip(), _ALONE if how else _ENDING
     )
+
+
+def _imitator(standing: Standing) -> Domain:
+    """Return the domain that looks like the correspondent's: the author's, else the answers'."""
+    headers = standing.parties.evidence.headers
+    looks = skeleton(standing.history.correspondent)
+    for mailbox in (headers.from_, *headers.reply_to):
+        if looks in sender_skeletons(mailbox.domain.registrable):
+            return mailbox.domain
+    return headers.from_.domain
 
 
 @DETECTOR.signal(

@@ -19,11 +19,12 @@ from features.message import Message
 from features.origin import Origin
 from features.rolling import KINDS, Increment, counted, mark
 
-__all__ = ["ATTACHMENTS", "LINKS", "Increments", "linked_domains", "sent_files"]
+__all__ = ["ATTACHMENTS", "LINKS", "Increments", "claimed_domains", "linked_domains", "sent_files"]
 
 LINKS: Final = 8
 ATTACHMENTS: Final = 16
 _NAMED = 16  # correspondents of an outbound message whose names and domains are kept
+_ANSWERS = 2  # addresses of Reply-To whose domains are looked at
 _LONGEST = 256  # characters of what is told apart
 _BANDS = 2  # of a fingerprint's six: each costs an entity
 _FIELD = 8_192  # characters of a DKIM signature
@@ -144,8 +145,7 @@ class Increments:
             hidden = self._namer.hidden_name(name)
             for person in origin.recipients:
                 yield Increment(entity("name", f"{person},{hidden}"))
-        domain = headers.from_.domain.registrable
-        if domain and not is_freemail(domain):
+        for domain in claimed_domains(headers):
             yield Increment(entity("likeness", f"={domain}"))
             for looks in sender_skeletons(domain):
                 yield Increment(entity("likeness", looks))
@@ -201,6 +201,16 @@ class Increments:
 
     def _seen(self, kind: str, name: str, items: bytes = b"") -> Increment:
         return Increment(self._namer.entity(kind, name), _MESSAGE[kind] + items)
+
+
+def claimed_domains(headers: Headers) -> tuple[str, ...]:
+    """Return the domains that may be taken for a correspondent's: the author's, the answers'.
+
+    Registrable ones, each once; free mail is nobody's.
+    """
+    answers = [mailbox.domain.registrable for mailbox in headers.reply_to[:_ANSWERS]]
+    domains = dict.fromkeys([headers.from_.domain.registrable, *answers])
+    return tuple([domain for domain in domains if domain and not is_freemail(domain)])
 
 
 def linked_domains(links: Links) -> list[str]:

@@ -126,7 +126,7 @@ def _read_correspondents(
         numbers[_PLACES["correspondent.name"]] = float(other and not known)
     if "likeness" not in asked:
         return ""
-    correspondent = "" if known else _correspondent(found.get("likeness", ()), touches.domain)
+    correspondent = "" if known else _correspondent(found.get("likeness", ()), touches)
     imitated = correspondent not in ("", touches.domain)
     numbers[_PLACES["correspondent.domain"]] = float(imitated)
     return correspondent
@@ -193,10 +193,14 @@ def _tags(readings: Iterable[Reading]) -> list[bytes]:
     return [reading.tag for reading in readings if reading.tag]
 
 
-def _correspondent(likenesses: Iterable[Reading], domain: str) -> str:
-    """Return the correspondents' domain that is `domain`, else that it looks like, '' for none."""
+def _correspondent(likenesses: Iterable[Reading], touches: Touches) -> str:
+    """Return the correspondents' domain that is the author's, else one that looks like it.
+
+    Or like that of its Reply-To; one to whom answers truly go is imitated by nobody. '' for none.
+    """
     tags = _tags(likenesses)
-    own = domain.encode("utf-8", "backslashreplace")
-    if own in tags:
-        return domain
-    return tags[0].decode("utf-8", "replace") if tags else ""
+    claimed = [domain.encode("utf-8", "backslashreplace") for domain in touches.claimed]
+    if touches.domain and touches.domain.encode("utf-8", "backslashreplace") in tags:
+        return touches.domain
+    found = next((tag for tag in tags if tag not in claimed), b"")
+    return found.decode("utf-8", "replace")

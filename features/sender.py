@@ -17,7 +17,14 @@ from features.entities import Namer
 from features.envelope import Envelope
 from features.headers import Headers
 from features.history import History
-from features.increments import ATTACHMENTS, LINKS, Increments, linked_domains, sent_files
+from features.increments import (
+    ATTACHMENTS,
+    LINKS,
+    Increments,
+    claimed_domains,
+    linked_domains,
+    sent_files,
+)
 from features.links import Links
 from features.message import Message
 from features.origin import RECIPIENTS, read_origin
@@ -77,6 +84,7 @@ def touches(
         message_id=namer.secret(_MESSAGE_ID if personal else _AUTOMATIC_ID, own) if own else b"",
         author=origin.author,
         domain=headers.from_.domain.registrable,
+        claimed=claimed_domains(headers),
         proven=bool(authentication.proven) if authentication.source and not outbound else None,
         watch=watch.entity,
         bounced=namer.entity("account", origin.recipients[0])

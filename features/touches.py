@@ -16,7 +16,8 @@ class Touches:
     (outbound). Increments without items only ask. `at` is the message's time in seconds.
     `mentions` are keyed hashes of the Message-IDs that it answers, `message_id` that of its own,
     b"" without one. `author` is the hash of the author's address as pairs and names know it,
-    `domain` the author's registrable domain. `proven` tells whether DKIM or SPF proves the sender,
+    `domain` the author's registrable domain, `claimed` that and those of its Reply-To, as far as
+    they aren't free mail's. `proven` tells whether DKIM or SPF proves the sender,
     None where nobody looked. `watch` is the entity that all mail touches, the last of them.
     `bounced` is the account whose message came back, if this is a bounce. `flags` name what was
     more than is counted: recipients_over, links_over, attachments_over.
@@ -29,6 +30,7 @@ class Touches:
     message_id: bytes = b""
     author: str = ""
     domain: str = ""
+    claimed: tuple[str, ...] = ()
     proven: bool | None = None
     watch: Entity | None = None
     bounced: Entity | None = None

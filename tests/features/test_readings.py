@@ -252,6 +252,28 @@ def test_a_domain_that_looks_like_a_correspondents_is_named(letter, state, domai
     assert history["correspondent.domain"] == (imitated not in ("", domain))
 
 
+@pytest.mark.parametrize(
+    ("author", "answers", "imitated"),
+    [
+        ("a@different.net", "a@examp1e.net", "example.net"),
+        ("a@gmail.com", "a@example-billing.net", "example.net"),
+        ("a@different.net", "a@example.net", ""),
+        ("a@different.net", "a@gmail.com", ""),
+        ("a@example.net", "a@examp1e.net", ""),
+    ],
+)
+def test_so_is_one_that_answers_go_to(letter, state, author, answers, imitated):
+    """What a correspondent's own domain sends isn't told apart here, but by detectors.business."""
+    state.receive(letter("From: bob@our.example", rcpt_to=("jo@example.net",), **BOB))
+
+    head = f"From: {author}\nReply-To: <{answers}>"
+    history = state.receive(letter(head, facts={"spf": "fail"}, seconds=9))
+
+    assert history["correspondent.domain"] == bool(imitated)
+    if imitated:
+        assert history.correspondent == imitated
+
+
 def test_correspondents_domains_that_look_alike_are_no_imitations(letter, state):
     both = ("jo@example.net", "jo@example-billing.net")
     state.receive(letter("From: bob@our.example", rcpt_to=both, **BOB))
