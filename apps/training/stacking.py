@@ -20,6 +20,7 @@ from apps.training.dataset import Dataset
 from apps.training.evaluation import Validation, validate
 from apps.training.inputs import inputs
 from apps.training.trees import Parameters, weigh
+from detectors.apart import detect
 from detectors.catalogue import DETECTORS, SPECS
 from detectors.stack import CLIP, LEARNED, Stack
 from detectors.verdict import MICRO
@@ -80,8 +81,7 @@ def signals_sum(weights: Weights) -> Callable[[Evidence], float]:
     context = Context()
 
     def total(evidence: Evidence) -> float:
-        findings = [f for detector in DETECTORS for f in detector.detect(evidence, context)]
-        return stack.weigh(findings, ()).logit / MICRO
+        return stack.weigh(detect(DETECTORS, evidence, context), ()).logit / MICRO
 
     return total
 
