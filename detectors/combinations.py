@@ -285,7 +285,7 @@ def _undisclosed_reply_elsewhere(parties: Relations) -> Hit | None:
     "A sign-up or contact form's greeting was filled with money and a web address.",
 )
 def _sign_up_form_lure(parties: Relations) -> Hit | None:
-    start = parties.evidence.content.folded.strip()[:_FORM_START]
+    start = parties.evidence.content.folded[: 2 * _FORM_START].strip()[:_FORM_START]
     if parties.conversation or not _MONEY.search(start):
         return None
     if not (_FORM_GREETING.search(start) and _HOST.search(start)):

@@ -138,15 +138,13 @@ def _cheap_sender_lure(parties: Relations) -> Hit | None:
 @DETECTOR.signal(
     "free_mail_lure_links",
     "phish",
-    "A free mailbox sends links with several phrases of accounts, prizes, parcels or wallets.",
+    "A free mailbox sends links and writes of two among accounts, prizes, parcels and wallets.",
 )
 def _free_mail_lure_links(parties: Relations) -> Hit | None:
-    evidence = parties.evidence
-    domain = evidence.headers.from_.domain.registrable
-    if not evidence.links.domains or parties.bulk or not is_freemail(domain):
+    domain = parties.evidence.headers.from_.domain.registrable
+    if not parties.foreign or parties.bulk or not is_freemail(domain):
         return None
-    groups = ("credentials", "parcel", "prize", "spam_goods", "suspension", "wallet")
-    if sum(evidence.content.phrases.get(group, 0) for group in groups) < 2:
+    if kinds_of(parties, ("credentials", *BAIT)) < 2:
         return None
     reason = f"A free mailbox at {domain} writes as only companies do, and sends links"
     return Hit(reason, {"from_domain": domain})

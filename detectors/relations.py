@@ -102,6 +102,7 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
     first = evidence.message.first
     conversation = is_reply(evidence)
     found = tuple(claims(headers.display_words, brands))
+    strange = _strange(evidence, found)
     return Relations(
         evidence=evidence,
         context=context,
@@ -109,7 +110,7 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
         own=own,
         organizations=organizations,
         claims=found,
-        strange_claims=_strange(evidence, found),
+        strange_claims=strange,
         subject_claims=_strange(evidence, claims(headers.subject_words, brands)),
         foreign=foreign,
         all_foreign=bool(links.domains) and not linked_home,
@@ -122,7 +123,7 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
         and foreign
         and not conversation
         and not (sister and proven_brand(evidence, brands))
-        and not _related(evidence),
+        and not _related(evidence, strange),
     )
 
 
@@ -139,17 +140,21 @@ def _strange(evidence: Evidence, found: Sequence[Claim]) -> tuple[Claim, ...]:
     return tuple(c for c in found if not any(is_own(c.brand, domain) for domain in proven))
 
 
-def _related(evidence: Evidence) -> bool:
-    """Say whether a linked domain shares a word with the From domain or name: a sister domain."""
+def _related(evidence: Evidence, strange: tuple[Claim, ...]) -> bool:
+    """Say whether a linked domain shares a word with the From domain or name: a sister domain.
+
+    A name that claims a brand which the sender isn't relates to the brand's own domains alone.
+    """
     sender = _letters(evidence.headers.from_.domain.label)
     name = "".join(evidence.headers.display_words)
     for link in evidence.links.all:
         label = _letters(link.domain.label)
-        if len(label) >= _STEM and (
-            label in sender
-            or (len(sender) >= _STEM and sender in label)
-            or label in name
-            or (len(name) >= _NAME_STEM and name in label)
+        if len(label) < _STEM:
+            continue
+        if label in sender or (len(sender) >= _STEM and sender in label):
+            return True
+        if (label in name or (len(name) >= _NAME_STEM and name in label)) and (
+            not strange or any(is_own(claim.brand, link.domain) for claim in strange)
         ):
             return True
     return False

@@ -53,6 +53,19 @@ def test_links_home_to_the_reader_or_through_a_mail_service_are_no_strangers(lin
     assert _relate(KESTREL, link).stranger == stranger
 
 
+@pytest.mark.parametrize(
+    ("link", "stranger"),
+    [
+        ("https://paypal-help-center.com/", True),
+        ("https://www.paypal.com/", False),
+        ("https://kestrelmetals.shop/", False),
+    ],
+)
+def test_a_borrowed_brands_name_makes_no_link_related_but_the_brands_own(link, stranger):
+    """Else a lookalike link would vouch for the false name above it."""
+    assert _relate("PayPal <orders@kestrel-metals.com>", link).stranger == stranger
+
+
 def test_one_link_home_is_enough():
     parties = _relate(KESTREL, "https://lowfield-garden.org/", "https://kestrel-metals.com/")
 
