@@ -36,6 +36,7 @@ __all__ = ["Explainer", "restricted"]
 
 _ANY_NUMBER: Final = 99  # of groups: as if the rule of the second group were not there
 _NEEDS_RESULTS: Final = frozenset({"brand_authenticated", "dmarc_fail", "spf_fail"})
+_NEEDS_HISTORY: Final = frozenset({"bounce_forged", "bounce_of_ours"})  # of what else doesn't
 _MODEL: Final = "What a model makes of the message, as a margin in logits."
 
 
@@ -172,7 +173,7 @@ def _tried(
             capped=name in counted and abs(contribution) < abs(int(full / by)),
             contribution=contribution,
             would=would,
-            reason=signal.reason if signal else "",
+            reason=signal.reason if signal else finding.reason if finding else "",
             inputs=signal.inputs if signal else {},
         )
 
@@ -216,7 +217,7 @@ def _unheard(name: str, group: str, evidence: Evidence, verdict: Verdict) -> str
         return "its detector failed on this message"
     if group == "attachments" and "attachments" in verdict.degraded:
         return "the attachments couldn't be opened"
-    if group in STATE_GROUPS and evidence.history is UNKNOWN:
+    if (group in STATE_GROUPS or name in _NEEDS_HISTORY) and evidence.history is UNKNOWN:
         return "needs the sender's history"
     if name in _NEEDS_RESULTS and not evidence.authentication.source:
         return "needs results of SPF, DKIM and DMARC that are known to be ours"

@@ -145,7 +145,7 @@ def _weight(tried: Tried) -> Text:
         said = f"{tried.weight.in_force:.2f}"
         if tried.strength is not None and tried.strength < 1:
             said += f" x {tried.strength:.2f}"
-    notes = [_RANKS[tried.divided_by]] if tried.divided_by in _RANKS else []
+    notes = [_RANKS[tried.divided_by]] if tried.full and tried.divided_by in _RANKS else []
     notes += ["capped"] * tried.capped
     notes += [_KINDS.get(tried.kind, tried.kind)] * bool(tried.kind)
     if tried.weight.origin != "shipped":

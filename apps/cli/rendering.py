@@ -2,13 +2,14 @@
 
 from textwrap import wrap
 from typing import NamedTuple
+from unicodedata import east_asian_width
 
 import click
 
 from detectors.signals import Signal
 from detectors.verdict import MICRO, Verdict
 
-__all__ = ["COLOURS", "Shown", "by_weight", "clean", "full", "one_line", "plain_score"]
+__all__ = ["COLOURS", "Shown", "by_weight", "clean", "column", "full", "one_line", "plain_score"]
 
 COLOURS = {
     "accept": "green",
@@ -37,7 +38,7 @@ class Shown(NamedTuple):
 
 
 def clean(text: str, width: int = 0) -> str:
-    """Return text that moves no cursor, hides nothing and fits `width` characters (0: any).
+    """Return text that moves no cursor, hides nothing and fits `width` columns (0: any).
 
     Whatever isn't printable (control characters, bidirectional overrides, zero-width marks) is
     shown as an escape, so that mail can neither paint over the terminal nor reorder a line.
@@ -45,9 +46,31 @@ def clean(text: str, width: int = 0) -> str:
     shown = "".join(
         char if char.isprintable() else " " if char in "\r\n\t" else _escape(char) for char in text
     )
-    if width and len(shown) > width:
-        return shown[: width - 1] + _ELLIPSIS
-    return shown
+    return _cut(shown, width) if width and _columns(shown) > width else shown
+
+
+def column(text: str, width: int) -> str:
+    """Return cleaned text that takes exactly `width` columns of a terminal."""
+    shown = clean(text, width)
+    return shown + " " * (width - _columns(shown))
+
+
+def _columns(text: str) -> int:
+    return len(text) + sum(map(_is_wide, text)) if not text.isascii() else len(text)
+
+
+def _is_wide(char: str) -> bool:
+    return east_asian_width(char) in {"W", "F"}
+
+
+def _cut(text: str, width: int) -> str:
+    taken, left = 0, width - 1
+    for char in text:
+        left -= 1 + _is_wide(char)
+        if left < 0:
+            break
+        taken += 1
+    return text[:taken] + _ELLIPSIS
 
 
 def _escape(char: str) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import click
 
-from apps.cli.rendering import COLOURS, Shown, clean, plain_score
+from apps.cli.rendering import COLOURS, Shown, clean, column, plain_score
 from apps.sources import Unreadable
 from detectors.actions import ACTIONS
 
@@ -64,7 +64,7 @@ class Summary:
             action = click.style(f"{verdict.action:15}", fg=COLOURS[verdict.action], bold=True)
             lines.append(
                 f"{plain_score(verdict):>5}  {action} {verdict.class_:7}  "
-                f"{_end(item.name, 36):36}  {clean(item.sender, 28):28}  {clean(item.subject, 40)}"
+                f"{_end(item.name, 36)}  {column(item.sender, 28)}  {clean(item.subject, 40)}"
             )
         if count > len(self._worst):
             lines.append(f"... and {count - len(self._worst):,} less bad (--top)")
@@ -89,5 +89,6 @@ class Summary:
 
 
 def _end(name: str, width: int) -> str:
+    """Return the end of a path, which tells more than its beginning, in so many columns."""
     shown = clean(name)
-    return shown if len(shown) <= width else "…" + shown[1 - width :]
+    return column(shown if len(shown) <= width else "…" + shown[1 - width :], width)

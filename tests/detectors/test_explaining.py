@@ -232,6 +232,7 @@ def test_without_a_history_what_needs_one_says_so():
     alone, watched = _explain(), _explain(history=known({"sender.age": 1e6}))
     assert _named(alone)["burst_new_sender"].unheard == "needs the sender's history"
     assert _named(watched)["burst_new_sender"].unheard == ""
+    assert _named(alone)["bounce_forged"].unheard == "needs the sender's history"
     assert _named(alone)["link_punycode"].unheard == ""
 
 

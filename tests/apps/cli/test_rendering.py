@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
-from apps.cli.rendering import clean
+from apps.cli.rendering import clean, column
 
 
 @settings(derandomize=True)
@@ -32,3 +33,9 @@ def test_cleaned_text_fits_its_width(text, width):
 )
 def test_what_is_not_printable_is_an_escape(text, shown):
     assert clean(text) == shown
+
+
+@pytest.mark.parametrize("text", ["三井住友カード <notice@example.cn>", "Grüße, 世界", "plain", ""])
+@pytest.mark.parametrize("width", [1, 2, 7, 28])
+def test_a_column_is_as_wide_as_asked_whatever_the_script(text, width):
+    assert cell_len(column(text, width)) == width
