@@ -125,3 +125,27 @@ def _attachment_macro(evidence: Evidence) -> Hit | None:
     if found is None:
         return None
     return _hit("A document with macros is attached ({ending})", found)
+
+
+@DETECTOR.signal(
+    "attachment_disk_image",
+    "malware",
+    "A disk image is attached: what it holds opens without the warning that files of mail get.",
+)
+def _attachment_disk_image(evidence: Evidence) -> Hit | None:
+    found = _with_trait(evidence, "disk_image")
+    if found is None:
+        return None
+    return _hit("A disk image is attached ({ending}), which slips past warnings", found)
+
+
+@DETECTOR.signal(
+    "attachment_archive_nested",
+    "malware",
+    "An archive within an archive is attached, which hides what is inside from scanners.",
+)
+def _attachment_archive_nested(evidence: Evidence) -> Hit | None:
+    found = _with_trait(evidence, "archive_nested")
+    if found is None:
+        return None
+    return Hit("An archive is packed into an attached archive", {"kind": found.kind})

@@ -1,12 +1,13 @@
 """What is attached: real type against the declared one, names, archives; bounded unpacking."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from struct import Struct
 from typing import Final
 
+from features import archives
 from features.context import Limits
 from features.data_files import read_data
 from features.message import Message, Part
@@ -32,6 +33,9 @@ _MAGIC: Final = (  # kind by the first bytes, as file(1) knows them
     (b"\x7fELF", "executable"),
     (b"\xfe\xed\xfa", "executable"),
     (b"\xcf\xfa\xed\xfe", "executable"),
+    (b"MSCF\x00\x00\x00\x00", "cab"),
+    (b"vhdxfile", "disk"),
+    (b"conectix", "disk"),
     (b"L\x00\x00\x00\x01\x14\x02\x00", "lnk"),
     (b"{\\rt", "rtf"),
     (b"\x89PNG\r\n\x1a\n", "image"),
@@ -42,7 +46,11 @@ _MAGIC: Final = (  # kind by the first bytes, as file(1) knows them
     (b"MM\x00*", "image"),
     (b"BEGIN:VCALENDAR", "calendar"),
 )
-_ISO = (b"CD001", 0x8001)  # ECMA-119, 7.1: in the first volume descriptor
+_PLACED: Final = (  # marks that don't stand first
+    (b"CD001", 0x8001, "iso"),  # ECMA-119, 7.1: in the first volume descriptor
+    (b"ustar", 257, "tar"),
+    (b"**ACE**", 7, "ace"),
+)
 _MARKUP: Final = ((b"<svg", "svg"), (b"<!doctype html", "html"), (b"<html", "html"))
 _MARKUP_WITHIN = 1_024
 _SCRIPT_STARTS: Final = (b"#!", b"@echo off", b"<job", b"<?php")
@@ -55,10 +63,12 @@ _DECLARED: Final = {  # what a declared type's bytes should show
     "text/plain": {"text", "html", "calendar", "script", "message"},
     "text/calendar": {"calendar", "text"},
 }
-_ARCHIVES: Final = frozenset({"zip", "rar", "7z", "gzip", "iso"})
+_ARCHIVES: Final = frozenset({"zip", "rar", "7z", "gzip", "iso", "tar", "cab", "ace", "disk"})
+_DISKS: Final = frozenset({"iso", "disk"})
 _RISKY_EXTENSIONS: Final = (
     _EXTENSIONS["executable"] | _EXTENSIONS["script"] | _EXTENSIONS["html"] | _EXTENSIONS["archive"]
 )
+_RUNS: Final = _EXTENSIONS["executable"] | _EXTENSIONS["script"]
 _OVERRIDES: Final = frozenset("\u202e\u202d\u2067\u2066")
 _SMUGGLING: Final = (
     b"createobjecturl",
@@ -86,10 +96,11 @@ _RAR5 = b"Rar!\x1a\x07\x01\x00"
 class Attachment:
     """One attachment. `kind` is the type its bytes show (magic numbers), `declared` the claimed.
 
-    Kinds: pdf, zip, rar, 7z, gzip, ole, ooxml, html, svg, image, executable, script, iso, lnk,
-    rtf, calendar, message, text, other. `size` in bytes. `traits`: type_mismatch,
-    double_extension, executable, script, html, svg, archive, archive_encrypted,
-    archive_executable, macro, nested_message, right_to_left_name, html_smuggling.
+    Kinds: pdf, zip, rar, 7z, gzip, tar, cab, ace, iso, disk, ole, ooxml, html, svg, image,
+    executable, script, lnk, rtf, calendar, message, text, other. `size` in bytes. `traits`:
+    type_mismatch, double_extension, executable, script, html, svg, archive, archive_encrypted,
+    archive_executable, archive_nested, disk_image, macro, nested_message, right_to_left_name,
+    html_smuggling.
     """
 
     name: str
@@ -142,6 +153,9 @@ def _read(part: Part, budget: int) -> Attachment:
     if kind in ("zip", "ooxml"):
         kind, members = _read_zip(data, kind, budget)
         traits |= members
+    elif kind in archives.KINDS:
+        listing = archives.list_archive(kind, data)
+        traits |= _member_traits(listing.names, encrypted=listing.encrypted)
     traits |= _page_traits(data, kind, last)
     traits |= {trait for trait, holds in _TESTS.items() if holds(data, kind, last)}
     if _mismatch(part.content_type, kind, data):
@@ -166,8 +180,9 @@ def _kind(part: Part, data: bytes) -> str:
     for start, kind in _MAGIC:
         if data.startswith(start):
             return kind
-    if data[_ISO[1] : _ISO[1] + len(_ISO[0])] == _ISO[0]:
-        return "iso"
+    for mark, place, kind in _PLACED:
+        if data.startswith(mark, place):
+            return kind
     head = data[:_MARKUP_WITHIN].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for word, kind in _MARKUP:
         if word in head:
@@ -218,18 +233,28 @@ def _read_zip(data: bytes, kind: str, budget: int) -> tuple[str, set[str]]:
         return kind, set()
     members = list(islice(_zip_members(data), _MEMBERS))
     names = [name for name, _ in members]
-    traits = set()
-    risky = _EXTENSIONS["executable"] | _EXTENSIONS["script"]
-    if "[content_types].xml" in names:
-        kind = "ooxml"
-        risky -= _OOXML_PARTS
-        if any(word in name for name in names for word in _MACRO_NAMES):
-            traits.add("macro")
-    if any(encrypted for _, encrypted in members):
-        traits.add("archive_encrypted")
-    if any(name.rpartition(".")[2] in risky for name in names):
-        traits.add("archive_executable")
-    return kind, traits
+    encrypted = any(locked for _, locked in members)
+    if "[content_types].xml" not in names:
+        return kind, _member_traits(names, encrypted=encrypted)
+    # Settings of printers and embedded objects end as programs may.
+    traits = _member_traits(
+        [n for n in names if n.rpartition(".")[2] not in _OOXML_PARTS], encrypted=encrypted
+    )
+    if any(word in name for name in names for word in _MACRO_NAMES):
+        traits.add("macro")
+    return "ooxml", traits - {"archive_nested"}
+
+
+def _member_traits(names: Iterable[str], *, encrypted: bool) -> set[str]:
+    """Say what the names of an archive's members tell, given in lower case."""
+    traits = {"archive_encrypted"} if encrypted else set()
+    for name in names:
+        last = name.rpartition(".")[2]
+        if last in _RUNS:
+            traits.add("archive_executable")
+        elif last in _EXTENSIONS["archive"]:
+            traits.add("archive_nested")
+    return traits
 
 
 def _zip_members(data: bytes) -> Iterator[tuple[str, bool]]:
@@ -273,6 +298,7 @@ _TESTS: Final[dict[str, Callable[[bytes, str, str], bool]]] = {  # by bytes, kin
     "archive": lambda _, kind, last: (
         kind in _ARCHIVES or (kind == "other" and last in _EXTENSIONS["archive"])
     ),
+    "disk_image": lambda _, kind, last: kind in _DISKS or last in _EXTENSIONS["disk_image"],
     "archive_encrypted": lambda data, kind, _: kind == "rar" and _rar_encrypted(data),
     "macro": lambda data, kind, last: (
         last in _EXTENSIONS["macro"] or (kind == "ole" and any(m in data for m in _OLE_MACRO))

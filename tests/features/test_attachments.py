@@ -240,3 +240,34 @@ def test_no_attachment_raises(data, name):
         quoted = name.encode("utf-8", "replace").replace(b"\r", b"").replace(b"\n", b"")
         raw = head + quoted + b'"\r\nContent-Transfer-Encoding: base64\r\n\r\n' + body
         read_attachments(parse(raw, Limits()), Limits())
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "traits"),
+    [
+        (b"\x1f\x8b\x08\x08\0\0\0\0\0\x03order.js\0", "gzip", {"archive_executable"}),
+        (b"MSCF\0\0\0\0" + bytes(56), "cab", set()),
+        (b"\0" * 7 + b"**ACE**" + bytes(40), "ace", set()),
+        (b"x.exe".ljust(257, b"\0") + b"ustar" + bytes(250), "tar", {"archive_executable"}),
+        (b"x.zip".ljust(257, b"\0") + b"ustar" + bytes(250), "tar", {"archive_nested"}),
+        (b"conectix" + bytes(504), "disk", {"disk_image"}),
+        (b"\0" * 0x8001 + b"CD001" + bytes(3000), "iso", {"disk_image"}),
+    ],
+)
+def test_archives_and_disk_images_are_known_by_their_bytes(data, kind, traits):
+    attachment = one(data, "file.dat")
+
+    assert attachment.kind == kind
+    assert attachment.traits == traits | {"archive"}
+
+
+def test_an_archive_within_an_archive_is_a_trait_and_a_document_is_no_archive():
+    assert "archive_nested" in one(zipped("orders.zip"), "a.dat").traits
+    document = zipped("[Content_Types].xml", "word/document.xml", "word/embeddings/a.zip")
+    assert one(document, "a.docx").traits == set()
+
+
+def test_a_document_with_a_programs_name_inside_is_told():
+    assert "archive_executable" in one(zipped("[Content_Types].xml", "order.exe"), "a.docx").traits
+    printer = zipped("[Content_Types].xml", "word/printerSettings1.bin")
+    assert one(printer, "a.docx").traits == set()
