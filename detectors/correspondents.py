@@ -19,8 +19,8 @@ DETECTOR = Checks("correspondents", stand)
 
 _KNOWN_ROUTE = 7 * DAY
 _KNOWN_MESSAGES = 3
-_ALONE, _ENDING, _CIRCUMSTANCE = 0.4, 0.2, 0.2
-_REWRITTEN = 0.1
+_ALONE, _ENDING, _REWRITTEN = 0.4, 0.2, 0.1
+_TELLING, _USUAL = 0.2, 0.1
 
 
 def _themselves(standing: Standing) -> bool:
@@ -28,25 +28,29 @@ def _themselves(standing: Standing) -> bool:
     return standing.history["pair.known"] > 0
 
 
-def _circumstances(standing: Standing) -> Iterator[str]:
-    """Yield what makes a likeness worse, as reasons say it."""
+def _circumstances(standing: Standing) -> Iterator[tuple[str, float]]:
+    """Yield what makes a likeness worse, as reasons say it, and by how much.
+
+    Whoever writes from a private address for the first time has a free mailbox too.
+    """
     evidence = standing.parties.evidence
     own = evidence.headers.from_.domain.registrable
     elsewhere = {mailbox.domain.registrable for mailbox in evidence.headers.reply_to} - {own, ""}
     if elsewhere:
-        yield f"answers go to {shown_host(min(elsewhere))}"
+        yield f"answers go to {shown_host(min(elsewhere))}", _TELLING
     elif is_freemail(own):
-        yield "it has a free mailbox"
+        yield "it has a free mailbox", _USUAL
     if evidence.content.phrases.get("invoice", 0) or read_request(standing.parties).what:
-        yield "it is about money"
+        yield "it is about money", _TELLING
     if standing.young or standing.history["pair.received"] <= 1:
-        yield "it never wrote before"
+        yield "it never wrote before", _USUAL
 
 
 def _taken_for(standing: Standing, reason: str, alone: float = _ALONE) -> Hit:
     """Return the hit of a likeness, the stronger the more speaks against the sender."""
     evidence = standing.parties.evidence
-    worse = list(_circumstances(standing))
+    circumstances = dict(_circumstances(standing))
+    worse = list(circumstances)
     reply_to = " ".join(shown_host(mailbox.host) for mailbox in evidence.headers.reply_to[:4])
     inputs: dict[str, str | int] = {
         "correspondent": standing.history.correspondent,
@@ -56,7 +60,7 @@ def _taken_for(standing: Standing, reason: str, alone: float = _ALONE) -> Hit:
     if reply_to:
         inputs["reply_to"] = reply_to
     said = f"{reason}; {', '.join(worse)}" if worse else reason
-    return Hit(said, inputs, min(1.0, alone + _CIRCUMSTANCE * len(worse)))
+    return Hit(said, inputs, min(1.0, alone + sum(circumstances.values())))
 
 
 @DETECTOR.signal(
@@ -177,10 +181,14 @@ def _answers_our_mail(standing: Standing) -> Hit | None:
 
 
 def _suspect(standing: Standing) -> bool:
-    """Say whether the message pretends to be somebody's, or carries what may be a program."""
+    """Say whether a message pretends to be somebody's, or carries what may be a program.
+
+    Or wants answers at a lookalike of its own domain, as who reads a stolen mailbox does.
+    """
     history = standing.history
     return (
         history["correspondent.name"] == 1
         or history["correspondent.domain"] == 1
         or carries_program(standing.parties.evidence)
+        or read_request(standing.parties).imitates != ""
     )
