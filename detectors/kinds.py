@@ -99,7 +99,8 @@ def checked_kind(evidence: Evidence) -> KindOfMail:
             through_list=False,
         )
     asked = evidence.history["thread.answers"]
-    answers = None if isnan(asked) else asked == 1
+    # What names no message asks nothing, and a state that wasn't read has no answer.
+    answers = None if isnan(asked) or not evidence.touches.mentions else asked == 1
     outbound = evidence.envelope.direction == "outbound"
     return KindOfMail(
         evidence,

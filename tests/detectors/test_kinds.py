@@ -8,6 +8,7 @@ import pytest
 from detectors.actions import MICRO
 from detectors.apart import detect
 from detectors.catalogue import DETECTORS
+from detectors.judging import Judge
 from detectors.policy_file import shipped_policy
 from detectors.signals import Finding
 from detectors.stack import shipped_stack
@@ -191,6 +192,17 @@ def test_a_bounce_that_mentions_another_message_is_not_known_to_be_ours():
     assert "bounce_of_ours" not in _names(raw, OURS)
 
 
+@pytest.mark.parametrize("name", ["qmail", "exim_old"])
+@pytest.mark.parametrize("readings", [None, OTHERS], ids=["unknown", "others"])
+def test_a_bounce_of_the_old_form_asks_the_state_nothing(name, readings):
+    raw = _sample(f"bounce/{name}")
+    lure = raw.replace("permanent error", "https://verify-portal.top/ error")
+
+    assert "bounce_forged" not in _names(raw, readings)
+    assert _logit(raw, readings) < TAGGED
+    assert _logit(lure, readings) == _plain_logit(lure, readings)
+
+
 def test_a_bounce_with_two_returned_messages_is_not_known_to_be_ours():
     raw = DRESSED["bounce"].replace("--r1--", RETURNED.format(body="\nHello"))
 
@@ -290,3 +302,41 @@ def test_no_kind_makes_less_of_what_speaks_for_a_message():
     for inside in (True, False):
         finding = Finding("bounce_of_ours", "why", kind="bounce", inside=inside)
         assert STACK.factor(finding) == 1.0
+
+
+class _Fragile:
+    """A detector that breaks where a message has no enclosed one."""
+
+    specs = ()
+
+    def detect(self, evidence, _context, _brands):
+        """Break on what is outside."""
+        if not evidence.message.nested_messages:
+            raise RuntimeError
+        return ()
+
+
+def _judge(raw, *more):
+    judge = Judge(CONTEXT, None, shipped_policy(), STACK, "engine", detectors=(*DETECTORS, *more))
+    at = datetime(2025, 11, 11, 12, tzinfo=UTC)
+    (judged,) = judge.judge([Incoming(Envelope(id="x", received_at=at), raw.encode())])
+    return judged
+
+
+def test_a_verdict_counts_what_the_kind_leaves():
+    report = _sample("abuse_report/feedback_loop")
+
+    verdict = _judge(report).verdict
+
+    assert verdict.action == "accept"
+    assert verdict.logit == _weigh(report).logit
+    assert not [part for part in verdict.degraded if part != "sender" and "model" not in part]
+
+
+def test_where_the_kind_cannot_be_told_apart_everything_counts_in_full():
+    report = _sample("abuse_report/feedback_loop")
+
+    judged = _judge(report, _Fragile())
+
+    assert "kind" in judged.verdict.degraded
+    assert judged.verdict.logit == round(_plain_logit(report) * MICRO)
