@@ -19,4 +19,6 @@ def looks_random(label: str) -> bool:
     changes = sum(a.isdigit() != b.isdigit() for a, b in pairwise(label))
     if changes >= 3 and sum(map(str.isdigit, label)) >= 2:
         return True
-    return len(label) > _SHORTEST and sum(c in _VOWELS for c in label) / len(label) < 0.15
+    if len(label) <= _SHORTEST or "-" in label:  # people join abbreviations: slack-msgs, nhs-bsa
+        return False
+    return sum(c in _VOWELS for c in label) / len(label) < 0.15

@@ -11,7 +11,17 @@ def test_random_labels(label):
 
 
 @pytest.mark.parametrize(
-    "label", ["kestrel-metals", "birthdays", "4imprint", "xyz", "", "xn--bcher-kva", "web2print"]
+    "label",
+    [
+        "kestrel-metals",
+        "birthdays",
+        "4imprint",
+        "xyz",
+        "",
+        "xn--bcher-kva",
+        "web2print",
+        "bks-msgs",
+    ],
 )
 def test_words_and_short_labels(label):
     assert not looks_random(label)
