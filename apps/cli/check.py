@@ -192,6 +192,7 @@ def _print(
             shown = item.shown()
             summary.add(shown)
             advance(item.size)
+            _doubt(summary, item, aloud=alone or in_full)
             _tell_of_faults(item)
             if explainer is not None:
                 from apps.cli.explained import page
@@ -215,11 +216,18 @@ def _complain(item: Unreadable) -> None:
     click.echo(f"Error: {item.name}: {item.reason}", err=True)
 
 
+def _doubt(summary: Summary, answer: "Answer", *, aloud: bool) -> None:
+    """Note what is probably no message at all; `aloud` says so on standard error at once."""
+    evidence = answer.judged[0].evidence
+    if evidence is not None and not evidence.message.headers:
+        summary.headless += 1
+        if aloud:
+            click.echo(f"Note: {clean(answer.name)}: no header: is this a message?", err=True)
+
+
 def _tell_of_faults(answer: "Answer") -> None:
-    """Say on standard error what broke in Weir itself, and what is probably no message at all."""
+    """Say on standard error what broke in Weir itself: the verdict only names the part."""
     judged = answer.judged[0]
-    if judged.evidence and not judged.evidence.message.headers:
-        click.echo(f"Note: {clean(answer.name)}: no header: is this a message?", err=True)
     for fault in (*((judged.error,) if judged.error else ()), *judged.faults):
         click.echo(f"Fault in Weir: {clean(answer.name)}: {clean(fault)}", err=True)
 

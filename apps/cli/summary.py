@@ -20,6 +20,7 @@ class Summary:
 
     def __init__(self, top: int) -> None:
         self.unreadable = 0
+        self.headless = 0
         self._top = top
         self._worst: list[tuple[int, float, int, Shown]] = []
         self._actions: Counter[str] = Counter()
@@ -78,6 +79,8 @@ class Summary:
         lines += ["", f"{count:,} message{'s' * (count != 1)}: {said or 'none'}"]
         if self._degraded:
             lines.append(f"{self._degraded:,} degraded: judged without a part (--full names it)")
+        if self.headless:
+            lines.append(f"{self.headless:,} without any header: maybe no messages")
         if self.unreadable:
             lines.append(f"{self.unreadable:,} could not be read")
         if count:

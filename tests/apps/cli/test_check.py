@@ -259,6 +259,9 @@ def test_text_without_a_header_is_judged_and_doubted(tmp_path):
     assert result.exit_code in {0, 1}
     assert "words.txt: no header: is this a message?" in result.stderr
     assert "From     (none)" in result.stdout
+    many = check(str(path), HAM)
+    assert "1 without any header: maybe no messages" in many.stdout
+    assert "Note" not in many.stderr
 
 
 def test_a_folder_without_mail_says_so(tmp_path):
