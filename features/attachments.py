@@ -11,6 +11,7 @@ from features import archives
 from features.context import Limits
 from features.data_files import read_data
 from features.message import Message, Part
+from features.smuggling import smuggles
 
 __all__ = ["Attachment", "Attachments", "attached_parts", "read_attachments"]
 
@@ -70,16 +71,6 @@ _RISKY_EXTENSIONS: Final = (
 )
 _RUNS: Final = _EXTENSIONS["executable"] | _EXTENSIONS["script"]
 _OVERRIDES: Final = frozenset("\u202e\u202d\u2067\u2066")
-_SMUGGLING: Final = (
-    b"createobjecturl",
-    b"mssaveoropenblob",
-    b"new blob(",
-    b"document.write(unescape",
-    b"document.write(atob",
-    b"eval(atob",
-    b"eval(unescape",
-)
-_SMUGGLING_READ = 262_144
 _MEMBERS = 10_000
 _NAME_BYTES = 256  # the end of a name says what it is
 _ZIP_ENTRY = b"PK\x01\x02"
@@ -221,8 +212,7 @@ def _page_traits(data: bytes, kind: str, last: str) -> set[str]:
     if kind not in ("html", "svg") and last not in _EXTENSIONS["html"]:
         return set()
     traits = {"svg" if kind == "svg" or last in ("svg", "svgz") else "html"}
-    lowered = data[:_SMUGGLING_READ].lower()
-    if any(word in lowered for word in _SMUGGLING):
+    if smuggles(data):
         traits.add("html_smuggling")
     return traits
 
