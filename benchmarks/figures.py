@@ -135,27 +135,6 @@ def classifier(result: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def detection(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the actions by source and the recall on mail for evaluation only."""
-    yield "### The whole stack: share of messages by action\n"
-    kinds = ("ham", "ham_of_a_new_kind", "spam", "evaluation_only")
-    actions = ["accept", "add_header", "quarantine", "reject"]
-    yield from table(
-        ["mail", "source", "messages", *actions],
-        [
-            [kind, source, row["messages"], *(row.get(action, 0.0) for action in actions)]
-            for kind in kinds
-            for source, row in result[kind].items()
-        ],
-    )
-    yield ""
-    columns = ["messages", "ham", "recall_at_fp_0.1pct", "recall_at_fp_1pct"]
-    yield from table(
-        ["recall", *columns],
-        [[name, *(row[column] for column in columns)] for name, row in result["recall"].items()],
-    )
-
-
 def online(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the rankings by part of the stream, and the paired comparisons with the peer."""
     yield f"### Learning label by label, from nothing, beside {result['peer']}\n"
@@ -224,7 +203,6 @@ SECTIONS = {
     "state": state,
     "memory": memory,
     "classifier": classifier,
-    "detection": detection,
     "online": online,
     "evasion": evasion,
 }

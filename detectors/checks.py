@@ -53,6 +53,12 @@ class Checks(Generic[View]):
 
         return add
 
+    def parts(
+        self, evidence: Evidence, context: Context, brands: Brands = SHIPPED
+    ) -> tuple[View, tuple[tuple[str, Callable[[View], Hit | None]], ...]]:
+        """Return what the checks read, made for this message, and each check by name, to time."""
+        return self._prepare(evidence, context, brands), tuple(self._checks)
+
     def detect(
         self, evidence: Evidence, context: Context, brands: Brands = SHIPPED
     ) -> Iterator[Finding]:

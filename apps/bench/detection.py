@@ -1,34 +1,37 @@
-"""`weir bench detection` and `classifier`: what held-out mail gets, by corpus and source."""
+"""`weir bench detection` and `classifier`: what mail gets that nothing was fitted to, by source."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from apps.bench.held_out import FOLDS, HeldOut, read_held_out
+from apps.bench import detection_figures as figures_of
+from apps.bench.check_cost import CheckCost, DetectStage
+from apps.bench.corpora_seen import read_mail_of
+from apps.bench.detection_figures import Measured
+from apps.bench.held_out import FOLDS, read_held_out
+from apps.bench.held_out_margins import held_out_margins
 from apps.bench.machine import machine
+from apps.bench.recall import ROUNDS
+from apps.bench.scorers import MALFORMED_FROM
 from apps.installation import open_judge
-from apps.received import content_id
-from apps.training.dataset import Dataset, origin
+from apps.training.dataset import origin
 from apps.training.evaluation import figures, leave_sources_out
-from apps.training.metrics import recall_at
-from detectors.actions import ACTIONS, MICRO
-from detectors.judging import Judge
-from features.context import Limits
-from features.envelope import Incoming
-from features.trace import envelope_of_file
+from apps.weighing.counts import pools
+from apps.weighing.held_out import left_out
+from apps.weighing.recipe import Kept, reweighed
+from detectors.catalogue import SPECS
+from detectors.stack import shipped_stack, shipped_weights_text
+from detectors.terms import prepare
+from detectors.weights import WeightsError, read_weights
+from streams.sandbox.sandbox import Sandbox
 from streams.settings import Settings
 
 __all__ = ["measure_classifier", "measure_detection"]
 
-_BATCH = 32
-_NOW = datetime(2026, 1, 1, tzinfo=UTC)  # for files that tell no time
-_RATES = {"recall_at_fp_0.1pct": 0.001, "recall_at_fp_1pct": 0.01}
-_TODAY = frozenset({"modern", "templates"})
+_SAY_EVERY = 1_000
 
 Say = Callable[[str], None]
 
@@ -38,7 +41,12 @@ def measure_classifier(corpora: Path, *, say: Say) -> dict[str, Any]:
     mail = read_held_out(corpora, say)
     found = figures(mail.dataset, mail.unseen, mail.validation)
     found |= leave_sources_out(
-        mail.dataset, mail.columns, mail.parameters, mail.validation.calibration, say
+        mail.dataset,
+        mail.columns,
+        mail.parameters,
+        mail.validation.calibration,
+        say,
+        beside=mail.beside,
     )
     return {
         "benchmark": "classifier",
@@ -51,113 +59,62 @@ def measure_classifier(corpora: Path, *, say: Say) -> dict[str, Any]:
 
 
 def measure_detection(settings: Settings, corpora: Path, *, say: Say) -> dict[str, Any]:
-    """Return what the whole stack does with mail that its classifier never saw.
+    """Return what signals, classifier and both do with mail that they never saw.
 
-    Each message is judged by the model of a fold that holds neither it nor a near-duplicate;
-    evaluation-only mail is judged by every fold's model, and its figures are the mean.
+    Legitimate mail is scored by weights, and by a classifier, that never saw its source;
+    thresholds are set on it alone, then applied to phishing once. Raises WeightsError for a signal
+    without a weight, FileNotFoundError where there are no corpora.
     """
-    mail = read_held_out(corpora, say)
-    base = open_judge(settings)
-    logits = np.zeros(len(mail.dataset))
-    actions = np.empty(len(mail.dataset), dtype=object)
-    unseen_logits, unseen_actions = [], []
-    for number, (judge, own) in enumerate(mail.judges(base), 1):
-        say(f"judging fold {number} of {FOLDS}")
-        logits[own], actions[own] = _judge(judge, mail, mail.dataset.where(own))
-        theirs = _judge(judge, mail, mail.unseen)
-        unseen_logits.append(theirs[0])
-        unseen_actions.append(theirs[1])
-    ham = ~mail.dataset.spam
-    templates = mail.dataset.origins == "templates"
-    strange = np.empty(len(mail.dataset), dtype=object)
-    if templates.any():
-        say("judging templates by a model that saw none")
-        judge = mail.judge_without(base, templates)
-        strange[templates] = _judge(judge, mail, mail.dataset.where(templates))[1]
-    today = ham & np.array([origin(source) in _TODAY for source in mail.dataset.sources])
-    pools = {"all_ham": logits[ham], "todays_ham": logits[today]}
+    weights = read_weights(shipped_weights_text(), SPECS)
+    lacking = [name for name in SPECS if name not in weights.signals]
+    if lacking:
+        raise WeightsError(
+            f"{', '.join(lacking)}: no entry in detectors/data/weights.toml; add [signals.NAME] "
+            'with weight, measured = DATE and on = "set by judgement: why"'
+        )
+    stages = DetectStage()
+    judge, cost = open_judge(settings, stage=stages), CheckCost()
+
+    def advance(source: str) -> None:
+        stages.charge("sa" if origin(source) == "sa" else "today")
+        if stages.messages % _SAY_EVERY == 0:
+            say(f"{stages.messages:,} messages judged")
+
+    with closing(Sandbox(settings.attachments)) as sandbox:
+        reads = read_mail_of(corpora, judge, sandbox, cost, advance)
+    margins = held_out_margins(corpora, reads, say)
+    say("scores by weights that never saw the source")
+    recipe = partial(reweighed, weights.signals, SPECS, Kept(), datetime.now(UTC).date())
+    ham = [read.seen for read in reads if read.seen.legitimate]
+    by_unit = left_out(ham, pools(ham), recipe, weights)
+    measured = Measured.of(reads, weights, by_unit, margins)
+    policies = judge.policies
+    terms = prepare(policies.default, policies.digest, shipped_stack(), judge.context, judge.engine)
+    say("thresholds, recall and intervals")
+    us_a_message, us_shared = cost.us()
     return {
         "benchmark": "detection",
         "machine": machine(),
-        "engine": base.engine,
-        "policy": base.policies.digest,
+        "engine": judge.engine,
+        "policy": policies.digest,
         "folds": FOLDS,
-        "ham": _by_source(mail.dataset, actions, ham),
-        "ham_of_a_new_kind": _by_source(mail.dataset, strange, templates),
-        "spam": _by_source(mail.dataset, actions, ~ham),
-        "evaluation_only": _unseen(mail.unseen, unseen_actions),
-        "recall": {
-            f"{name}, threshold of {pool}": _recalls(mail.unseen, name, unseen_logits, hams)
-            for name in sorted(set(mail.unseen.sources.tolist()))
-            for pool, hams in pools.items()
-            if len(hams)
-        },
-    }
-
-
-def _judge(
-    judge: Judge, mail: HeldOut, part: Dataset
-) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
-    logits: list[float] = []
-    actions: list[str] = []
-    for start in range(0, len(part), _BATCH):
-        raws = [mail.raws[sha256] for sha256 in part.sha256[start : start + _BATCH]]
-        for judged in judge.judge([_incoming(raw, judge.context.limits) for raw in raws]):
-            verdict = judged.verdict
-            assert verdict.logit is not None, judged.error
-            logits.append(verdict.logit / MICRO)
-            actions.append(verdict.action)
-    return np.array(logits), np.array(actions, dtype=object)
-
-
-def _incoming(raw: bytes, limits: Limits) -> Incoming:
-    return Incoming(envelope_of_file(raw, content_id(raw), _NOW, limits), raw)
-
-
-def _by_source(
-    dataset: Dataset, actions: NDArray[np.object_], which: NDArray[np.bool_]
-) -> dict[str, dict[str, float | int]]:
-    found = {}
-    for name in sorted(set(dataset.sources[which].tolist())):
-        own = which & (dataset.sources == name)
-        found[name] = _shares([actions[own]])
-    return found
-
-
-def _unseen(
-    unseen: Dataset, actions: Sequence[NDArray[np.object_]]
-) -> dict[str, dict[str, float | int]]:
-    return {
-        name: _shares([fold[unseen.sources == name] for fold in actions])
-        for name in sorted(set(unseen.sources.tolist()))
-    }
-
-
-def _shares(runs: Sequence[NDArray[np.object_]]) -> dict[str, float | int]:
-    """Return the number of messages and the share of each action, averaged over the runs."""
-    counts = Counter(action for run in runs for action in run.tolist())
-    total = max(1, counts.total())
-    return {
-        "messages": len(runs[0]),
-        **{action: round(counts[action] / total, 4) for action in ACTIONS if counts[action]},
-    }
-
-
-def _recalls(
-    unseen: Dataset, name: str, logits: Sequence[NDArray[np.float64]], ham: NDArray[np.float64]
-) -> dict[str, float | int]:
-    own = np.asarray(unseen.sources == name)
-
-    def mean_recall(rate: float) -> float:
-        return float(np.mean([recall_at(fold[own], ham, rate).recall for fold in logits]))
-
-    return {
-        "messages": int(own.sum()),
-        "ham": len(ham),
-        **{
-            key: round(
-                float(np.mean([recall_at(fold[own], ham, rate).recall for fold in logits])), 4
-            )
-            for key, rate in _RATES.items()
-        },
+        "rounds": ROUNDS,
+        "mail": figures_of.mail(measured),
+        "recall": figures_of.recalls(measured),
+        "false_positives": figures_of.false_positives(measured),
+        "difference": figures_of.differences(measured),
+        "parts": figures_of.parts(measured),
+        "malformed_from": sorted(MALFORMED_FROM),
+        "years": figures_of.years(measured),
+        "ham": figures_of.actions(measured, terms, "ham", margins.folded),
+        "ham_of_a_new_kind": figures_of.actions(measured, terms, "ham", margins.strange),
+        "ham_by_signals_alone": figures_of.actions(measured, terms, "ham", None),
+        "spam": figures_of.actions(measured, terms, "spam", margins.folded),
+        "evaluation_only": figures_of.actions(measured, terms, "phish", margins.folded),
+        "evaluation_only_by_signals_alone": figures_of.actions(measured, terms, "phish", None),
+        "misses": figures_of.misses(measured),
+        "signals": figures_of.signals(measured),
+        "us_a_message": us_a_message,
+        "us_shared": us_shared,
+        "detect_us": stages.us(),
     }

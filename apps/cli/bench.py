@@ -143,14 +143,30 @@ def classifier(corpora: Path, as_json: bool) -> None:
 
 @bench.command()
 @_CORPORA
+@click.option(
+    "--write", is_flag=True, help="Make docs/detectors.md and docs/detection.md of the checkout."
+)
 @as_json
 @config
-def detection(config: Path | None, corpora: Path, as_json: bool) -> None:
-    """What the whole stack does with mail it never saw, by source (needs the train extra)."""
+def detection(config: Path | None, corpora: Path, write: bool, as_json: bool) -> None:
+    """What signals, classifier and both do with mail they never saw (needs the train extra).
+
+    Thresholds are set on legitimate mail alone, by weights that never saw the message's source.
+    Takes a minute or two on an idle machine.
+    """
     _needs_training()
     from apps.bench.detection import measure_detection
+    from apps.bench.pages import prepared_pages
 
-    _print(measure_detection(read_settings(config), corpora, say=_say), as_json)
+    try:
+        pages = prepared_pages() if write else None
+    except ValueError as error:
+        raise Failure(str(error), Code.USAGE) from error
+    found = measure_detection(read_settings(config), corpora, say=_say)
+    for path in pages.write(found) if pages else ():
+        _say(f"{path}: written")
+    if as_json or not write:
+        _print(found, as_json)
 
 
 @bench.command()

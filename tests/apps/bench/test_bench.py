@@ -105,7 +105,13 @@ def test_the_keys_of_the_other_benchmarks_are_documented():
     """Those take minutes to run: their keys are read from their code."""
     source = "".join(
         (ROOT / "apps" / "bench" / f"{module}.py").read_text()
-        for module in ("worker_cost", "detection", "state_cost", "memory_use")
+        for module in (
+            "worker_cost",
+            "detection",
+            "detection_figures",
+            "state_cost",
+            "memory_use",
+        )
     )
     named = set(re.findall(r'^ +"([a-z_0-9]+)":', source, re.MULTILINE))
     # Names that the code makes from a tuple, or adds up under.

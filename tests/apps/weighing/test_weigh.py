@@ -11,7 +11,9 @@ from detectors.weights import read_own_weights
 from streams.opening import load_weights
 from streams.settings import load
 
-PLAIN = "From: Ann <ann{n}@lowfield-garden.net>\nTo: you@example.org\nSubject: notes {n}\n\nHi {n}\n"
+PLAIN = (
+    "From: Ann <ann{n}@lowfield-garden.net>\nTo: you@example.org\nSubject: notes {n}\n\nHi {n}\n"
+)
 URGENT = "X-Priority: 1\n" + PLAIN
 
 
