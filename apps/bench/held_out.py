@@ -13,6 +13,7 @@ from apps.training.dataset import Dataset, read_dataset
 from apps.training.evaluation import Validation, validate
 from apps.training.export import to_onnx
 from apps.training.inputs import PART, inputs
+from apps.training.recipe import SHIPPED, evaluation_only, invented_mail
 from apps.training.trees import Parameters, fit
 from detectors.judging import Judge
 from features.vector import SCHEMA
@@ -22,7 +23,6 @@ from models.manifest import Manifest, digest
 __all__ = ["FOLDS", "HeldOut", "read_held_out"]
 
 FOLDS = 5
-_UNSEEN = "phishing"  # the corpus whose license allows evaluation only
 
 Say = Callable[[str], None]
 
@@ -37,6 +37,7 @@ class HeldOut:
     columns: NDArray[np.intp]
     parameters: Parameters
     raws: dict[str, bytes] = field(repr=False)
+    beside: Dataset = field(repr=False)  # invented mail: every model is trained on it
 
     def judges(self, judge: Judge) -> Iterator[tuple[Judge, NDArray[np.bool_]]]:
         """Yield, for each fold, a judge whose classifier never saw it, and the fold's mask."""
@@ -46,7 +47,9 @@ class HeldOut:
 
     def judge_without(self, judge: Judge, left_out: NDArray[np.bool_]) -> Judge:
         """Return a judge whose classifier is trained on all training mail but what a mask says."""
-        artifact = to_onnx(fit(self.dataset.where(~left_out), self.columns, self.parameters))
+        artifact = to_onnx(
+            fit(self.dataset.where(~left_out).joined(self.beside), self.columns, self.parameters)
+        )
         manifest = Manifest(
             name="classifier",
             sha256=digest(artifact),
@@ -68,9 +71,10 @@ def read_held_out(corpora: Path, say: Say) -> HeldOut:
             yield sample
 
     every = read_dataset(remembered(), say=say)
-    evaluation_only = every.origins == _UNSEEN
-    dataset, unseen = every.where(~evaluation_only), every.where(evaluation_only)
+    unseen_ones = evaluation_only(every, SHIPPED)
+    dataset, unseen = every.where(~unseen_ones), every.where(unseen_ones)
+    beside = invented_mail(SHIPPED)
     parameters = Parameters()
     columns = np.array([SCHEMA.names.index(name) for name in inputs()], dtype=np.intp)
-    validation = validate(dataset, unseen, columns, parameters, FOLDS, say)
-    return HeldOut(dataset, unseen, validation, columns, parameters, raws)
+    validation = validate(dataset, unseen, columns, parameters, FOLDS, say, beside=beside)
+    return HeldOut(dataset, unseen, validation, columns, parameters, raws, beside)

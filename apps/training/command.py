@@ -12,6 +12,7 @@ __all__ = ["calibrate", "train"]
 _LICENSES = {
     "sa": "CC0 (SpamAssassin public corpus)",
     "templates": "Apache-2.0 (sendwithus/templates)",
+    "synthetic": "Apache-2.0 (invented: weir synthesize)",
     "modern": "senders' copyright: features and weights only, messages aren't republished",
 }
 _WEIGHTS = Path("detectors/data/weights.toml")
@@ -62,6 +63,7 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     spam: tuple[str, ...],
     corpora: Path | None,
     hold_out: tuple[str, ...],
+    invented: int | None,
     out: Path,
     trees: int,
     leaves: int,
@@ -90,7 +92,7 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
       2  usage
       3  mail could not be read
     """  # noqa: D301 - click reads the backspace character itself
-    dataset, unseen = gather(ham, spam, corpora, hold_out)
+    dataset, unseen, beside = gather(ham, spam, corpora, hold_out, invented=invented)
 
     from apps.training.inputs import inputs  # noqa: PLC0415 - needs the train extra
     from apps.training.train import train as run  # noqa: PLC0415 - the same
@@ -98,10 +100,17 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     from apps.training.trees import Parameters  # noqa: PLC0415 - the same
 
     parameters = Parameters(trees=trees, leaves=leaves, seed=seed)
-    licenses = _LICENSES if corpora else {}
+    licenses = _LICENSES if corpora else {"synthetic": _LICENSES["synthetic"]}
     try:
         release = run(
-            dataset, unseen, inputs(), parameters, folds=folds, licenses=licenses, say=say
+            dataset,
+            unseen,
+            inputs(),
+            parameters,
+            folds=folds,
+            licenses=licenses,
+            say=say,
+            beside=beside,
         )
     except ValueError as error:
         raise click.ClickException(f"cannot train: {error}") from error
@@ -137,6 +146,7 @@ def calibrate(
     spam: tuple[str, ...],
     corpora: Path | None,
     hold_out: tuple[str, ...],
+    invented: int | None,
     weights: Path,
     abuse_rate: float,
     write: bool,  # noqa: FBT001 - click passes each option as an argument
@@ -173,9 +183,9 @@ def calibrate(
         updated,
     )
 
-    dataset, unseen = gather(ham, spam, corpora, hold_out, signals_sum(old))
+    dataset, unseen, beside = gather(ham, spam, corpora, hold_out, signals_sum(old), invented)
     try:
-        fit, validation = fit_validated(dataset, unseen, old, _MODEL, abuse_rate, say)
+        fit, validation = fit_validated(dataset, unseen, old, _MODEL, abuse_rate, say, beside)
     except ValueError as error:
         raise click.ClickException(f"cannot calibrate: {error}") from error
     before = Fit.of(old, _MODEL)

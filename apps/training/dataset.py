@@ -60,6 +60,19 @@ class Dataset:
             self.measured[mask],
         )
 
+    def joined(self, other: "Dataset | None") -> "Dataset":
+        """Return these messages and then another dataset's, whose clusters are its own."""
+        if other is None or not len(other):
+            return self
+        return Dataset(
+            np.concatenate([self.vectors, other.vectors]),
+            np.concatenate([self.spam, other.spam]),
+            np.concatenate([self.sources, other.sources]),
+            np.concatenate([self.clusters, other.clusters + self.clusters.max(initial=-1) + 1]),
+            self.sha256 + other.sha256,
+            np.concatenate([self.measured, other.measured]),
+        )
+
 
 class _Row(NamedTuple):
     vector: NDArray[np.float32]

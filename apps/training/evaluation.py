@@ -54,9 +54,12 @@ def validate(
     parameters: Parameters,
     folds: int,
     say: Say,
+    *,
+    beside: Dataset | None = None,
 ) -> Validation:
     """Train once for each fold on the others, and calibrate on what the folds' models say.
 
+    `beside` is mail that every fold's model is trained on and none is judged by.
     Raises ValueError where a class is missing or has fewer clusters than there are folds.
     """
     for label, name in ((False, "ham"), (True, "spam")):
@@ -71,7 +74,7 @@ def validate(
     others = np.empty((folds, len(unseen)))
     for fold in range(folds):
         say(f"fold {fold + 1} of {folds}")
-        booster = fit(dataset.where(parts != fold), columns, parameters)
+        booster = fit(dataset.where(parts != fold).joined(beside), columns, parameters)
         raw[parts == fold] = margins(booster, dataset.vectors[parts == fold][:, columns])
         others[fold] = margins(booster, unseen.vectors[:, columns])
     weights = weigh(dataset, parameters.temper)
@@ -90,8 +93,12 @@ def leave_sources_out(
     parameters: Parameters,
     calibration: Calibration,
     say: Say,
+    *,
+    beside: Dataset | None = None,
 ) -> Figures:
     """Return false-positive rates of ham whose whole source was left out of training.
+
+    `beside` is mail that all models are trained on.
 
     All sources of ham are taken in turn but the largest, without which little would be left;
     those that also hold spam are passed over, and templates go together.
@@ -109,7 +116,7 @@ def leave_sources_out(
     found: Figures = {}
     for unit, out in units.items():
         say(f"without {unit}")
-        booster = fit(dataset.where(~out), columns, parameters)
+        booster = fit(dataset.where(~out).joined(beside), columns, parameters)
         raw = margins(booster, dataset.vectors[out][:, columns])
         probability = sigmoid(calibration.slope * raw + calibration.intercept)
         found[f"without:{unit}"] = {"ham": float(out.sum()), **_shares(probability)}

@@ -19,7 +19,6 @@ __all__ = ["gather", "mail_options", "say"]
 
 _EXTRA = ("lightgbm", "onnx", "onnxmltools")
 _LIMIT = 1_000_000  # bytes of a message; as the mail log's default
-_UNSEEN = "phishing"  # the corpus whose license allows evaluation only
 _UNREADABLE = 3
 _MAIL = click.Path(exists=True)
 
@@ -39,11 +38,21 @@ _OPTIONS = (
         metavar="PATH",
         help="Mail to keep out of training, with its near-duplicates.",
     ),
+    click.option(
+        "--invented",
+        type=click.IntRange(0, 100_000),
+        metavar="N",
+        help="Train on N messages of each kind as `weir synthesize` writes them, too.  "
+        "[default: none; with --corpora as many as what is shipped]",
+    ),
 )
 
 
 def mail_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which mail is read; --ham, --spam and --hold-out may repeat."""
+    """Add the options that say which mail is read; --ham, --spam and --hold-out may repeat.
+
+    `invented` is None where it wasn't given: the recipe then decides.
+    """
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -60,9 +69,11 @@ def gather(
     corpora: Path | None,
     hold_out: tuple[str, ...],
     measure: "Callable[[Evidence], float]" = lambda _: 0.0,
-) -> "tuple[Dataset, Dataset]":
-    """Read mail into a dataset to train on and one for evaluation only.
+    invented: int | None = None,
+) -> "tuple[Dataset, Dataset, Dataset]":
+    """Read mail into datasets to train on and for evaluation only, and invent what goes with it.
 
+    The third is trained on and in no figure.
     Raises click's exceptions where the train extra is missing, nothing was named, or mail can't
     be read (exit code 3).
     """
@@ -78,11 +89,20 @@ def gather(
     import numpy as np  # noqa: PLC0415 - `--help` does without
 
     from apps.training.dataset import read_dataset  # noqa: PLC0415 - the same
+    from apps.training.recipe import (  # noqa: PLC0415 - the same
+        OWN,
+        SHIPPED,
+        evaluation_only,
+        invented_mail,
+    )
 
+    recipe = SHIPPED if corpora else OWN
+    if invented is not None:
+        recipe = recipe._replace(invented=invented)
     dataset = read_dataset(_samples(ham, spam, corpora), _messages(hold_out), say, measure)
-    unseen = dataset.origins == _UNSEEN
+    unseen = evaluation_only(dataset, recipe)
     kin = np.isin(dataset.clusters, dataset.clusters[~unseen])
-    return dataset.where(~unseen), dataset.where(unseen & ~kin)
+    return dataset.where(~unseen), dataset.where(unseen & ~kin), invented_mail(recipe)
 
 
 def _messages(paths: tuple[str, ...]) -> Iterator[bytes]:

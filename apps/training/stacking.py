@@ -173,14 +173,16 @@ def fit_validated(
     model: str,
     abuse_rate: float,
     say: Callable[[str], None],
+    beside: Dataset | None = None,
 ) -> tuple[Fit, Validation]:
     """Cross-validate the model and fit the stack on its held-out margins; ValueError as `validate`.
 
-    The datasets' `measured` is what `signals_sum` of the old weights said.
+    The datasets' `measured` is what `signals_sum` of the old weights said. `beside` is mail that
+    the models are trained on and the stack isn't fitted to.
     """
     columns = np.array([SCHEMA.names.index(name) for name in inputs()], dtype=np.intp)
     parameters = Parameters()
-    validation = validate(dataset, unseen, columns, parameters, _FOLDS, say)
+    validation = validate(dataset, unseen, columns, parameters, _FOLDS, say, beside=beside)
     fit = fit_stack(
         dataset.measured,
         validation.logits,

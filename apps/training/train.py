@@ -50,7 +50,7 @@ class Release:
         return all(gate.holds for gate in self.gates)
 
 
-def train(
+def train(  # noqa: PLR0913 - mail of three kinds, and how to train on it
     dataset: Dataset,
     unseen: Dataset,
     inputs: Sequence[str],
@@ -60,20 +60,25 @@ def train(
     schema: Schema = SCHEMA,
     licenses: dict[str, str] | None = None,
     say: Callable[[str], None] = lambda _: None,
+    beside: Dataset | None = None,
 ) -> Release:
     """Train and evaluate; the same dataset and parameters give the same bytes on one machine.
 
     `inputs` are the features to read, `unseen` is mail for evaluation only, `licenses` maps a
-    corpus to what its mail may be used under. Raises ValueError where the data can't be split.
+    corpus to what its mail may be used under, `beside` is mail that is trained on and in no
+    figure. Raises ValueError where the data can't be split.
     """
     columns = np.array([schema.names.index(name) for name in inputs], dtype=np.intp)
-    validation = validate(dataset, unseen, columns, parameters, folds, say)
+    validation = validate(dataset, unseen, columns, parameters, folds, say, beside=beside)
     metrics = figures(dataset, unseen, validation)
-    metrics |= leave_sources_out(dataset, columns, parameters, validation.calibration, say)
+    metrics |= leave_sources_out(
+        dataset, columns, parameters, validation.calibration, say, beside=beside
+    )
     say("final model")
-    booster = fit(dataset, columns, parameters)
+    whole = dataset.joined(beside)
+    booster = fit(whole, columns, parameters)
     artifact = to_onnx(booster)
-    trained_on = pack(dataset.sha256)
+    trained_on = pack(whole.sha256)
     manifest = Manifest(
         name=NAME,
         sha256=digest(artifact),
@@ -81,7 +86,7 @@ def train(
         schema=schema.part(PART).digest,
         inputs=tuple(inputs),
         calibration=validation.calibration,
-        data=_sources(dataset, licenses or {}),
+        data=_sources(whole, licenses or {}),
         trained_on=digest(trained_on),
         metrics=metrics,
         trainer={
@@ -92,7 +97,7 @@ def train(
     )
     encoded = manifest.encode()
     loaded = Classifier.load(encoded, artifact, schema)
-    every = np.concatenate([dataset.vectors, unseen.vectors])
+    every = np.concatenate([whole.vectors, unseen.vectors])
     checked = (
         gates.templates(dataset, validation.logits),
         gates.parity(margins(booster, every[:, columns]), loaded.margins(every)),
