@@ -184,6 +184,19 @@ def test_what_a_bounce_of_ours_returns_hardly_counts():
     assert _logit(raw) > 5.0
 
 
+def test_mail_systems_own_words_count_in_a_bounce_of_others_or_with_an_attachment():
+    raw = _sample("bounce/exim")
+    attached = raw.replace(
+        "\n--1762855200-eximdsn-11\nContent-type: message/delivery-status",
+        "\n--1762855200-eximdsn-11\nContent-type: application/pdf\n\n%PDF-1.4"
+        "\n--1762855200-eximdsn-11\nContent-type: message/delivery-status",
+    )
+
+    assert _logit(raw) < _plain_logit(raw)
+    assert _logit(raw, OTHERS) == _plain_logit(raw, OTHERS)
+    assert _logit(attached) == _plain_logit(attached)
+
+
 def test_a_bounce_that_mentions_another_message_is_not_known_to_be_ours():
     raw = _sample("bounce/exchange").replace(
         "In-Reply-To: <gate-17@brookvale.org>", "In-Reply-To: <gate-16@brookvale.org>"
@@ -219,9 +232,9 @@ def test_a_returned_message_hides_nothing_of_the_bounce_itself():
 
 
 def test_outbound_mail_is_no_bounce_of_ours():
-    assert not {"bounce_of_ours", "bounce_forged"} & _names(
-        _sample("bounce/postfix"), OURS, direction="outbound"
-    )
+    for readings in (OURS, OTHERS):
+        names = _names(_sample("bounce/exchange"), readings, direction="outbound")
+        assert not {"bounce_of_ours", "bounce_forged"} & names
 
 
 # Reports and forwards.

@@ -9,6 +9,7 @@ from features.context import Context
 from features.envelope import Envelope, Fact, Incoming
 from features.evidence import extract
 from features.mail_kind import KINDS, posted_through, read_kind
+from features.message import without_enclosed
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 SAMPLES = sorted((CORPUS / "kinds").glob("*/*.eml"))
@@ -105,6 +106,25 @@ def test_messages_inside_an_enclosed_message_are_not_enclosed_themselves():
     assert tail
     assert _evidence(twice).message.nested_messages == 2
     assert len(_kind(twice).enclosed) == 1
+
+
+def test_without_enclosed_messages_their_texts_and_files_are_gone():
+    inner = (
+        "Subject: x\nContent-Type: multipart/mixed; boundary=y\n\n--y\n\ninner text\n"
+        "--y\nContent-Type: application/pdf\n\n%PDF-1.4\n--y--\n"
+    )
+    outer = (
+        "Subject: x\nContent-Type: multipart/mixed; boundary=z\n\n--z\n\nouter text\n"
+        f"--z\nContent-Type: message/rfc822\n\n{inner}\n"
+        "--z\nContent-Type: text/rfc822-headers\n\nSubject: y\n"
+        "--z\nContent-Type: image/png\n\nPNG\n--z--\n"
+    )
+
+    left = without_enclosed(_evidence(outer).message, Context().limits)
+
+    assert left.text == "outer text"
+    assert [part.content_type for part in left.attachments] == ["image/png"]
+    assert left.nested_messages == 0
 
 
 LIST = """\
