@@ -21,6 +21,7 @@ from detectors import (
     reputation,
     strange_links,
     strangers,
+    swapped_letters,
     velocity,
 )
 from detectors.enclosed import EnclosedMail
@@ -44,6 +45,7 @@ _OF_MAIL: tuple[Detector, ...] = (
     authentication.DETECTOR,
     headers.DETECTOR,
     impersonation.DETECTOR,
+    swapped_letters.DETECTOR,
     links.DETECTOR,
     content.DETECTOR,
     attachments.DETECTOR,

@@ -8,7 +8,7 @@ from detectors.checks import Checks, Hit
 from detectors.content import lure
 from detectors.labels import looks_random
 from detectors.relations import Relations, relate
-from detectors.strange_links import BAIT, kinds_of
+from detectors.strange_links import BAIT, kinds_of, misnamed
 from features.hosts import host_traits, is_freemail
 
 __all__ = ["DETECTOR"]
@@ -31,6 +31,7 @@ _BEGINNING = 4_000  # characters in which a telephone number is looked for
 _TELEPHONE = re.compile(
     r"(?<![\w.,/-])\+?(?:\d{1,3}[ .-]{1,3})?\(?\d{3}\)?[ .-]{1,3}\d{3,4}[ .-]{1,3}\d{3,4}(?![\w-])"
 )
+_INSISTS = 2  # phrases: an honest bill says whom to call, once
 _PITCH_TEXT = range(11, 400)  # characters
 _ASKS = frozenset(
     (
@@ -136,6 +137,24 @@ def _cheap_sender_lure(parties: Relations) -> Hit | None:
 
 
 @DETECTOR.signal(
+    "cheap_sender_misnamed",
+    "spam",
+    "A domain that costs next to nothing, a name that doesn't fit it, and a designed message.",
+)
+def _cheap_sender_misnamed(parties: Relations) -> Hit | None:
+    evidence = parties.evidence
+    author = evidence.headers.from_
+    if not evidence.content.is_html or not evidence.links.all or parties.conversation:
+        return None
+    if not host_traits(author.host) & _CHEAP and not looks_random(author.domain.label):
+        return None
+    if not misnamed(evidence.headers):
+        return None
+    reason = f"The sender's name has nothing to do with {parties.sender}, a throw-away domain"
+    return Hit(reason, {"from_domain": parties.sender})
+
+
+@DETECTOR.signal(
     "free_mail_lure_links",
     "phish",
     "A free mailbox sends links and writes of two among accounts, prizes, parcels and wallets.",
@@ -171,19 +190,20 @@ def _attachment_callback(parties: Relations) -> Hit | None:
 @DETECTOR.signal(
     "telephone_callback",
     "phish",
-    "No link but a telephone number to call about an order, from a free mailbox.",
+    "No link but a telephone number to call about an order, from a free mailbox or to nobody.",
 )
 def _telephone_callback(parties: Relations) -> Hit | None:
     evidence = parties.evidence
-    if evidence.links.domains or parties.bulk:
+    if evidence.links.domains or parties.bulk or not kinds_of(parties, ("callback",)):
         return None
-    if not is_freemail(evidence.headers.from_.domain.registrable):
-        return None
-    if not kinds_of(parties, ("callback",)) or not _about_an_order(parties):
+    free = is_freemail(evidence.headers.from_.domain.registrable)
+    insists = _to_nobody(parties) and evidence.content.phrases["callback"] >= _INSISTS
+    if not (free or insists) or not _about_an_order(parties):
         return None
     if not _TELEPHONE.search(evidence.content.folded[:_BEGINNING]):
         return None
-    return Hit("A free mailbox bills for an order and wants you to call a telephone number")
+    who = "A free mailbox" if free else "A mail to nobody by name"
+    return Hit(f"{who} bills for an order and wants you to call a telephone number")
 
 
 @DETECTOR.signal(

@@ -28,9 +28,10 @@ class Relations(msgspec.Struct, frozen=True, gc=False, eq=False):
 
     `brands` are the tenant's: the shipped ones and its policy's. `own` are registrable domains of
     the sender, its brand, the tenant and the recipients' organizations.
-    `foreign`: there are links, none to `own`, and not all to mail services. `all_foreign`: the
-    same with mail services counted as foreign. `claims` are brands that the display name names,
-    `strange_claims` those that the sender isn't, `subject_claims` the same for the subject.
+    `foreign`: there are links, none to `own`, and not all to mail services; a bare IP address is
+    nobody's. `all_foreign`: the same with mail services counted as foreign. `claims` are brands
+    that the display name names, `strange_claims` those that the sender isn't, `subject_claims` the
+    same for the subject.
     `conversation`: a credible reply. `bulk`: that, or any list header, which anybody can write.
     `stranger`: HTML whose links are foreign and share no word with the sender's name or domain,
     outside conversations, and not a brand's proven own mail.
@@ -60,7 +61,8 @@ class Relations(msgspec.Struct, frozen=True, gc=False, eq=False):
         """One of the foreign domains linked to, the same each time; "other domains" if none."""
         links = self.evidence.links
         foreign = (links.foreign or links.domains) - self.own
-        return shown_host(min(foreign, default="")) or "other domains"
+        bare = (link.host for link in links.all if "ip" in link.traits)
+        return shown_host(min(foreign, default="") or min(bare, default="")) or "other domains"
 
 
 def display_host(evidence: Evidence) -> str:
@@ -98,7 +100,8 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
     own = links.own | organizations | brands.own_domains
     own |= sister.domains if sister else frozenset()
     linked_home = bool(links.domains & own)
-    foreign = bool(links.foreign - own) and not linked_home
+    bare = any("ip" in link.traits for link in links.all)
+    foreign = (bare or bool(links.foreign - own)) and not linked_home
     first = evidence.message.first
     conversation = is_reply(evidence)
     found = tuple(claims(headers.display_words, brands))
@@ -113,7 +116,7 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
         strange_claims=strange,
         subject_claims=_strange(evidence, claims(headers.subject_words, brands)),
         foreign=foreign,
-        all_foreign=bool(links.domains) and not linked_home,
+        all_foreign=(bare or bool(links.domains)) and not linked_home,
         conversation=conversation,
         bulk=conversation
         or headers.list_unsubscribe
