@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 from features.domains import Domain
+from features.text import fold, words
 
 __all__ = [
     "BRANDS",
@@ -30,6 +31,7 @@ class Brand:
     `ambiguous` are those of the phrases that are ordinary words too. `domains` are registrable
     domains, or public suffixes that only the brand's owner gives out (gov.uk). `listed_only`: the
     bare name under a national suffix isn't the brand's unless listed, as for a policy's brands.
+    `shared`: others bear the name too (savings banks, dealers), with words of their own added.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Brand:
     domains: frozenset[str]
     ambiguous: frozenset[str] = frozenset()
     listed_only: bool = False
+    shared: bool = False
 
 
 class Claim(NamedTuple):
@@ -46,13 +49,22 @@ class Claim(NamedTuple):
     pure: bool
 
 
+_LONGEST: Final = 8  # words of a phrase
+
+
+def _folded(phrase: str) -> str:
+    """Return a phrase as the words of folded text are: names in other alphabets are as written."""
+    return " ".join(words(fold(phrase), _LONGEST))
+
+
 _DATA: Final = tomllib.loads((files("detectors") / "data" / "brands.toml").read_text("utf-8"))
 BRANDS: Final = tuple(
     Brand(
         name=row["name"],
-        phrases=tuple(row["phrases"]),
+        phrases=tuple(map(_folded, row["phrases"])),
         domains=frozenset(row["domains"]),
-        ambiguous=frozenset(row.get("ambiguous", ())),
+        ambiguous=frozenset(map(_folded, row.get("ambiguous", ()))),
+        shared=row.get("shared", False),
     )
     for row in _DATA["brands"]
 )
@@ -149,38 +161,38 @@ def _national(suffix: str) -> bool:
     )
 
 
-def claims(words: Sequence[str], brands: Brands = SHIPPED) -> list[Claim]:
+def claims(text_words: Sequence[str], brands: Brands = SHIPPED) -> list[Claim]:
     """Return the brands that folded words name, longest phrase first at each place.
 
     Where nothing is found, digits are read as letters ("paypa1"), then single letters joined
     ("d h l"). An ambiguous phrase counts only if the other words are generic.
     """
-    if not words:
+    if not text_words:
         return []
-    found = _find(words, brands)
+    found = _find(text_words, brands)
     if not found:
-        mixed = any(not word.isalpha() and not word.isdigit() for word in words)
-        leet = [w if w.isdigit() else w.translate(LEET) for w in words] if mixed else []
+        mixed = any(not word.isalpha() and not word.isdigit() for word in text_words)
+        leet = [w if w.isdigit() else w.translate(LEET) for w in text_words] if mixed else []
         found = _find(leet, brands)
-    if not found and sum(len(word) == 1 for word in words) >= 3:
-        joined = "".join(word for word in words if len(word) == 1)
-        found = _find([joined, *(word for word in words if len(word) > 1)], brands)
+    if not found and sum(len(word) == 1 for word in text_words) >= 3:
+        joined = "".join(word for word in text_words if len(word) == 1)
+        found = _find([joined, *(word for word in text_words if len(word) > 1)], brands)
     return found
 
 
-def _find(words: Sequence[str], brands: Brands) -> list[Claim]:
+def _find(text_words: Sequence[str], brands: Brands) -> list[Claim]:
     found = []
     phrases, first, longest = brands.phrases, brands.first, brands.longest
     place = 0
-    while place < len(words):
+    while place < len(text_words):
         length = 1
-        if words[place] in first:
-            for length in range(min(longest, len(words) - place), 0, -1):
-                hit = phrases.get(tuple(words[place : place + length]))
+        if text_words[place] in first:
+            for length in range(min(longest, len(text_words) - place), 0, -1):
+                hit = phrases.get(tuple(text_words[place : place + length]))
                 if hit is None:
                     continue
                 brand, phrase = hit
-                rest = (*words[:place], *words[place + length :])
+                rest = (*text_words[:place], *text_words[place + length :])
                 pure = all(word in GENERIC or word.isdigit() for word in rest)
                 if pure or phrase not in brand.ambiguous:
                     found.append(Claim(brand, pure))

@@ -6,9 +6,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from detectors.brands import LEET, SHIPPED, Brand, Brands, brand_of, is_own
+from detectors.brands import GENERIC, LEET, SHIPPED, Brand, Brands, brand_of, is_own
 from features.domains import Domain
-from features.hosts import host_traits
+from features.hosts import host_traits, is_known
 from features.text import fold
 
 __all__ = ["Likeness", "likeness", "resembles"]
@@ -32,6 +32,7 @@ _TYPO_LENGTHS: Final = range(6, 17)  # shorter names are one letter from too man
 _WORD_LENGTH: Final = 5
 _SHORTEST_NAME: Final = 4
 _LONG = 8
+_SHORTEST_GENERIC = 3
 _INSIDE_LENGTHS: Final = range(7, 20)
 
 
@@ -63,7 +64,13 @@ def likeness(domain: Domain, brands: Brands = SHIPPED) -> Likeness | None:
     Time is linear in the host's length: names are looked up, never compared one by one. A domain
     that bears a policy's brand under another ending counts only where that ending is a cheap one.
     """
-    if not domain.registrable or brand_of(domain, brands) is not None:
+    host = domain.registrable
+    if (
+        not host
+        or brand_of(domain, brands) is not None
+        or host in FREEMAIL
+        or host in MAIL_SERVICES
+    ):
         return None
     names = brands.names
     found = _by_label(_unicode(domain.label), brands)
@@ -76,10 +83,22 @@ def likeness(domain: Domain, brands: Brands = SHIPPED) -> Likeness | None:
     brand, how = names[found[0]], found[1]
     if is_own(brand, domain):
         return None
+    if brand.shared and how == _ADDED and not _generic_beside(found[0], domain.label):
+        return None
     # An organization's name may be somebody else's too; a throw-away ending is nobody's honest one.
-    if brand.listed_only and how == _ENDING and "cheap_tld" not in host_traits(domain.registrable):
+    if brand.listed_only and how == _ENDING and "cheap_tld" not in host_traits(host):
         return None
     return Likeness(brand.name, how)
+
+
+def _generic_beside(name: str, label: str) -> bool:
+    """Say whether a label says something generic ("login") beside a name that others bear too."""
+    return any(
+        part in GENERIC
+        for word in _WORDS.split(label)
+        for part in word.split(name)
+        if len(part) >= _SHORTEST_GENERIC
+    )
 
 
 def _by_label(label: str, brands: Brands) -> tuple[str, str] | None:

@@ -16,6 +16,7 @@ __all__ = [
     "host_traits",
     "is_disposable",
     "is_freemail",
+    "is_known",
     "is_open_redirector",
 ]
 
@@ -39,6 +40,7 @@ _TRAITS_BY_HOST: Final = MappingProxyType(
         "mail_service": MAIL_SERVICES,
     }
 )
+_KNOWN: Final = FREEMAIL.union(*_TRAITS_BY_HOST.values())
 _TLDS = read_data("top_level_domains")
 _CHEAP: Final = frozenset(_TLDS["cheap"])
 _CHEAP_SUFFIXES: Final = frozenset(_TLDS["cheap_suffixes"])
@@ -51,6 +53,11 @@ _GOOGLE_PATHS: Final = tuple(_REDIRECTORS["google"]["paths"])
 def is_freemail(host: str) -> bool:
     """Tell whether anyone may have an address there (host of a mail address, lower case)."""
     return host in FREEMAIL or split_host(host).registrable in FREEMAIL
+
+
+def is_known(host: str) -> bool:
+    """Tell whether a host itself, not its parent, stands in a list of services: no imitation."""
+    return host in _KNOWN
 
 
 @lru_cache(maxsize=16_384)

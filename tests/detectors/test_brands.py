@@ -21,6 +21,8 @@ def _named(text):
         ("P\u0430yP\u0430l", [("PayPal", True)]),
         ("Micr0soft Support", [("Microsoft", True)]),
         ("D.H.L", [("DHL", True)]),
+        ("三井住友カード", [("Mitsui Sumitomo Card", True)]),
+        ("Почта России", [("Russian Post", True)]),
         ("Chase Support", [("Chase", True)]),
         ("Chase Morgan", []),
         ("Kestrel Metals", []),

@@ -23,6 +23,8 @@ from features.domains import split_host
         ("paypal.lowfield-garden.net", "PayPal"),
         ("paypal.top", "PayPal"),
         ("paypal-login.web.app", "PayPal"),
+        ("sparkasse-sicherheit.de", "Sparkasse"),
+        ("nintendoaccount.com", "Nintendo"),
     ],
 )
 def test_imitations_are_found(host, brand):
@@ -41,6 +43,14 @@ def test_imitations_are_found(host, brand):
         "kestrel-metals.com",
         "payroll.com",
         "chase-morgan.com",
+        "hotmail.fr",
+        "yahoo.com.br",
+        "hubspotlinks.net",
+        "mailchimpsites.com",
+        "sparkasse-kleinstadt.de",
+        "kreissparkasse-kleinstadt.de",
+        "nintendogarden.com",
+        "revolution.com",
         "amazingly.com",
         "localhost",
         "",

@@ -1,6 +1,6 @@
 import pytest
 
-from features.hosts import host_traits, is_disposable, is_freemail, is_open_redirector
+from features.hosts import host_traits, is_disposable, is_freemail, is_known, is_open_redirector
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,9 @@ def test_free_mail_counts_for_the_domain_and_below_it():
 )
 def test_mailboxes_for_one_use_are_told_by_the_kept_list_and_our_corrections(host, disposable):
     assert is_disposable(host) == disposable
+
+
+def test_a_listed_host_is_known_and_what_lies_below_it_is_not():
+    assert is_known("hotmail.fr")
+    assert is_known("web.app")
+    assert not is_known("paypal-login.web.app")
