@@ -54,6 +54,7 @@ class Sandbox:
         self._reader: subprocess.Popen[bytes] | None = None
         self._ready = False
         self._served = 0
+        self._closed = False
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -63,7 +64,10 @@ class Sandbox:
                 self._spawn()
 
     def close(self) -> None:
-        """End the reader."""
+        """End the reader for good; a message that is being opened is given up."""
+        self._closed = True
+        if self._reader is not None:
+            self._reader.kill()  # without the lock, which whoever waits for the reader holds
         with self._lock:
             self._end()
 
@@ -93,13 +97,16 @@ class Sandbox:
     def open(self, requests: Sequence[Request]) -> tuple[File, ...] | None:
         """Open the attachments of one message; None where that failed."""
         with self._lock:
+            if self._closed:
+                return None
             try:
                 files, seconds = self._ask(msgspec.msgpack.encode(requests))
             except (_BrokenError, OSError, msgspec.MsgspecError) as error:
                 self._failed(str(error))
                 self._end()
                 with contextlib.suppress(OSError):
-                    self._spawn()  # it is ready by the time another message needs it
+                    if not self._closed:
+                        self._spawn()  # it is ready by the time another message needs it
                 return None
             self._opened([file.kind for file in files], seconds)
             return files

@@ -226,3 +226,15 @@ def test_a_reader_ends_with_its_parent(make):
     del sandbox
 
     assert not Path(f"/proc/{reader}").exists()
+
+
+def test_closing_gives_up_what_is_being_opened_and_leaves_no_reader(make):
+    sandbox = Sandbox(AttachmentsSection(deadline_ms=30_000))
+    assert _reads(sandbox, make)
+    timer = threading.Timer(0.2, sandbox.close)
+    timer.start()
+
+    assert sandbox.open([Request("pdf", 0, _slow(make))]) is None
+    timer.join()
+    assert sandbox.pid is None
+    assert sandbox.open([Request("pdf", 0, b"%PDF")]) is None
