@@ -65,12 +65,8 @@ def likeness(domain: Domain, brands: Brands = SHIPPED) -> Likeness | None:
     that bears a policy's brand under another ending counts only where that ending is a cheap one.
     """
     host = domain.registrable
-    if (
-        not host
-        or brand_of(domain, brands) is not None
-        or host in FREEMAIL
-        or host in MAIL_SERVICES
-    ):
+    # Known for itself are hotmail.fr and mailchimpsites.com.
+    if not host or brand_of(domain, brands) is not None or is_known(host):
         return None
     names = brands.names
     found = _by_label(_unicode(domain.label), brands)
