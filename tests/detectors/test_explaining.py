@@ -139,7 +139,7 @@ weight = 0.5
 HELD = """
 [signals.display_name_brand]
 mode = "draft"
-[signals.parcel_foreign_links]
+[signals.link_shortener_only]
 mode = "shadow"
 [[rules]]
 name = "mine"

@@ -269,3 +269,16 @@ def test_a_folder_without_mail_says_so(tmp_path):
     result = check(str(tmp_path / "empty"))
     assert result.exit_code == 0
     assert result.stdout.startswith("no message found")
+
+
+def test_attachments_are_opened_as_a_worker_opens_them():
+    said = check(str(MAIL / "written-phish-callback-pdf.eml")).stdout
+    assert "The PDF bills for an order and wants you to call a telephone number" in said
+
+
+def test_an_explanation_says_the_same_reason_once(tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text("[signals.display_name_contains_brand]\nweight = 1.0\n")
+    said = check(PHISH, "--explain", "--policy", str(path)).stdout
+    assert said.count("The name claims PayPal") == 1
+    assert "the same once more (display_name_contains_brand)" in said
