@@ -7,7 +7,7 @@ from detectors.actions import MICRO, logit_micro, probability
 from detectors.policy_file import shipped_policy
 from detectors.signals import Finding
 from detectors.stack import Weighed
-from detectors.verdict import ModelVersion, _class, _values
+from detectors.verdict import ModelVersion, _values, class_of
 from features.envelope import Fact
 from models.classifier import Prediction
 
@@ -221,7 +221,7 @@ def test_missing_values_have_one_bit_pattern():
 )
 def test_every_message_has_one_class(sums, logit):
     policy_default = shipped_policy().default
-    class_ = _class(Weighed(0, logit, (), sums, 0, (), {}), policy_default)
+    class_ = class_of(Weighed(0, logit, (), sums, 0, (), {}), policy_default)
     if any(total > policy_default.class_threshold * MICRO for total in sums.values()):
         assert sums[class_] == max(sums.values())
     else:
