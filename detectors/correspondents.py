@@ -12,6 +12,7 @@ from detectors.standing import DAY, Standing, stand
 from features.correspondents import sender_skeletons, skeleton
 from features.domains import Domain, split_host
 from features.hosts import is_freemail
+from features.mail_kind import posted_through
 
 __all__ = ["DETECTOR"]
 
@@ -19,7 +20,7 @@ DETECTOR = Checks("correspondents", stand)
 
 _KNOWN_ROUTE = 7 * DAY
 _KNOWN_MESSAGES = 3
-_ALONE, _ENDING, _REWRITTEN = 0.4, 0.2, 0.1
+_ALONE, _ENDING, _THROUGH_LIST = 0.4, 0.2, 0.2
 _TELLING, _USUAL = 0.2, 0.1
 
 
@@ -78,11 +79,11 @@ def _correspondent_name(standing: Standing) -> Hit | None:
     whom = standing.history.correspondent if standing.history["correspondent.domain"] == 1 else ""
     at = f" at {whom}" if whom else ""
     # A list that changes From to its own address leaves the name as it was.
-    through_list = bool(evidence.headers.list_id) and standing.parties.conversation
+    through_list = bool(posted_through(evidence.message, evidence.headers, evidence.authentication))
     return _taken_for(
         standing,
         f"Named like your correspondent{at}, but sent from {standing.parties.sender}",
-        _REWRITTEN if through_list else _ALONE,
+        _THROUGH_LIST if through_list else _ALONE,
     )
 
 

@@ -192,6 +192,43 @@ def test_a_burst_weighs_more_the_larger_it_is_and_less_where_contents_vary_or_it
     assert strength(2500, contents=90) == 0.7
 
 
+def test_a_list_that_writes_in_its_members_names_is_hardly_suspected():
+    like = {"correspondent.name": 1, "pair.known": 0, "sender.age": 90 * DAY, "pair.received": 9}
+    post = RAW.replace(b"In-Reply-To: <1@brookvale.org>", b"List-Post: <mailto:l@quarrybrook.net>")
+    post = post.replace(b"Subject:", b"List-Id: <l.quarrybrook.net>\nSubject:")
+    alone = _found(known(like))["correspondent_name"].strength
+    facts = {"spf": Fact("pass"), "spf.domain": Fact("quarrybrook.net")}
+    assert _found(known(like), post, facts=facts)["correspondent_name"].strength == alone / 2
+
+
+def test_a_lookalike_that_answers_would_go_to_is_named_as_such():
+    head = b"Reply-To: <orders@kestre1-metals.com>\nSubject:"
+    history = known({"correspondent.domain": 1, "pair.known": 0}, "kestrel-metals.com")
+    found = _found(history, RAW.replace(b"Subject:", head))["correspondent_lookalike"]
+    assert found.reason.startswith("Answers go to kestre1-metals.com, which looks like your")
+
+
+def test_a_lure_in_mass_mail_of_a_proven_new_sender_weighs_half():
+    readings = {
+        "sender.proven": 1,
+        "sender.age": 0,
+        "pair.received": 1,
+        "pair.known": 0,
+        "thread.answers": 0,
+        "network.age": 60 * DAY,
+        "links.new": 1,
+    }
+    lure = RAW.replace(b"Subject: Drawings", b"Subject: Final notice: act now")
+    lure = lure.replace(b"In-Reply-To: <1@brookvale.org>\n", b"")
+    lure = lure.replace(b"lowfield.example", b"lowfield-garden.org")
+    news = lure.replace(b"Subject:", b"List-Unsubscribe: <https://quarrybrook.net/u>\nSubject:")
+    plain, mass = (
+        _found(known(readings), raw, facts=PROVEN)["new_domain_lure"] for raw in (lure, news)
+    )
+    assert mass.strength == plain.strength / 2
+    assert "quarrybrook.net and a domain it links to (lowfield-garden.org)" in plain.reason
+
+
 @pytest.mark.parametrize(
     ("watched_days", "age_days", "young"),
     [
