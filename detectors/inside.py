@@ -16,7 +16,7 @@ __all__ = ["DETECTOR"]
 
 DETECTOR = Checks("attachments", relate)
 
-_NAMES = {"pdf": "PDF", "office": "document", "image": "picture"}
+_NAMES = {"pdf": "PDF", "office": "document", "image": "picture", "text": "text"}
 _CHEAP = (
     "shortener", "free_host", "storage_page", "raw_storage", "open_redirector", "ip_obfuscated",
     "ip", "userinfo", "cheap_tld",
@@ -163,6 +163,20 @@ def _attachment_code_cheap(parties: Relations) -> Hit | None:
     host = shown_host(found[0].host)
     reason = f"A code to be scanned leads to {host}, which hides or rents out its pages"
     return Hit(reason, {"host": host, "trait": found[1]})
+
+
+@DETECTOR.signal(
+    "code_drawn_in_text",
+    "phish",
+    "A code to be scanned is drawn with block characters, where no scanner of pictures sees it.",
+)
+def _code_drawn_in_text(parties: Relations) -> Hit | None:
+    for inside in _opened(parties, "text"):
+        led = next((link for link in inside.codes if link.domain.registrable), None)
+        if led is not None and led.domain.registrable not in parties.own:
+            target = link_target(led)
+            return Hit(f"A code drawn with letters leads to {target}", {"target": target})
+    return None
 
 
 @DETECTOR.signal(

@@ -10,9 +10,12 @@ from features.headers import Headers
 from features.links import Link, read_targets
 from features.urls import find_urls
 
-__all__ = ["NOTHING_OPENED", "File", "Inside", "Kind", "Request", "look_inside"]
+__all__ = ["BLOCKS", "NOTHING_OPENED", "File", "Inside", "Kind", "Request", "look_inside"]
 
-Kind = Literal["pdf", "image", "office"]
+Kind = Literal["pdf", "image", "office", "text"]
+
+BLOCKS: Final = frozenset("█▀▄▓■")
+"""Characters that a code can be drawn with."""
 
 _LINKS = 100  # of a file
 _HOST_CHARS = 253
@@ -20,7 +23,10 @@ _DOT = "."
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """An attachment to be opened; `place` is its index in Attachments.all."""
+    """An attachment to be opened; `place` is its index in Attachments.all.
+
+    Of kind text, at place -1, it is the body itself, in UTF-8, in which a code may be drawn.
+    """
 
     kind: Kind
     place: int

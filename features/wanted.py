@@ -9,7 +9,7 @@ from features.context import Limits
 from features.data_files import read_data
 from features.evidence import Evidence
 from features.hosts import is_freemail
-from features.opened import Kind, Request
+from features.opened import BLOCKS, Kind, Request
 from features.text import fold
 
 __all__ = ["wanted"]
@@ -33,7 +33,9 @@ _SMALLEST = 64  # bytes; nothing of use is smaller
 _KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {"pdf": "pdf", "ole": "office", "ooxml": "office", "rtf": "office", "image": "image"}
 )
-_ORDER: Final = ("office", "pdf", "image")
+_ORDER: Final = ("text", "office", "pdf", "image")
+_DRAWN = 120  # blocks: a third of the smallest code's modules
+_SOURCE = 65_536  # characters
 _IMAGES = 8  # a signature has a handful; a code is looked for in the first
 _WEBP: Final = (b"RIFF", b"WEBP")
 
@@ -45,7 +47,8 @@ def wanted(evidence: Evidence, limits: Limits) -> tuple[Request, ...]:
     and without any lure word isn't worth it; what can run by itself always is.
     """
     attached = evidence.attachments.all
-    if not attached or not limits.opened:
+    drawn = _drawn(evidence.content.text) if "█" in evidence.content.text else False
+    if not (attached or drawn) or not limits.opened:
         return ()
     asks = _asks(evidence)
     found: dict[str, Request] = {}
@@ -56,7 +59,14 @@ def wanted(evidence: Evidence, limits: Limits) -> tuple[Request, ...]:
             continue
         if asks(kind) or "macro" in attachment.traits or attachment.kind == "rtf":
             found[attachment.sha256] = Request(kind, place, part.content)
+    if drawn:
+        source = evidence.message.html or evidence.message.text
+        found[""] = Request("text", -1, source[:_SOURCE].encode("utf-8", "replace"))
     return _within(sorted(found.values(), key=lambda one: _ORDER.index(one.kind)), limits)
+
+
+def _drawn(text: str) -> bool:
+    return sum(text.count(block) for block in BLOCKS) >= _DRAWN
 
 
 def _kind(attachment: Attachment, content: bytes) -> Kind | None:

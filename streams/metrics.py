@@ -83,7 +83,7 @@ class Metrics:
         )
         for outcome in ("sent", "malformed", "invalid_partition", "failed"):
             self.replies.labels(outcome)
-        for kind in ("pdf", "image", "office"):
+        for kind in ("pdf", "image", "office", "text"):
             self.attachments_opened.labels(kind)
         for outcome in ("loaded", "failed"):
             self.policy_reloads.labels(outcome)

@@ -121,3 +121,14 @@ def test_of_many_images_the_first_eight_are_opened():
 
 def test_mail_without_attachments_asks_for_nothing():
     assert _kinds("See.") == []
+
+
+def test_a_body_with_many_block_characters_is_looked_at_before_all_attachments():
+    text = "█▀▄█ " * 60
+    evidence = _evidence(text, PDF)
+    first, *others = wanted(evidence, Limits())
+
+    assert (first.kind, first.place) == ("text", -1)
+    assert "█▀▄█" in first.content.decode()
+    assert [request.kind for request in others] == ["pdf"]
+    assert _kinds("█▀▄█ " * 10) == []

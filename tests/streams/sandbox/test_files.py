@@ -157,3 +157,43 @@ def test_a_template_of_a_rich_text_is_a_trait(opened):
 
     assert found.traits == {"remote_template"}
     assert found.targets == (SITE,)
+
+
+HALVES = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}
+
+
+def _modules(make):
+    image = make.code(SITE, scale=1)
+    width, height = image.size
+    black = [[image.getpixel((x, y)) == 0 for x in range(width)] for y in range(height)]
+    return black + [[False] * width] * (height % 2)
+
+
+def _halves(rows):
+    pairs = zip(rows[::2], rows[1::2], strict=True)
+    return "\n".join(
+        "".join(HALVES[pair] for pair in zip(upper, lower, strict=True)) for upper, lower in pairs
+    )
+
+
+def _doubled(rows):
+    return "\n".join("".join("██" if black else "  " for black in row) for row in rows)
+
+
+def _page(rows):
+    return "<p>Hello</p><pre>" + _doubled(rows).replace(" ", "&nbsp;").replace("\n", "<br>")
+
+
+@pytest.mark.parametrize("draw", [_halves, _doubled, _page])
+def test_a_code_drawn_with_block_characters_is_read(draw, make, sandbox):
+    text = "Hold your phone to this:\n" + draw(_modules(make))
+    (found,) = sandbox.open([Request("text", -1, text.encode())])
+
+    assert found.codes == (SITE,)
+
+
+@pytest.mark.parametrize("text", ["█████ 50 %\n" * 30, "▀▄" * 60_000, "<" * 60_000, "█" * 60_000])
+def test_other_drawings_say_nothing(text, sandbox):
+    (found,) = sandbox.open([Request("text", -1, text.encode())])
+
+    assert (found.codes, found.traits) == ((), frozenset())
