@@ -278,17 +278,21 @@ def _interval(found: list[float]) -> str:
 
 
 def recalls(mail: Mail, tables: dict[str, Table]) -> Iterator[str]:
-    """Yield a Markdown table: recall at each threshold, on the modern spam and the phishing set."""
+    """Yield a Markdown table: recall on modern spam, the phishing set and spam of 2002."""
+    old = mail.real.sources == "sa-spam"
     modern = mail.real.spam & (mail.real.origins == "modern")
     pot = mail.unseen.sources == "phishing-pot"
     heads = [f"{pool} {100 * rate:g} %" for pool in ("pooled", "today") for rate in RATES]
-    yield f"| modern spam / phishing set | {' | '.join(heads)} | mean, modern |"
+    yield f"| modern spam / phishing set / 2002 | {' | '.join(heads)} | mean, modern |"
     yield "| --- " * (len(heads) + 2) + "|"
     for name, found in tables.items():
         cells, means = [], []
         for cut in found.thresholds.values():
             means.append(100 * float(np.mean(found.real[modern] >= cut)))
-            cells.append(f"{means[-1]:.1f} / {100 * np.mean(found.unseen[pot] >= cut):.1f}")
+            others = np.mean(found.unseen[pot] >= cut), np.mean(found.real[old] >= cut)
+            cells.append(
+                " / ".join(f"{value:.1f}" for value in (means[-1], *(100 * o for o in others)))
+            )
         yield f"| {name} | {' | '.join(cells)} | {np.mean(means):.1f} |"
 
 

@@ -171,7 +171,8 @@ def _mailbox(
     if kind < 0.35:  # someone else's domain whose mailbox was taken over
         return _role(rng, name), site, False
     if kind < 0.65:
-        return _role(rng, shown), fresh_domain(rng, brand), False
+        prefix = rng.choice(("", "", "", "mail.", "news.", "e."))
+        return _role(rng, shown), prefix + fresh_domain(rng, brand), False
     if kind < 0.75:
         return _local_of(rng, person), rng.choice(_FREEMAIL), True
     if kind < 0.83:

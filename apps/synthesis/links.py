@@ -32,6 +32,14 @@ _REDIRECTS = (
     "https://adclick.g.doubleclick.net/pcs/click?adurl={u}",
     "https://t.umblr.com/redirect?z={u}",
 )
+# What honest mailings link to beside their own pages, and fraud copies along.
+_ELSEWHERE = (
+    "https://www.facebook.com/{w}", "https://www.instagram.com/{w}/", "https://x.com/{w}",
+    "https://www.linkedin.com/company/{w}", "https://www.youtube.com/@{w}",
+    "https://apps.apple.com/app/{w}/id{t}", "https://play.google.com/store/apps/details?id=com.{w}",
+    "https://{w}.zendesk.com/hc/en-us", "https://www.trustpilot.com/review/{w}",
+    "https://maps.google.com/?q={w}", "https://forms.gle/{t}",
+)  # fmt: skip
 _HACKED = (
     "wp-content/{w}/{t}",
     "wp-includes/{w}.php",
@@ -53,6 +61,8 @@ def linker(rng: Random, who: Cast, *, fraud: bool) -> Linker:
     def link(use: str) -> str:
         if use == "image":
             return images(use)
+        if use == "help" and rng.random() < 0.25:
+            return rng.choice(_ELSEWHERE).format(w=who.site.split(".")[0], t=_token(rng, 8))
         if use == "action" or not fraud:
             return base(use)
         if decoy and rng.random() < 0.4:
@@ -80,7 +90,7 @@ def _strange(rng: Random, who: Cast, scheme: str) -> Linker:
     kind = rng.random()
     if kind < 0.30:
         host = rng.choice(("", "www.", f"{_word(rng)}.")) + fresh_domain(rng, who.brand)
-        form = rng.choice(("{w}", "{t}", "{w}/{t}", "?{t}", "{w}.php?id={t}", ""))
+        form = rng.choice(("{w}", "{t}", "{t}/{t}", "{w}/{t}", "?{t}", "{w}.php?id={t}", ""))
         url = f"{scheme}://{host}/{_filled(rng, form, rng.choice((8, 24, 60)))}"
     elif kind < 0.45:
         _name, site = coined(rng, "en")
@@ -94,11 +104,11 @@ def _strange(rng: Random, who: Cast, scheme: str) -> Linker:
     elif kind < 0.79:
         target = f"https%3A%2F%2F{fresh_domain(rng, who.brand)}%2F{_token(rng, 6)}"
         url = rng.choice(_REDIRECTS).format(u=target)
-    elif kind < 0.82:
+    elif kind < 0.81:
         url = f"http://198.51.100.{rng.randint(1, 250)}/{_word(rng)}"
-    elif kind < 0.90 and who.service:
+    elif kind < 0.92 and who.service:
         return _base(rng, who, scheme)  # sent through a service that wraps each link
-    elif kind < 0.93:
+    elif kind < 0.96:
         host = f"click.{rng.choice(SERVICES)}"
         return lambda _use: f"https://{host}/{_filled(rng, 'ls/click?upn={t}', 60)}"
     else:

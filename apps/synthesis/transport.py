@@ -16,6 +16,7 @@ _MAILERS = (
     "Microsoft Outlook 16.0", "Apple Mail (2.3774.600.62)", "PHPMailer 6.8.0",
     "Mozilla Thunderbird", "nodemailer", "ActionMailer", "Salesforce Marketing", "WordPress/6.5",
 )  # fmt: skip
+_DESKS = ("zendesk.com", "freshdesk.com", "quillpost-mail.com", "helpdesk-oak.eu")
 _HEX = "0123456789abcdef"
 
 
@@ -90,7 +91,10 @@ def _reply_to(rng: Random, who: Cast, *, fraud: bool, replies: bool) -> str:
         return f"{who.local}{rng.randint(1, 99)}@{host}"
     if fraud and rng.random() < 0.4:
         return f"office@{fresh_domain(rng, None)}"
-    return f"{rng.choice(('reply', 'support', who.local))}@{who.site}"
+    # A Reply-To elsewhere says nothing: help desks, shop systems and lists write one as often.
+    desk = f"{who.site.split('.')[0]}.{rng.choice(_DESKS)}"
+    host = rng.choice((who.site, who.domain, desk, desk))
+    return f"{rng.choice(('reply', 'support', who.local))}@{host}"
 
 
 def _bounce(rng: Random, who: Cast, sender: str) -> str:

@@ -64,6 +64,7 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     corpora: Path | None,
     hold_out: tuple[str, ...],
     invented: int | None,
+    apart: tuple[str, ...],
     out: Path,
     trees: int,
     leaves: int,
@@ -92,7 +93,7 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
       2  usage
       3  mail could not be read
     """  # noqa: D301 - click reads the backspace character itself
-    dataset, unseen, beside = gather(ham, spam, corpora, hold_out, invented=invented)
+    dataset, unseen, beside = gather(ham, spam, corpora, hold_out, invented=invented, apart=apart)
 
     from apps.training.inputs import inputs  # noqa: PLC0415 - needs the train extra
     from apps.training.train import train as run  # noqa: PLC0415 - the same
@@ -141,12 +142,13 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     help="Share of abuse in the stream that the scores are calibrated for.",
 )
 @click.option("--write", is_flag=True, help="Put the fitted numbers into the file.")
-def calibrate(
+def calibrate(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     ham: tuple[str, ...],
     spam: tuple[str, ...],
     corpora: Path | None,
     hold_out: tuple[str, ...],
     invented: int | None,
+    apart: tuple[str, ...],
     weights: Path,
     abuse_rate: float,
     write: bool,  # noqa: FBT001 - click passes each option as an argument
@@ -183,7 +185,9 @@ def calibrate(
         updated,
     )
 
-    dataset, unseen, beside = gather(ham, spam, corpora, hold_out, signals_sum(old), invented)
+    dataset, unseen, beside = gather(
+        ham, spam, corpora, hold_out, signals_sum(old), invented, apart
+    )
     try:
         fit, validation = fit_validated(dataset, unseen, old, _MODEL, abuse_rate, say, beside)
     except ValueError as error:

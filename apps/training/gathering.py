@@ -45,6 +45,13 @@ _OPTIONS = (
         help="Train on N messages of each kind as `weir synthesize` writes them, too.  "
         "[default: none; with --corpora as many as what is shipped]",
     ),
+    click.option(
+        "--apart",
+        multiple=True,
+        metavar="SOURCE",
+        help="Source of the corpora to evaluate on only, such as sa-spam.  "
+        "[default: as what is shipped]",
+    ),
 )
 
 
@@ -70,10 +77,11 @@ def gather(
     hold_out: tuple[str, ...],
     measure: "Callable[[Evidence], float]" = lambda _: 0.0,
     invented: int | None = None,
+    apart: tuple[str, ...] = (),
 ) -> "tuple[Dataset, Dataset, Dataset]":
     """Read mail into datasets to train on and for evaluation only, and invent what goes with it.
 
-    The third is trained on and in no figure.
+    The third is trained on and in no figure. `invented` and `apart` replace what the recipe says.
     Raises click's exceptions where the train extra is missing, nothing was named, or mail can't
     be read (exit code 3).
     """
@@ -99,6 +107,8 @@ def gather(
     recipe = SHIPPED if corpora else OWN
     if invented is not None:
         recipe = recipe._replace(invented=invented)
+    if apart:
+        recipe = recipe._replace(apart=apart)
     dataset = read_dataset(_samples(ham, spam, corpora), _messages(hold_out), say, measure)
     unseen = evaluation_only(dataset, recipe)
     kin = np.isin(dataset.clusters, dataset.clusters[~unseen])

@@ -11,7 +11,7 @@ from apps.synthesis.scenarios import Label
 from apps.training.corpora import Sample
 from apps.training.dataset import Dataset, read_dataset
 
-__all__ = ["OWN", "SHIPPED", "Recipe", "evaluation_only", "invented_mail"]
+__all__ = ["CANDIDATE", "OWN", "SHIPPED", "Recipe", "evaluation_only", "invented_mail"]
 
 _UNSEEN = "phishing"  # the corpus whose license allows evaluation only
 
@@ -27,7 +27,10 @@ class Recipe(NamedTuple):
 OWN = Recipe()
 """For mail of an operator's own."""
 
-SHIPPED = Recipe()
+CANDIDATE = Recipe(invented=3_000, apart=("sa-spam",))
+"""Today's mail and invented mail, without the spam of 2002."""
+
+SHIPPED = OWN
 """For the public corpora: docs/decisions/0014-synthetic-positives.md says why this one."""
 
 
