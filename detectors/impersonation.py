@@ -13,12 +13,12 @@ from features.evidence import Evidence
 from features.hosts import is_freemail
 from features.obfuscation import count_mixed_words
 
-__all__ = ["DETECTOR", "names_recipient"]
+__all__ = ["AGENCY_LINKS", "DETECTOR", "names_recipient", "share_of_links"]
 
 DETECTOR = Checks("impersonation", relate)
 
 _ADDRESS = re.compile(r"[a-z0-9._%+'-]{1,64}@([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8})")
-_BRAND_LINKS = 0.3  # with a larger share of links to the brand it may be the brand's own agency
+AGENCY_LINKS = 0.3  # with a larger share of links to the brand it may be the brand's own agency
 _SHORTEST_ADDRESS = 7
 _SHORTEST_LABEL = 4
 
@@ -48,13 +48,13 @@ def _claimed(parties: Relations, *, pure: bool) -> Hit | None:
             continue
         if any(phrase.replace(" ", "") in label for phrase in claim.brand.phrases):
             continue  # a sister or agency domain, or a lookalike, which has its own signal
-        if _share_of_links(parties.evidence, claim.brand) < _BRAND_LINKS:
+        if share_of_links(parties.evidence, claim.brand) < AGENCY_LINKS:
             reason = f"The name claims {claim.brand.name}, but the address is at {parties.sender}"
             return Hit(reason, {"brand": claim.brand.name, "from_domain": parties.sender})
     return None
 
 
-def _share_of_links(evidence: Evidence, brand: Brand) -> float:
+def share_of_links(evidence: Evidence, brand: Brand) -> float:
     """Return the share of web links that lead to the brand, or to a mail service for it."""
     links = [link for link in evidence.links.all if link.domain.registrable]
     kin = sum("mail_service" in link.traits or is_own(brand, link.domain) for link in links)

@@ -6,6 +6,7 @@ from detectors.brand_proof import proven_brand
 from detectors.brands import brand_of, compact, is_own
 from detectors.checks import Checks, Hit
 from detectors.content import lure
+from detectors.impersonation import AGENCY_LINKS, share_of_links
 from detectors.labels import looks_random
 from detectors.relations import Relations, relate
 from detectors.strange_links import BAIT, kinds_of, misnamed
@@ -93,6 +94,8 @@ def _display_name_brand_lure(parties: Relations) -> Hit | None:
     for claim in parties.strange_claims:
         if any(compact(phrase) in label for phrase in claim.brand.phrases):
             continue  # a sister's or an agency's domain, or a lookalike, which has its own signal
+        if share_of_links(parties.evidence, claim.brand) >= AGENCY_LINKS:
+            continue
         if links.isdisjoint(claim.brand.domains):
             brand = claim.brand.name
             reason = f"It speaks as {brand} about account or money, from {parties.sender}"

@@ -118,7 +118,9 @@ def _stranger_links_misnamed_token(parties: Relations) -> Hit | None:
     "Links are strangers, and two kinds of lures or threats meet; no list, no conversation.",
 )
 def _stranger_links_pressure(parties: Relations) -> Hit | None:
-    if not parties.stranger or parties.bulk or kinds_of(parties, _PRESSURE) < 2:
+    if not parties.stranger or parties.bulk or not kinds_of(parties, BAIT):
+        return None
+    if kinds_of(parties, _PRESSURE) < 2:  # a link that expires and an address to confirm aren't it
         return None
     return _hit(parties, "It lures and presses in more than one way and leads to {target}")
 
@@ -177,7 +179,9 @@ def _stranger_links_sentence_name(parties: Relations) -> Hit | None:
     if not parties.stranger:
         return None
     headers = parties.evidence.headers
-    if len(headers.display_words) < _SENTENCE and not _PITCH.search(headers.from_.display):
+    # An office may have a long name too, and then an address that has a word of it.
+    long = len(headers.display_words) >= _SENTENCE and misnamed(headers)
+    if not long and not _PITCH.search(headers.from_.display):
         return None
     return _hit(parties, "The sender's name is a pitch, and the links lead to {target}")
 

@@ -85,16 +85,22 @@ def _forged_thread(standing: Standing) -> Hit | None:
     headers = evidence.headers
     request = read_request(parties)
     more = []
+    target = parties.leads_to if parties.stranger else ""
     if request.what:
         more.append(f"it asks for {request.what}")
-    if parties.stranger:
-        more.append(f"its links lead to {parties.leads_to}")
+    if target:
+        more.append(f"its links lead to {target}")
     if not (headers.in_reply_to or headers.references):
         more.append("it names no message that it answers")
     reason = "; ".join(["It claims to answer you, but nothing you sent, on first contact", *more])
     return Hit(
         reason,
-        {"from_domain": parties.sender, "answers": 0, "circumstances": len(more)},
+        {
+            "from_domain": parties.sender,
+            "answers": 0,
+            "circumstances": len(more),
+            "target": target,
+        },
         1.0 if len(more) > 1 else _WITH_MORE if request.what or parties.stranger else _CLAIMED,
     )
 
