@@ -149,7 +149,12 @@ def _new_domain_lure(standing: Standing) -> Hit | None:
     return Hit(
         f"It lures or alarms, and in {duration(standing.watched)} of watching "
         f"{' and '.join(new)} was never seen",
-        {"from_domain": parties.sender, "watched": standing.watched, "lures": what},
+        {
+            "from_domain": parties.sender,
+            "links": parties.leads_to if link_new else "",
+            "watched": standing.watched,
+            "lures": what,
+        },
         strength,
     )
 
