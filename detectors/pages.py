@@ -83,5 +83,5 @@ def _attachment_page_redirect(view: _View) -> Hit | None:
 )
 def _attachment_svg_script(view: _View) -> Hit | None:
     if any(drawn and page.active for page, drawn in view.pages):
-        return Hit("An attached drawing runs script or embeds a page")
+        return Hit("An attached drawing runs a script or embeds a page")
     return None

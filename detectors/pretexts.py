@@ -136,7 +136,10 @@ def _cheap_sender_lure(parties: Relations) -> Hit | None:
         return None
     if not lure(parties.evidence) and not kinds_of(parties, BAIT):
         return None
-    return Hit(f"It lures or alarms from {parties.sender}", {"from_domain": parties.sender})
+    return Hit(
+        f"It lures or alarms, from the cheap, free or made-up domain {parties.sender}",
+        {"from_domain": parties.sender},
+    )
 
 
 @DETECTOR.signal(
