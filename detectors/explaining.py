@@ -123,10 +123,12 @@ def _found(judged: Judged) -> dict[str, Finding]:
     found: dict[str, Finding] = {}
     for finding in judged.findings:
         found.setdefault(finding.name, finding)
+    # A model reads the whole message, what it brings along too.
+    kind = next((finding.kind for finding in judged.findings if finding.kind), "")
     for prediction in judged.predictions:
         name = f"{LEARNED}_{prediction.model}"
         margin = max(-CLIP, min(CLIP, prediction.logit))
-        found[name] = Finding(name, "", margin, {"logit": round(prediction.logit, 6)})
+        found[name] = Finding(name, "", margin, kind=kind, inside=bool(kind))
     return found
 
 
