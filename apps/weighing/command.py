@@ -24,6 +24,7 @@ __all__ = ["weigh"]
 
 _KEEP = ("judgement", "rates")
 _NAMED = 5  # of signals in an error
+_RECALL_OF = "phishing-pot"  # of the corpora: what the shipped file tells recall of
 
 
 @click.command()
@@ -125,7 +126,8 @@ def weigh(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     else:
         text = own(found.weights, _remark(found))
     out.write_text(text, "utf-8")
-    click.echo(f"\n{out}: written. To use it: models.weights = {str(out)!r} (weir settings)")
+    use = "" if corpora else f" To use it: models.weights = {str(out)!r} (weir settings)"
+    click.echo(f"\n{out}: written.{use}")
 
 
 def _sources(
@@ -243,7 +245,7 @@ def _measured(
         judge.engine,
     )
     try:
-        return measure(seen, before, recipe, terms), broken
+        return measure(seen, before, recipe, terms, _RECALL_OF if corpora else ""), broken
     except ValueError as error:
         raise Failure(f"cannot weigh: {error}", Code.NO) from None
 

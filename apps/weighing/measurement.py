@@ -46,10 +46,12 @@ class Measurement:
     parts: bool
 
 
-def measure(seen: Sequence[Seen], before: Weights, recipe: Recipe, terms: Terms) -> Measurement:
+def measure(
+    seen: Sequence[Seen], before: Weights, recipe: Recipe, terms: Terms, recall_of: str = ""
+) -> Measurement:
     """Work out weights, thresholds and their effect; abuse is only looked at, and fits nothing.
 
-    Raises ValueError, one line, for too little legitimate mail.
+    Recall is of all abuse, or of the source that `recall_of` names. Raises ValueError, one line, for too little legitimate mail.
     """
     ham = [one for one in seen if one.legitimate]
     if len(ham) < LEAST:
@@ -65,8 +67,9 @@ def measure(seen: Sequence[Seen], before: Weights, recipe: Recipe, terms: Terms)
     counts = count(ham, pool_of)
     by_unit = left_out(ham, pool_of, recipe, before)
     signals = recipe(counts)
-    recall = _recall(abuse)
-    if abuse:
+    looked_at = [one for one in abuse if recall_of in {"", one.source}]
+    recall = _recall(looked_at)
+    if looked_at:
         signals = {
             name: msgspec.structs.replace(signal, recall=round(recall.get(name, 0.0), 4))
             for name, signal in signals.items()
@@ -82,7 +85,7 @@ def measure(seen: Sequence[Seen], before: Weights, recipe: Recipe, terms: Terms)
         ham,
         counts,
         recall,
-        len(abuse),
+        len(looked_at),
         acted,
         actions((*ham, *abuse), by_unit, whole, terms),
         parts,

@@ -2,6 +2,8 @@
 
 from datetime import date
 
+import msgspec
+
 from apps.weighing.file import own, shipped
 from detectors.catalogue import SPECS
 from detectors.stack import shipped_weights_text
@@ -29,3 +31,24 @@ def test_sources_of_any_name_and_thresholds_come_back():
 
     assert found.signals["high_priority"] == signal
     assert found.thresholds == (threshold,)
+
+
+def test_other_tables_and_comments_stay_wherever_they_stand():
+    added = (
+        TEXT
+        + "\n# A remark on a table that came later.\n[kinds.automatic_reply.groups]\nheaders = 0.5\n"
+        + "\n[[thresholds]]\nshare = 0.5\nsum = 1\nlow = 1\nhigh = 1\nham = 2\nabove = 1\n"
+    )
+    remarked = added.replace("[signals.high_priority]", "# Loud.\n[signals.high_priority]")
+    threshold = Threshold(share=0.01, sum=1.0, low=1.0, high=1.0, ham=3, above=0)
+    weights = msgspec.structs.replace(SHIPPED, thresholds=(threshold,))
+
+    written = shipped(weights, remarked)
+
+    found = read_weights(written, SPECS)
+    assert found.kinds["automatic_reply"].groups == {"headers": 0.5}
+    assert found.thresholds == (threshold,)
+    assert found.signals == SHIPPED.signals
+    assert "# Loud.\n[signals.high_priority]\n" in written
+    assert "# A remark on a table that came later.\n[kinds.automatic_reply.groups]\n" in written
+    assert shipped(weights, written) == written
