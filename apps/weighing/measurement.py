@@ -51,7 +51,8 @@ def measure(
 ) -> Measurement:
     """Work out weights, thresholds and their effect; abuse is only looked at, and fits nothing.
 
-    Recall is of all abuse, or of the source that `recall_of` names. Raises ValueError, one line, for too little legitimate mail.
+    Recall is of all abuse, or of the source that `recall_of` names. Raises ValueError, one line,
+    for too little legitimate mail.
     """
     ham = [one for one in seen if one.legitimate]
     if len(ham) < LEAST:
