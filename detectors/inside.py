@@ -29,6 +29,11 @@ _CALLBACK = 2  # phrases: an honest bill says whom to call, once
 _TELEPHONE = re.compile(
     r"(?<![\w.,/-])\+?(?:\d{1,3}[ .-]{1,3})?\(?\d{3}\)?[ .-]{1,3}\d{3,4}[ .-]{1,3}\d{3,4}(?![\w-])"
 )
+_BEGINNING = 4_000  # characters
+_PASSWORD = re.compile(
+    r"\b(?:password|passcode|passwort|kennwort|mot de passe|contrasena|clave|senha|wachtwoord"
+    r"|haslo) {0,2}(?::|=|is|ist|est|es|e)? {0,2}[\"']?([^\s\"'<>]{3,24})"
+)
 
 
 def _opened(parties: Relations, *kinds: str) -> Iterator[Inside]:
@@ -256,3 +261,22 @@ def _attachment_document_loads(parties: Relations) -> Hit | None:
     return Hit(
         "The document fetches its template or an object from elsewhere", {"what": "template"}
     )
+
+
+@DETECTOR.signal(
+    "attachment_password_told",
+    "malware",
+    "An attachment is locked and the text tells its password: it is locked against scanners.",
+)
+def _attachment_password_told(parties: Relations) -> Hit | None:
+    evidence = parties.evidence
+    locked = "archive_encrypted" in evidence.attachments.traits or any(
+        "encrypted" in inside.file.traits for inside in evidence.opened
+    )
+    if not locked:
+        return None
+    told = _PASSWORD.findall(evidence.content.folded[:_BEGINNING])
+    # Who says what it is, and doesn't write it, as banks do, tells it to nobody else.
+    if not any(char.isdigit() for word in told for char in word):
+        return None
+    return Hit("The attachment is locked, and the text beside it tells the password")
