@@ -108,7 +108,7 @@ def _found(explanation: Explanation) -> Table:
         table.add_row(
             _number(group.against + group.in_favour, "bold"),
             Text("models" if group.name == LEARNED else clean(group.name), style="bold"),
-            Text(_of_group(group), style="dim"),
+            Text(_of_group(group, capped=any(t.capped for t in members)), style="dim"),
         )
         said: set[str] = set()
         for tried in sorted(members, key=lambda tried: -abs(tried.contribution)):
@@ -126,15 +126,25 @@ def _counts(tried: Tried) -> bool:
     return tried.found and tried.mode == "live"
 
 
-def _of_group(group: GroupSum) -> str:
-    if group.speaks:
-        return "counts as a group against it"
-    return "too little to count as a group against it" if group.against else ""
+def _of_group(group: GroupSum, *, capped: bool) -> str:
+    notes = []
+    if group.against:
+        few = "" if group.speaks else "too little or too weak to be "
+        notes.append(f"{few}a group against it")
+    if capped and group.cap is not None:
+        notes.append(f"held to its cap of {group.cap / MICRO:.2f}")
+    return ", ".join(notes)
 
 
 def _reason(tried: Tried, said: Collection[str] = ()) -> Text:
     reason = "the same once more" if tried.reason in said else clean(tried.reason, 300)
-    return Text(reason).append(f" ({tried.name})", style="dim")
+    # What the reason says already isn't said again.
+    inputs = [
+        f"{clean(key)}={clean(str(value), 60)}"
+        for key, value in tried.inputs.items()
+        if value != "" and str(value) not in tried.reason
+    ]
+    return Text(reason).append(f" ({'; '.join((tried.name, *inputs))})", style="dim")
 
 
 def _weight(tried: Tried) -> Text:
@@ -146,7 +156,6 @@ def _weight(tried: Tried) -> Text:
         if tried.strength is not None and tried.strength < 1:
             said += f" x {tried.strength:.2f}"
     notes = [_RANKS[tried.divided_by]] if tried.full and tried.divided_by in _RANKS else []
-    notes += ["capped"] * tried.capped
     notes += [_KINDS.get(tried.kind, tried.kind)] * bool(tried.kind)
     if tried.weight.origin != "shipped":
         notes.append(_origin(tried))

@@ -282,3 +282,9 @@ def test_an_explanation_says_the_same_reason_once(tmp_path):
     said = check(PHISH, "--explain", "--policy", str(path)).stdout
     assert said.count("The name claims PayPal") == 1
     assert "the same once more (display_name_contains_brand)" in said
+
+
+def test_an_explanation_shows_what_a_reason_rests_on_beyond_what_it_says():
+    said = check(str(MAIL / "written-phish-parcel-de.eml"), "--explain").stdout
+    assert "(link_shortener_only)" in said, "its host is in the reason"
+    assert "(learned_classifier; logit=" in said
