@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from detectors.brands import brand_of
 from detectors.checks import Checks, Hit
 from detectors.relations import Relations, link_target, relate, shown_host
+from detectors.telephones import has_telephone
 from features.hosts import is_freemail
 from features.lexicon import find_phrases
 from features.links import Link
@@ -26,9 +27,6 @@ _DOMAINS = 2  # of a document that exists for its link; more are references
 _STEM = 4  # letters
 _WORDS = 1_000
 _CALLBACK = 2  # phrases: an honest bill says whom to call, once
-_TELEPHONE = re.compile(
-    r"(?<![\w.,/-])\+?(?:\d{1,3}[ .-]{1,3})?\(?\d{3}\)?[ .-]{1,3}\d{3,4}[ .-]{1,3}\d{3,4}(?![\w-])"
-)
 _BEGINNING = 4_000  # characters
 _PASSWORD = re.compile(
     r"\b(?:password|passcode|passwort|kennwort|mot de passe|contrasena|clave|senha|wachtwoord"
@@ -205,7 +203,7 @@ def _asks_for_a_call(inside: Inside) -> bool:
     if inside.links or not inside.file.text:
         return False
     folded = fold(inside.file.text)
-    if not _TELEPHONE.search(folded):
+    if not has_telephone(folded):
         return False
     found = find_phrases(words(folded, _WORDS))
     return len(found.get("callback", ())) >= _CALLBACK and bool(found.get("invoice"))

@@ -1,7 +1,5 @@
 """Stories with nothing behind them: whom a message speaks for, what it asks, and from where."""
 
-import re
-
 from detectors.brand_proof import proven_brand
 from detectors.brands import brand_of, compact, is_own
 from detectors.checks import Checks, Hit
@@ -10,6 +8,7 @@ from detectors.impersonation import AGENCY_LINKS, share_of_links
 from detectors.labels import looks_random
 from detectors.relations import Relations, relate
 from detectors.strange_links import BAIT, kinds_of, misnamed
+from detectors.telephones import has_telephone
 from features.hosts import host_traits, is_freemail
 
 __all__ = ["DETECTOR"]
@@ -29,9 +28,6 @@ _ORDER = frozenset(
 _ORDER_WORDS = 200  # of the beginning, in which a bill says what it is
 _SHORT_TEXT = 200  # characters beside an attachment that says the rest
 _BEGINNING = 4_000  # characters in which a telephone number is looked for
-_TELEPHONE = re.compile(
-    r"(?<![\w.,/-])\+?(?:\d{1,3}[ .-]{1,3})?\(?\d{3}\)?[ .-]{1,3}\d{3,4}[ .-]{1,3}\d{3,4}(?![\w-])"
-)
 _INSISTS = 2  # phrases: an honest bill says whom to call, once
 _PITCH_TEXT = range(11, 400)  # characters
 _ASKS = frozenset(
@@ -206,7 +202,7 @@ def _telephone_callback(parties: Relations) -> Hit | None:
     insists = _to_nobody(parties) and evidence.content.phrases["callback"] >= _INSISTS
     if not (free or insists) or not _about_an_order(parties):
         return None
-    if not _TELEPHONE.search(evidence.content.folded[:_BEGINNING]):
+    if not has_telephone(evidence.content.folded[:_BEGINNING]):
         return None
     who = "A free mailbox" if free else "A mail to nobody by name"
     return Hit(f"{who} bills for an order and wants you to call a telephone number")
