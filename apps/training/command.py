@@ -132,7 +132,7 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     default=_WEIGHTS,
     show_default=True,
     metavar="FILE",
-    help="The weights to fit.",
+    help="The weights to fit: the shipped file, or one of your own (weir weigh --out).",
 )
 @click.option(
     "--abuse-rate",
@@ -172,10 +172,11 @@ def calibrate(  # noqa: PLR0913, PLR0917 - click passes each option as an argume
       3  mail could not be read
     """  # noqa: D301 - click reads the backspace character itself
     from detectors.catalogue import SPECS  # noqa: PLC0415 - `--help` does without
-    from detectors.weights import read_weights  # noqa: PLC0415 - the same
+    from detectors.stack import shipped_weights_text  # noqa: PLC0415 - the same
+    from detectors.weights import read_own_weights  # noqa: PLC0415 - the same
 
     text = weights.read_text("utf-8")
-    old = read_weights(text, SPECS)
+    old = read_own_weights(text, shipped_weights_text(), SPECS)
 
     from apps.training.stacking import (  # noqa: PLC0415 - `--help` does without
         Fit,

@@ -148,13 +148,19 @@ def fit_stack(
 def updated(toml: str, model: str, fit: Fit) -> str:
     """Return weights.toml with the fitted numbers in place, everything else as it was.
 
-    Raises ValueError where the file lacks one of the keys.
+    A table that the file hasn't got, as one of own weights may not, is added at its end. Raises
+    ValueError where a table lacks one of the keys.
     """
-    for table, key, value in (
+    fitted = (
         ("stack", "bias", f"{fit.bias}"),
         ("stack", "calibration", f"{{ a = {fit.scale}, b = 0.0 }}"),
         (f"learned.{model}", "weight", f"{fit.weight}"),
-    ):
+    )
+    absent = [table for table, _, _ in fitted if f"\n[{table}]\n" not in f"\n{toml}"]
+    for table in dict.fromkeys(absent):
+        keys = [f"{key} = {value}" for name, key, value in fitted if name == table]
+        toml += "\n".join(["", f"[{table}]", *keys, ""])
+    for table, key, value in fitted:
         pattern = rf"(?m)(^\[{re.escape(table)}\]$(?:\n[^\[\n].*|\n)*?\n{key} = ).*$"
         toml, found = re.subn(pattern, partial(_replaced, value), toml, count=1)
         if not found:

@@ -10,7 +10,7 @@ from apps.training.dataset import evidence_of
 from apps.training.stacking import Fit, fit_stack, signals_sum, stacked, updated
 from detectors.catalogue import DETECTORS, SPECS
 from detectors.stack import CLIP, Stack, shipped_stack
-from detectors.weights import read_weights
+from detectors.weights import read_own_weights, read_weights
 from features.context import Context
 from models.classifier import Prediction
 
@@ -110,6 +110,18 @@ def test_only_the_fitted_numbers_change_in_the_file():
     Stack(read_weights(text, SPECS), SPECS)
 
 
-def test_a_file_without_the_model_is_refused():
-    with pytest.raises(ValueError, match="has no weight"):
-        updated("[stack]\nbias = 0\ncalibration = { a = 1.0, b = 0.0 }\n", "other", Fit(1, 1, 1, 1))
+def test_a_table_without_its_key_is_refused():
+    with pytest.raises(ValueError, match=r"\[stack\] has no bias"):
+        updated("[stack]\ncalibration = { a = 1.0, b = 0.0 }\n", "classifier", Fit(1, 1, 1, 1))
+
+
+def test_own_weights_without_a_stack_get_one_that_lies_over_the_shipped():
+    own = "[signals.high_priority]\nweight = 0.5\nmeasured = 2026-11-21\non = 'ours'\n"
+    fit = Fit(0.9, 1.25, -3.5, 5.0)
+
+    written = updated(own, "classifier", fit)
+
+    found = read_own_weights(written, TOML, SPECS)
+    assert Fit.of(found, "classifier") == fit
+    assert found.signals["high_priority"].weight == 0.5
+    assert updated(written, "classifier", fit) == written
