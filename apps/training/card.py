@@ -205,18 +205,33 @@ the year or the maker of a corpus rather than abuse:
 
 
 def _limits(manifest: Manifest) -> str:
-    old = sum(s.ham for s in manifest.data if s.name.startswith("sa-"))
-    ham = sum(s.ham for s in manifest.data)
-    corpora = _CORPORA.format(share=_percent(old / ham, 0), today=f"{ham - old:,}") if old else ""
-    return "## Limits\n\n" + corpora + _LIMITS
+    real = [s for s in manifest.data if not s.name.startswith("synthetic-")]
+    old = sum(s.ham for s in real if s.name.startswith("sa-"))
+    ham = sum(s.ham for s in real)
+    invented = sum(s.ham + s.spam for s in manifest.data) - sum(s.ham + s.spam for s in real)
+    parts = [
+        _CORPORA.format(share=_percent(old / ham, 0), today=f"{ham - old:,}") if old else "",
+        _OLD_SPAM if any(s.name == "sa-spam" for s in real) else "",
+        _INVENTED.format(invented=f"{invented:,}") if invented else "",
+        _COLLECTED if old else "",
+    ]
+    return "## Limits\n\n" + "".join(parts) + _LIMITS
 
 
 _CORPORA = """\
 - {share} of the ham is of 2002 and 2003; {today} messages stand for today's, and 0.1 % of those is
   less than one. Claims about today's mail need thousands of it, above all transactional mail that
   isn't in English.
+"""
+_OLD_SPAM = """\
 - Most of the spam is of 2002 too. Modern phishing is ranked by what it shares with old spam and
   with some hundred modern samples; the detectors' signals carry that part.
+"""
+_INVENTED = """\
+- {invented} messages were invented (`weir synthesize`), fraud and honest mail alike. They are in no
+  figure above. They teach what their makers thought of, and nothing else.
+"""
+_COLLECTED = """\
 - The modern ham was collected by people who test filters: a hard sample, not an inbox. Recipients
   and some senders in it were rewritten.
 - Templates are wrapped by a script: their bodies are real, their headers are not.

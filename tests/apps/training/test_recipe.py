@@ -95,3 +95,14 @@ def test_rising_trees_never_take_a_mark_of_abuse_for_a_sign_of_honest_mail():
 
     assert (margins(free, more) < margins(free, fewer)).any()
     assert (margins(held, more) >= margins(held, fewer) - 1e-12).all()
+
+
+def test_the_card_says_how_much_was_invented_and_counts_none_of_it_as_todays_mail():
+    known = mail()
+    none = known.where(np.zeros(len(known), dtype=np.bool_))
+    beside = invented_mail(Recipe(invented=40))
+    card = train(known, none, inputs(), SMALL, folds=3, beside=beside).card
+    without = train(known, none, inputs(), SMALL, folds=3).card
+
+    assert "80 messages were invented" in card
+    assert "invented" not in without
