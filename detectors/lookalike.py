@@ -166,6 +166,7 @@ def _plain(label: str) -> str:
     return fold(label).translate(LEET).replace("rn", "m").replace("vv", "w")
 
 
+@lru_cache(maxsize=16_384)
 def resembles(domain: Domain, own: Domain) -> str:
     """Return how a domain imitates another ("with one letter changed", ...), '' if it doesn't.
 

@@ -26,7 +26,7 @@ _WORDS = 64
 def _swapped_letters(parties: Relations) -> Hit | None:
     headers = parties.evidence.headers
     for text, where in ((headers.from_.display, "sender's name"), (headers.subject, "subject")):
-        if not _SUSPECT.search(text[:_READ]):
+        if "I" not in text or not _SUSPECT.search(text[:_READ]):
             continue
         written = words(fold(text[:_READ]), _WORDS)
         seen = words(fold(text[:_READ].replace("I", "l")), _WORDS)
