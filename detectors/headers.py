@@ -170,7 +170,10 @@ def _helo_made_up(evidence: Evidence) -> Hit | None:
     greetings = [known] if known else [hop.helo for hop in evidence.headers.hops[:_HOPS]]
     for greeting in greetings:
         name = greeting.lower()
-        label = split_host(name).label
+        domain = split_host(name)
+        label = domain.label
+        if domain.registrable == evidence.headers.from_.domain.registrable:
+            continue  # what the sender's own domain says is said by from_cheap_tld, and once
         if label and (looks_random(label) or "cheap_tld" in host_traits(name)):
             host = shown_host(name)
             return Hit(
