@@ -173,7 +173,7 @@ def _helo_made_up(evidence: Evidence) -> Hit | None:
         domain = split_host(name)
         label = domain.label
         if domain.registrable == evidence.headers.from_.domain.registrable:
-            continue  # what the sender's own domain says is said by from_cheap_tld, and once
+            continue  # what the sender's own domain shows has signals of its own
         if label and (looks_random(label) or "cheap_tld" in host_traits(name)):
             host = shown_host(name)
             return Hit(
