@@ -190,7 +190,9 @@ class Stack:
         live: dict[str, tuple[int, Finding]] = {}
         shadow = []
         seen: dict[str, float] = {}
-        for finding in (*findings, *map(self._learned, predictions)):
+        findings = tuple(findings)
+        models = [self._learned(prediction, _kind_among(findings)) for prediction in predictions]
+        for finding in (*findings, *models):
             entry = self._entries.get(finding.name)
             if entry is None or entry.mode == "draft" or finding.name in live:
                 continue
@@ -216,7 +218,7 @@ class Stack:
         """
         entry = self._entries[finding.name]
         if entry.group == LEARNED:  # a strength above 1 is a margin, and only models have one
-            return finding.strength
+            return finding.strength * (self.factor(finding) if finding.strength > 0 else 1.0)
         strength = min(1.0, finding.strength)
         if finding.within:
             logit = self._worst(finding).logit / MICRO
@@ -334,14 +336,20 @@ class Stack:
         weight = shipped if setting.weight is None else setting.weight
         return _Entry(weight, group, speaks_for, setting.mode, setting.weight is not None, shipped)
 
-    def _learned(self, prediction: Prediction) -> Finding:
+    def _learned(self, prediction: Prediction, kind: str) -> Finding:
         name = f"{LEARNED}_{self.require(prediction.model)}"
         margin = max(-CLIP, min(CLIP, prediction.logit))
         side = "abuse" if margin > 0 else "legitimate mail"
         verb = "takes it for" if abs(margin) >= _SURE else "leans to"
         model = _SPOKEN.get(prediction.model, prediction.model)
         reason = f"The {model} {verb} {side} (margin {margin:+.2f})"
-        return Finding(name, reason, margin, {"logit": round(prediction.logit, 6)})
+        inputs: dict[str, str | int | float | bool] = {"logit": round(prediction.logit, 6)}
+        return Finding(name, reason, margin, inputs, kind, inside=bool(kind))
+
+
+def _kind_among(findings: Iterable[Finding]) -> str:
+    """Return the kind of mail that a message's findings are marked with, '' for none."""
+    return next((finding.kind for finding in findings if finding.kind), "")
 
 
 def _plain(inputs: Mapping[str, object]) -> dict[str, str | int | float | bool]:

@@ -151,7 +151,8 @@ class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class KindFactors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is left, in [0, 1], of abuse's contributions that a kind of mail makes falsely.
 
-    `groups` hold for what is found inside a message that it brings along, `signals` anywhere.
+    `groups` hold for what is found inside a message that it brings along, `signals` anywhere. The
+    group `learned` holds for the models, which read the whole and can't say which part they mean.
     """
 
     groups: dict[str, float] = {}
@@ -278,14 +279,13 @@ def _conditions(weights: Weights, specs: Mapping[str, Spec]) -> list[tuple[str, 
 def _kind_conditions(
     kinds: Mapping[str, KindFactors], specs: Mapping[str, Spec]
 ) -> list[tuple[str, str, bool]]:
-    groups = {spec.group for spec in specs.values()}
+    groups = {spec.group for spec in specs.values()} | {"learned"}
     found = []
     for kind, factors in kinds.items():
         key = f"kinds.{kind}"
         found.append((key, "no such kind of mail", kind in KINDS and kind != "ordinary"))
         for name, factor in factors.groups.items():
-            # A model reads the whole message, and can't say which part it is about.
-            found.append((f"{key}.groups.{name}", "no such group of detectors", name in groups))
+            found.append((f"{key}.groups.{name}", "no such group in the catalogue", name in groups))
             found.append((f"{key}.groups.{name}", "a factor in [0, 1]", 0 <= factor <= 1))
         for name, factor in factors.signals.items():
             spec = specs.get(name)

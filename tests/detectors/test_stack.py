@@ -424,6 +424,23 @@ def test_the_fusions_own_logit_is_what_its_stack_says_of_discounted_findings():
     assert weighed.logit / MICRO == pytest.approx(fusion.logit(weighed.seen), abs=1e-5)
 
 
+def test_a_kind_that_says_so_discounts_what_models_say_against_a_message():
+    text = weights_text(1.0, 0.0) + FUSION.format(patience=1.0)
+    kinds = "[kinds.bounce]\ngroups = { learned = 0.5 }\n"
+    ours = Stack(read_weights(text + kinds, SPECS), SPECS)
+    fusion = ours.fresh_fusion()
+    fusion.learn({}, abuse=True)
+    fusion.learn({}, abuse=False)
+    marked, plain = of_kind("h2", inside=False), Finding("h2", "why")
+
+    for stack_ in (ours, ours.fused(fusion)):
+        for logit, factor in ((2.0, 0.5), (-2.0, 1.0)):
+            discounted = stack_.weigh([marked], [margin(logit)])
+            full = contributions(stack_.weigh([plain], [margin(logit)]))["learned_m1"]
+            assert contributions(discounted)["learned_m1"] == pytest.approx(factor * full, abs=1)
+            assert discounted.seen["learned_m1"] == pytest.approx(factor * logit)
+
+
 def enclosed(*within):
     return Finding("b1", "An attached message looks abusive", within=within)
 
