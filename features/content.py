@@ -6,7 +6,7 @@ import msgspec
 
 from features.context import Limits
 from features.headers import Headers
-from features.lexicon import count_phrases, find_phrases
+from features.lexicon import count_phrases, find_phrases, find_unspaced
 from features.markup import Anchor, Image, Markup, read_markup
 from features.message import Message
 from features.obfuscation import read_obfuscation
@@ -17,6 +17,7 @@ __all__ = ["Anchor", "Content", "Image", "read_content"]
 _CHARS_PER_WORD = 8
 # Lures stand at the beginning; longer, a newsletter gathers phrases by its length alone.
 _PHRASE_WORDS = 1_000
+_PHRASE_CHARS = 4_000  # of text without blanks between its words
 
 
 class Content(msgspec.Struct, frozen=True, gc=False):
@@ -69,15 +70,20 @@ def read_content(message: Message, headers: Headers, limits: Limits) -> Content:
     text = markup.text if is_html else message.text
     folded = fold(text[: limits.tokens * _CHARS_PER_WORD])
     body_words = words(folded, limits.tokens)
-    in_subject = find_phrases(headers.subject_words)
+    subject_words = headers.subject_words
+    in_subject = (find_phrases(subject_words), find_unspaced("".join(subject_words)))
     obfuscation = read_obfuscation(text, f"{headers.subject}\n{headers.from_.display}")
     return Content(
         is_html=is_html,
         text=text,
         folded=folded,
         words=body_words,
-        phrases=count_phrases(in_subject, find_phrases(body_words[:_PHRASE_WORDS])),
-        subject_phrases=count_phrases(in_subject),
+        phrases=count_phrases(
+            *in_subject,
+            find_phrases(body_words[:_PHRASE_WORDS]),
+            find_unspaced(folded[:_PHRASE_CHARS]),
+        ),
+        subject_phrases=count_phrases(*in_subject),
         title=markup.title,
         base=markup.base,
         hidden=markup.hidden,

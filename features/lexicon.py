@@ -1,18 +1,25 @@
-"""Phrases of abusive mail by group and language, counted through look-ups of words."""
+"""Phrases of abusive mail by group and language, counted through look-ups of words.
 
-from collections.abc import Mapping, Sequence
+Japanese and Chinese put no blanks between words: their phrases are looked up by two characters.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress, count
+from operator import add
 from types import MappingProxyType
 from typing import Final
 
 from features.data_files import data_names, read_data
 from features.text import fold, words
 
-__all__ = ["COLUMN_GROUPS", "GROUPS", "count_phrases", "find_phrases"]
+__all__ = ["COLUMN_GROUPS", "GROUPS", "count_phrases", "find_phrases", "find_unspaced"]
 
 Phrase = tuple[str, ...]
 
 _LONGEST = 8  # words of a phrase
+_UNSPACED = frozenset({"ja", "zh"})
+_HAN_OR_KANA = re.compile("[\u3041-\u30ff\u3400-\u9fff]")
 
 _FILES = [read_data(name) for name in data_names("phrases/")]
 
@@ -26,17 +33,19 @@ COLUMN_GROUPS: Final = tuple(row["group"] for row in _FILES if row.get("column",
 _Entry = tuple[Phrase, tuple[str, ...], bool]  # a phrase, its groups, and whether it ends a search
 
 
-def _entries() -> list[_Entry]:
+def _entries(*, unspaced: bool) -> list[_Entry]:
     groups: dict[Phrase, list[str]] = {}
     for row in _FILES:
-        for phrases in row["phrases"].values():
-            for phrase in phrases:
-                groups.setdefault(words(fold(phrase), _LONGEST), []).append(row["group"])
-    longest_first = sorted(groups, key=lambda phrase: (-len(phrase), phrase))
+        for language, phrases in row["phrases"].items():
+            if (language in _UNSPACED) == unspaced:
+                for phrase in phrases:
+                    made = words(fold(phrase), _LONGEST)
+                    made = ("".join(made),) if unspaced else made
+                    groups.setdefault(made, []).append(row["group"])
+    longest_first = sorted(groups, key=lambda made: (-len(made), -len("".join(made)), made))
     columns = set(COLUMN_GROUPS)
     return [
-        (phrase, tuple(groups[phrase]), not columns.isdisjoint(groups[phrase]))
-        for phrase in longest_first
+        (made, tuple(groups[made]), not columns.isdisjoint(groups[made])) for made in longest_first
     ]
 
 
@@ -46,7 +55,7 @@ _Follows = tuple[dict[str, list[_Entry]], list[_Entry]]
 def _index() -> dict[str, _Follows]:
     """Return by first word: entries by second word, those of one word last; those of one word."""
     index: dict[str, _Follows] = {}
-    for entry in _entries():
+    for entry in _entries(unspaced=False):
         first, second = (*entry[0], "")[:2]
         by_second, alone = index.setdefault(first, ({}, []))
         (by_second.setdefault(second, []) if second else alone).append(entry)
@@ -57,6 +66,16 @@ def _index() -> dict[str, _Follows]:
 
 
 _INDEX: Final = _index()
+
+
+def _by_two_characters() -> dict[str, list[_Entry]]:
+    index: dict[str, list[_Entry]] = {}
+    for entry in _entries(unspaced=True):
+        index.setdefault(entry[0][0][:2], []).append(entry)
+    return index
+
+
+_BY_TWO_CHARACTERS: Final = _by_two_characters()
 
 
 def find_phrases(text_words: Sequence[str]) -> dict[str, set[Phrase]]:
@@ -70,17 +89,45 @@ def find_phrases(text_words: Sequence[str]) -> dict[str, set[Phrase]]:
     text_words = (*text_words, "")
     for start in compress(count(), map(index.__contains__, text_words)):
         by_second, alone = index[text_words[start]]
-        beside = False
-        for phrase, groups, ends in by_second.get(text_words[start + 1], alone):
-            if beside and not ends:
-                continue
-            if len(phrase) <= 2 or tuple(text_words[start : start + len(phrase)]) == phrase:
-                for group in groups:
-                    found.setdefault(group, set()).add(phrase)
-                if ends:
-                    break
-                beside = True
+        entries = by_second.get(text_words[start + 1], alone)
+        if not entries:  # as nearly always: the first word is "to", and the second fits nothing
+            continue
+        hits = [
+            entry
+            for entry in entries
+            if len(entry[0]) <= 2 or tuple(text_words[start : start + len(entry[0])]) == entry[0]
+        ]
+        _note(hits, found)
     return found
+
+
+def find_unspaced(folded: str) -> dict[str, set[Phrase]]:
+    """Return the distinct Japanese and Chinese phrases that occur in folded text, by group.
+
+    Blanks and line breaks don't matter. Time is linear in the text, and next to nothing where it
+    holds neither.
+    """
+    found: dict[str, set[Phrase]] = {}
+    if folded.isascii() or not _HAN_OR_KANA.search(folded):
+        return found
+    index = _BY_TWO_CHARACTERS
+    text = "".join(folded.split())
+    for start in compress(count(), map(index.__contains__, map(add, text, text[1:]))):
+        entries = index[text[start : start + 2]]
+        _note([entry for entry in entries if text.startswith(entry[0][0], start)], found)
+    return found
+
+
+def _note(hits: Iterable[_Entry], found: dict[str, set[Phrase]]) -> None:
+    """Note what hits one place, longest first: the first, and the first of a column."""
+    beside = False
+    for phrase, groups, ends in hits:
+        if ends or not beside:
+            for group in groups:
+                found.setdefault(group, set()).add(phrase)
+        if ends:
+            break
+        beside = True
 
 
 def count_phrases(*found: Mapping[str, set[Phrase]]) -> dict[str, int]:

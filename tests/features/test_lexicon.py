@@ -1,4 +1,4 @@
-from features.lexicon import GROUPS, count_phrases, find_phrases
+from features.lexicon import GROUPS, count_phrases, find_phrases, find_unspaced
 from features.text import fold, words
 
 
@@ -65,3 +65,28 @@ def test_russian_is_found_as_folding_leaves_it():
         words(fold("срочный перевод"), 9),
         words(fold("новые реквизиты"), 9),
     }
+
+
+def unspaced(text):
+    return {group: len(phrases) for group, phrases in find_unspaced(fold(text)).items()}
+
+
+def test_japanese_is_found_without_blanks_in_any_width_and_over_line_breaks():
+    assert unspaced("お客様のアカウント\n情報を更新してください。") == {"credentials": 1}
+    assert unspaced("ｱｶｳﾝﾄ情報を更新") == {"credentials": 1}
+
+
+def test_chinese_is_found_in_both_scripts():
+    assert unspaced("您的账户已被冻结 请立即处理")["suspension"] == 1
+    assert unspaced("您的帳戶已被暫停")["suspension"] == 1
+
+
+def test_text_of_other_scripts_holds_nothing_unspaced():
+    assert unspaced("“Größe” — Ключ к успеху") == {}
+    assert unspaced("") == {}
+
+
+def test_unspaced_phrases_count_with_the_others():
+    counts = count_phrases(found("wallet"), find_unspaced(fold("ウォレットとビットコイン")))
+
+    assert counts["wallet"] == 3
