@@ -60,6 +60,8 @@ def _poses(standing: Standing) -> Iterator[str]:
     history, parties = standing.history, standing.parties
     if history["correspondent.name"] == 1:
         yield "it is named like somebody our user writes to"
+    elif history.colleague:
+        yield "it is named like a colleague of yours"
     if history["correspondent.domain"] == 1:
         yield "its domain looks like a correspondent's"
     domain = parties.evidence.headers.from_.domain

@@ -42,7 +42,7 @@ FORMS: Final[Mapping[str, str]] = MappingProxyType(
         "content": "content:FINGERPRINT",
         "signature": "signature:HASH",
         "pair": "pair:OURS,THEIRS, with @NETWORK where the address was not proven",
-        "name": "name:OURS,DISPLAY NAME",
+        "name": "name:OURS,DISPLAY NAME, or name:=DOMAIN,DISPLAY NAME for that of one of ours",
         "likeness": "likeness:DOMAIN, or likeness:=DOMAIN for that very domain",
     }
 )
@@ -199,7 +199,11 @@ def _name(namer: Namer, sort: str, rest: str) -> Entity:
         if not key:
             raise _UnreadableError
         display = namer.hidden_name(key)
-    return namer.entity(sort, f"{_person(namer, ours.strip())},{display}")
+    if ours.startswith("="):
+        whose = f"={_matched(_HOST, ours[1:].strip().lower())[0]}"
+    else:
+        whose = _person(namer, ours.strip())
+    return namer.entity(sort, f"{whose},{display}")
 
 
 def _likeness(namer: Namer, sort: str, rest: str) -> Entity:

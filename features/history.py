@@ -21,13 +21,15 @@ class History:
 
     `correspondent` is the domain of correspondents that the sender claims or resembles, '' if none
     or unknown. `watched` is for how long (seconds) the state has seen mail at all, NaN where
-    unknown: a sender is only as new as the state is old. Detectors read nothing else of the state,
-    so that a replay finds what the first judgement found.
+    unknown: a sender is only as new as the state is old. `colleague`: the author has the name of
+    somebody in the recipient's own organization, and writes from outside of it. Detectors read
+    nothing else of the state, so that a replay finds what the first judgement found.
     """
 
     numbers: NDArray[np.float32]
     correspondent: str = ""
     watched: float = float("nan")
+    colleague: bool = False
 
     def __getitem__(self, name: str) -> float:
         """Return a number by its column's name; KeyError for an unknown one."""

@@ -16,7 +16,7 @@ from features.headers import Headers
 from features.hosts import is_freemail
 from features.links import Links
 from features.message import Message
-from features.origin import Origin
+from features.origin import RECIPIENTS, Origin
 from features.rolling import KINDS, Increment, counted, mark
 
 __all__ = ["ATTACHMENTS", "LINKS", "Increments", "claimed_domains", "linked_domains", "sent_files"]
@@ -24,6 +24,7 @@ __all__ = ["ATTACHMENTS", "LINKS", "Increments", "claimed_domains", "linked_doma
 LINKS: Final = 8
 ATTACHMENTS: Final = 16
 _NAMED = 16  # correspondents of an outbound message whose names and domains are kept
+_ORGANIZATIONS = 2  # of the recipients', in which an author's name is looked for
 _ANSWERS = 2  # addresses of Reply-To whose domains are looked at
 _LONGEST = 256  # characters of what is told apart
 _BANDS = 2  # of a fingerprint's six: each costs an entity
@@ -145,6 +146,8 @@ class Increments:
             hidden = self._namer.hidden_name(name)
             for person in origin.recipients:
                 yield Increment(entity("name", f"{person},{hidden}"))
+            for domain in _organizations(headers):
+                yield Increment(entity("name", f"={domain},{hidden}"))
         for domain in claimed_domains(headers):
             yield Increment(entity("likeness", f"={domain}"))
             for looks in sender_skeletons(domain):
@@ -165,6 +168,11 @@ class Increments:
             yield Increment(pair, _SENT["pair"] if personal else b"")
         if not personal:
             return
+        name = name_key(headers.from_.display)
+        if name:
+            hidden, own = self._namer.hidden_name(name), headers.from_.domain.registrable
+            if own and not is_freemail(own):
+                yield Increment(entity("name", f"={own},{hidden}"), _SENT["name"])
         people = dict(zip(headers.recipients, origin.recipients, strict=False))
         named = 0
         for mailbox in (*headers.to, *headers.cc):
@@ -211,6 +219,14 @@ def claimed_domains(headers: Headers) -> tuple[str, ...]:
     answers = [mailbox.domain.registrable for mailbox in headers.reply_to[:_ANSWERS]]
     domains = dict.fromkeys([headers.from_.domain.registrable, *answers])
     return tuple([domain for domain in domains if domain and not is_freemail(domain)])
+
+
+def _organizations(headers: Headers) -> list[str]:
+    """Return the recipients' registrable domains, the first two, but for the author's own."""
+    hosts = [address.rpartition("@")[2] for address in headers.recipients[: RECIPIENTS["inbound"]]]
+    domains = dict.fromkeys([split_host(host).registrable for host in hosts])
+    own = headers.from_.domain.registrable
+    return [it for it in domains if it and it != own and not is_freemail(it)][:_ORGANIZATIONS]
 
 
 def linked_domains(links: Links) -> list[str]:

@@ -15,6 +15,7 @@ from features.touches import Touches
 __all__ = ["read_history"]
 
 _PLACES: Final = MappingProxyType({column.name: at for at, column in enumerate(COLUMNS)})
+_KNOWN: Final = _PLACES["pair.known"]
 _NAN: Final = float("nan")
 _DAYS_OF_SKETCHES = "1d"
 
@@ -90,10 +91,19 @@ def read_history(
     if pairs:
         _read_pairs(numbers, pairs, touches.direction, at)
     numbers[_PLACES["thread.answers"]] = float("outbound" in directions)
-    correspondent = ""
+    correspondent, colleague = "", False
     if touches.direction == "inbound":
+        colleague = _is_colleagues(found.get("name", ())) and not numbers[_KNOWN] > 0
         correspondent = _read_correspondents(numbers, touches, asked, found)
-    return History(np.array(numbers, dtype=np.float32), correspondent, watched)
+    return History(np.array(numbers, dtype=np.float32), correspondent, watched, colleague)
+
+
+def _is_colleagues(names: Iterable[Reading]) -> bool:
+    """Say whether a name is one under which somebody of the recipient's organization writes.
+
+    Correspondents' names have a tag, which says whose they are.
+    """
+    return any(not reading.tag and reading.total("sent") > 0 for reading in names)
 
 
 def _by_kind(

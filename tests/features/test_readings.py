@@ -220,6 +220,29 @@ def test_a_correspondents_name_under_another_address_is_seen(letter, state, auth
     assert history["correspondent.name"] == flag
 
 
+@pytest.mark.parametrize(
+    ("author", "colleague"),
+    [
+        ("Bob Builder <bob.desk@gmail.com>", True),
+        ("Builder, Bob <b@different.net>", True),
+        ("Bob Miller <bob.desk@gmail.com>", False),
+        ("Bob Builder <bob@our.example.com>", False),
+    ],
+)
+def test_a_colleagues_name_from_outside_is_seen_by_who_never_wrote_to_the_colleague(
+    letter, state, author, colleague
+):
+    bob = {"user": "bob@our.example.com", "mail_from": "bob@our.example.com"}
+    head = "From: Bob Builder <bob@our.example.com>"
+    state.receive(letter(head, rcpt_to=("jo@example.net",), direction="outbound", **bob))
+
+    ours = ("erika@our.example.com",)
+    history = state.receive(letter(f"From: {author}", rcpt_to=ours, seconds=9))
+
+    assert history.colleague == colleague
+    assert history["correspondent.name"] == 0
+
+
 def test_a_namesake_whom_our_user_writes_to_is_nobody_else(letter, state):
     for address in ("erika@example.org", "erika@muster.de"):
         head = f"From: bob@our.example\nTo: Erika Muster <{address}>"

@@ -106,6 +106,7 @@ def weeks():
         office.receive(at + timedelta(hours=1), vendor, ANNA, f"Re: Order {day}")
         office.send(at, ANNA, f"Rowan Hale <{ROWAN}>", f"Minutes {day}")
         office.receive(at, f"Rowan Hale <{ROWAN}>", ANNA, f"Re: Minutes {day}")
+        office.send(at, f"Rowan Hale <{ROWAN}>", "jo@mill-lane.net", f"Plan {day}")
         news = "Lowfield Garden <news@lowfield-garden.org>"
         page = '<p>New seeds: <a href="https://lowfield-garden.org/s">look</a></p>'
         office.receive(at, news, ANNA, f"Seeds {day}", page, "List-Unsubscribe: <https://l.org>\n")
@@ -186,6 +187,14 @@ def test_a_fraud_is_told_and_never_passes_unmarked(office, expected, message):
 
     assert expected <= _names(verdict)
     assert verdict.action != "accept", verdict.signals
+
+
+def test_the_chiefs_name_is_known_to_who_never_wrote_to_the_chief(office):
+    who = "Rowan Hale <rowan.hale.desk@gmail.com>"
+    verdict = office.receive(LATER, who, "bob@brookvale.org", "Errand", GIFTS)
+
+    (signal,) = [it for it in verdict.signals if it.name == "stranger_asks_for_money"]
+    assert "it is named like a colleague of yours" in signal.reason
 
 
 def test_a_thread_that_never_was_is_told_from_one_of_ours(office):
