@@ -7,11 +7,12 @@ import pytest
 
 from detectors.actions import MICRO
 from detectors.apart import detect
-from detectors.catalogue import DETECTORS
+from detectors.catalogue import DETECTORS, SPECS
 from detectors.judging import Judge
 from detectors.policy_file import shipped_policy
 from detectors.signals import Finding
-from detectors.stack import shipped_stack
+from detectors.stack import shipped_stack, shipped_weights_text
+from detectors.weights import read_weights
 from features.context import Context
 from features.envelope import Envelope, Fact, Incoming
 from features.evidence import extract
@@ -353,3 +354,18 @@ def test_where_the_kind_cannot_be_told_apart_everything_counts_in_full():
 
     assert "kind" in judged.verdict.degraded
     assert judged.verdict.logit == round(_plain_logit(report) * MICRO)
+
+
+# Who sent it and by which way, what is known of them, and programs: true of a report too.
+COUNTS_IN_FULL = {
+    *("authentication", "velocity", "novelty", "correspondents", "reputation"),
+    *("attachments", "kind", "enclosed"),
+}
+
+
+@pytest.mark.parametrize("kind", ["bounce", "abuse_report"])
+def test_every_group_that_reads_what_was_written_is_discounted_in_a_returned_message(kind):
+    weights = read_weights(shipped_weights_text(), SPECS)
+    groups = {spec.group for spec in SPECS.values()}
+
+    assert groups - COUNTS_IN_FULL == set(weights.kinds[kind].groups) - {"learned"}
