@@ -106,6 +106,8 @@ def weigh(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
       2  usage, settings or policy are wrong
       3  mail could not be read
     """  # noqa: D301 - click reads the backspace character itself
+    if out is not None and not out.parent.is_dir():
+        raise click.BadParameter(f"{out}: its folder isn't there", param_hint="--out")
     sources = _sources(folders, named, corpora)
     words = _words(keep)
     from apps.installation import open_judge  # noqa: PLC0415 - `--help` does without

@@ -33,10 +33,15 @@ class Counts:
         }
         return Counts(self.messages - other.messages, fired)
 
-    def rates(self, name: str) -> dict[str, float]:
-        """Return the share of each pool's messages on which a signal fires."""
+    def rates(self, name: str, least: int = 1) -> dict[str, float]:
+        """Return the share of each pool's messages on which a signal fires.
+
+        A pool of fewer than `least` messages counts as one of so many.
+        """
         fired = self.fired.get(name, Counter())
-        return {pool: fired[pool] / total for pool, total in sorted(self.messages.items())}
+        return {
+            pool: fired[pool] / max(least, total) for pool, total in sorted(self.messages.items())
+        }
 
 
 def pools(seen: Iterable[Seen]) -> dict[str, str]:

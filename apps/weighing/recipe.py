@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from apps.weighing.counts import Counts
+from apps.weighing.counts import SMALL, Counts
 from detectors.signals import Spec
 from detectors.weights import SignalWeight
 
@@ -72,6 +72,7 @@ def reweighed(
 ) -> dict[str, SignalWeight]:
     """Return every signal's weight by what was counted and kept; recall stays as it was measured.
 
+    One hit in a pool of a few messages says no more than one in SMALL.
     A weight set by judgement is kept where nothing fires the signal: this mail may be of a kind
     that can't. Mail that fires it often enough measures it, and less often may still lower it. A
     signal of ham keeps its weight. Raises KeyError for a signal without a weight before.
@@ -81,7 +82,8 @@ def reweighed(
         old = before[name]
         rates = {pool: round(rate, 5) for pool, rate in counts.rates(name).items()}
         rates = {**kept.of(old), **rates}
-        computed = weight_of(rates, counts.total + kept.messages)
+        sure = {**rates, **counts.rates(name, SMALL)}
+        computed = weight_of(sure, counts.total + kept.messages)
         fired = counts.fired.get(name, Counter()).total()
         judged = kept.judgement and old.on.startswith(JUDGED) and name not in kept.measure
         weight, on = computed, MEASURED

@@ -44,7 +44,7 @@ def said_of(threshold: Threshold) -> str:
 def _mail(found: Measurement, copies: Counter[str], broken: int) -> Iterator[str]:
     sizes = Counter(one.source for one in found.ham)
     pool_of = pools(found.ham)
-    yield f"Legitimate mail: {sizes.total():,} messages of {len(sizes)} sources"
+    yield f"Legitimate mail: {sizes.total():,} messages, sources: {len(sizes)}"
     rows = [
         [
             source,
@@ -96,7 +96,7 @@ def _changes(found: Measurement, *, everything: bool) -> Iterator[str]:
         yield f"and {len(changed) - len(shown)} more (--all)"
     risen = sum(after[n].weight > before[n].weight for n in after)
     if risen:
-        yield f"{risen} rise: so much mail more, or without the shipped rates, hardly fires them."
+        yield f"Risen: {risen}; what is counted now fires them less than what was counted before."
     abused = {n: round(share * found.abuse) for n, share in found.recall.items()}
     ripe = [
         name

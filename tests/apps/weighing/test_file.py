@@ -36,7 +36,7 @@ def test_sources_of_any_name_and_thresholds_come_back():
 def test_other_tables_and_comments_stay_wherever_they_stand():
     added = (
         TEXT
-        + "\n# A remark on a table that came later.\n[kinds.automatic_reply.groups]\nheaders = 0.5\n"
+        + "\n# A remark on a later table.\n[kinds.automatic_reply.groups]\nheaders = 0.5\n"
         + "\n[[thresholds]]\nshare = 0.5\nsum = 1\nlow = 1\nhigh = 1\nham = 2\nabove = 1\n"
     )
     remarked = added.replace("[signals.high_priority]", "# Loud.\n[signals.high_priority]")
@@ -50,5 +50,5 @@ def test_other_tables_and_comments_stay_wherever_they_stand():
     assert found.thresholds == (threshold,)
     assert found.signals == SHIPPED.signals
     assert "# Loud.\n[signals.high_priority]\n" in written
-    assert "# A remark on a table that came later.\n[kinds.automatic_reply.groups]\n" in written
+    assert "# A remark on a later table.\n[kinds.automatic_reply.groups]\n" in written
     assert shipped(weights, written) == written

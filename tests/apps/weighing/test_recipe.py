@@ -126,3 +126,10 @@ def test_earlier_mail_counts_beside_the_new_where_its_rates_are_kept():
     kept = weighed(few, Kept(rates="all", messages=2_700), before)["loud"]
     assert (kept.weight, kept.fp) == (5.0, {"easy": 0.0, "a": 0.0})
     assert weighed(few, Kept(rates="none"), before)["loud"].weight == 2.7
+
+
+def test_one_hit_in_a_handful_of_messages_says_no_more_than_one_in_a_hundred():
+    counts = counted(seen("large", times=3_000), seen("tiny", "loud"))
+    found = weighed(counts)["loud"]
+    assert found.weight == round(math.log(0.15 / 0.01), 1)
+    assert found.fp["tiny"] == 1.0

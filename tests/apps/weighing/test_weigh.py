@@ -56,7 +56,7 @@ def test_what_own_mail_fires_weighs_less_and_the_file_is_ready_for_use(mail, tmp
 def test_the_report_says_what_changed_on_how_much_mail_and_what_it_would_do(mail):
     result = weigh(mail / "friends", mail / "office", "--all")
 
-    assert "270 messages of 2 sources" in result.stdout
+    assert "270 messages, sources: 2" in result.stdout
     assert "high_priority" in result.stdout
     assert "60 of 120 (50 %)" in result.stdout
     assert "0 of 270 above: at most 1.1 %" in result.stdout
@@ -118,6 +118,7 @@ def test_too_little_mail_says_how_much_one_needs(mail):
         ((), "name folders of legitimate mail"),
         (("--source", "x="), "wanted is NAME=PATH"),
         (("--source", "x=/no/such/folder"), "wanted is NAME=PATH"),
+        ((".", "--out", "/no/such/folder/file"), "its folder isn't there"),
         ((".", "--keep", "everything"), "wanted are judgement, rates or none"),
         ((".", "--measure", "no_such"), "no signal is called no_such"),
     ],
