@@ -64,6 +64,16 @@ def _taken_for(standing: Standing, reason: str, alone: float = _ALONE) -> Hit:
     return Hit(said, inputs, min(1.0, alone + sum(circumstances.values())))
 
 
+def _of_their_house(standing: Standing) -> bool:
+    """Say whether a domain that our users write to is proven to be the sender's own.
+
+    Then its Mara Lindt is that Mara Lindt, or her namesake: they have another address for each
+    role, and answer where ours was mistyped. Where anybody gets an address nothing follows.
+    """
+    own = standing.parties.evidence.headers.from_.domain.registrable
+    return standing.proven and standing.history.correspondent == own != "" and not is_freemail(own)
+
+
 @DETECTOR.signal(
     "correspondent_name",
     "phish",
@@ -74,7 +84,11 @@ def _correspondent_name(standing: Standing) -> Hit | None:
         return None
     evidence = standing.parties.evidence
     # Services write in their users' names, and so does a second address that is known for long.
-    if standing.good or proven_brand(evidence, standing.parties.brands) is not None:
+    if (
+        _of_their_house(standing)
+        or standing.good
+        or proven_brand(evidence, standing.parties.brands) is not None
+    ):
         return None
     whom = standing.history.correspondent if standing.history["correspondent.domain"] == 1 else ""
     at = f" at {whom}" if whom else ""
