@@ -16,6 +16,7 @@ COMMANDS = {
     ),
     "check": Lazy("apps.cli.check:check", "Judge mail in files, no broker and no Redis needed."),
     "completion": Lazy("apps.cli.completion:completion", "Print the shell's completion script."),
+    "data": Lazy("apps.cli.data:data", "See the brands, phrases and hosts known beforehand."),
     "deadletter": Lazy("apps.cli.deadletter:deadletter", "Look at dead letters and requeue them."),
     "doctor": Lazy("apps.cli.doctor:doctor", "Find what is wrong here and say what to do."),
     "evaluate": Lazy("apps.cli.evaluate:evaluate", "Score labelled mail in order, as TREC does."),

@@ -31,6 +31,8 @@ def test_a_file_has_version_date_and_source(name):
     assert isinstance(data["version"], int)
     assert isinstance(data["date"], date)
     assert data["source"].strip()
+    if "/" not in name:
+        assert data["read_by"].startswith("features/")
 
 
 @pytest.mark.parametrize("name", [name for name in data_names() if "/" not in name])
