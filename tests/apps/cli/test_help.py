@@ -112,7 +112,7 @@ def test_completion_offers_commands_without_importing_them():
     code = (
         "import sys; from apps.cli.main import weir\n"
         "found = [i.value for i in weir.shell_complete(__import__('click').Context(weir), 'd')]\n"
-        "assert found == ['deadletter', 'doctor'], found\n"
+        "assert found == ['data', 'deadletter', 'doctor'], found\n"
         "assert 'apps.cli.doctor' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
