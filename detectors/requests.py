@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from detectors.lookalike import resembles
 from detectors.relations import Relations, shown_host
@@ -21,8 +22,8 @@ class Request:
 
     `elsewhere` is the host of a Reply-To that isn't the sender's organization, '' for none.
     `imitates` completes "answers go to elsewhere, which is ...": whose domain that resembles, and
-    how. `free`: sender or Reply-To has a free mailbox. `followed`: there is a link to follow, other
-    than a signature's.
+    how. `free`: sender or Reply-To has a free mailbox; only told where something is asked for.
+    `followed`: there is a link to follow, other than a signature's.
     """
 
     what: str
@@ -46,12 +47,25 @@ class Request:
             yield "no link"
 
 
+_NOTHING: Final = Request(
+    what="",
+    gift_cards=False,
+    elsewhere="",
+    elsewhere_free=False,
+    imitates="",
+    free=False,
+    followed=False,
+)
+
+
 @lru_cache(maxsize=1)
 def read_request(parties: Relations) -> Request:
     """Read what a message asks for, once for all that want to know."""
     evidence = parties.evidence
     what = _asked(evidence)
-    reply = _elsewhere(parties) if what or evidence.headers.reply_to else None
+    if not what and not evidence.headers.reply_to:
+        return _NOTHING  # nearly all mail, and what follows costs
+    reply = _elsewhere(parties)
     sender = evidence.headers.from_.domain.registrable
     return Request(
         what=what,
@@ -60,7 +74,7 @@ def read_request(parties: Relations) -> Request:
         elsewhere_free=reply is not None and is_freemail(reply.domain.registrable),
         imitates=_imitates(parties, reply) if reply else "",
         free=is_freemail(sender) or (reply is not None and is_freemail(reply.domain.registrable)),
-        followed=_followed(parties),
+        followed=bool(what) and _followed(parties),
     )
 
 

@@ -35,7 +35,7 @@ _LURES = 2  # phrases of one group, or of the subject
 def _stranger_asks_for_money(standing: Standing) -> Hit | None:
     parties = standing.parties
     request = read_request(parties)
-    if not (standing.stranger and request.what) or request.followed or parties.bulk:
+    if not request.what or request.followed or parties.bulk or not standing.stranger:
         return None
     poses = tuple(_poses(standing))
     if not (request.free or request.elsewhere or poses):
@@ -80,9 +80,9 @@ def _poses(standing: Standing) -> Iterator[str]:
 def _forged_thread(standing: Standing) -> Hit | None:
     parties = standing.parties
     evidence, history = parties.evidence, standing.history
-    if not (standing.stranger and standing.young) or history["thread.answers"] != 0:
+    if not (standing.young and standing.stranger) or history["thread.answers"] != 0:
         return None
-    if standing.watched < WATCHED or not claims_reply(evidence) or _explained(standing):
+    if not claims_reply(evidence) or standing.watched < WATCHED or _explained(standing):
         return None
     headers = evidence.headers
     request = read_request(parties)
@@ -134,10 +134,10 @@ def _explained(standing: Standing) -> bool:
 )
 def _new_domain_lure(standing: Standing) -> Hit | None:
     parties, history = standing.parties, standing.history
-    if standing.outbound or history["pair.known"] > 0 or history["thread.answers"] == 1:
-        return None
-    what = _lures(standing)
+    what = 0 if standing.outbound else _lures(standing)
     if not what or standing.watched < WATCHED:
+        return None
+    if history["pair.known"] > 0 or history["thread.answers"] == 1:
         return None
     links = parties.evidence.links
     sender_new = standing.young and history["sender.age"] < DAY
