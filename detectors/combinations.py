@@ -24,6 +24,7 @@ _ROLE = re.compile(
     r"|email|atendimento)"
 )
 _MONEY = re.compile(r"[$€]\s?\d|\d\s?(?:[$€]|usd|eur|btc|usdt)\b")
+_CURRENCIES = ("$", "€", "usd", "eur", "btc")
 _FORM_GREETING = re.compile(r"\b(?:username|hello|hi|dear|welcome|user|hallo|ola|hola|bonjour)\b")
 _HOST = re.compile(r"\b[a-z0-9-]{1,63}\.[a-z]{2,24}\b")
 _INNARDS = ("/wp-content/", "/wp-includes/", "/wp-admin/", "/.well-known/", "/cgi-sys/")
@@ -147,7 +148,7 @@ def _unrelated_role_sender(parties: Relations) -> Hit | None:
     "prize_foreign_links", "spam", "Prize phrases, foreign links, and no list or conversation."
 )
 def _prize_foreign_links(parties: Relations) -> Hit | None:
-    if _phrases(parties, "prize") < 2 or not _foreign(parties):
+    if not _foreign(parties) or _phrases(parties, "prize") < 2:
         return None
     return _hit(parties, "It promises a prize and leads to {target}, which isn't the sender's")
 
@@ -169,7 +170,7 @@ def _spam_goods_foreign_links(parties: Relations) -> Hit | None:
     "wallet_foreign_links", "phish", "Crypto wallet phrases and links foreign to the sender."
 )
 def _wallet_foreign_links(parties: Relations) -> Hit | None:
-    if _phrases(parties, "wallet") < 2 or not _foreign(parties):
+    if not _foreign(parties) or _phrases(parties, "wallet") < 2:
         return None
     return _hit(parties, "It is about crypto wallets and leads to {target}")
 
@@ -180,14 +181,14 @@ def _wallet_foreign_links(parties: Relations) -> Hit | None:
     "Phrases of blocked accounts or credentials and links foreign to the sender.",
 )
 def _suspension_foreign_links(parties: Relations) -> Hit | None:
-    if _phrases(parties, "suspension", "credentials") < 2 or not _foreign(parties):
+    if not _foreign(parties) or _phrases(parties, "suspension", "credentials") < 2:
         return None
     return _hit(parties, "It is about your account and leads to {target}, not to the sender")
 
 
 @DETECTOR.signal("parcel_foreign_links", "phish", "Parcel phrases and links foreign to the sender.")
 def _parcel_foreign_links(parties: Relations) -> Hit | None:
-    if _phrases(parties, "parcel") < 2 or not _foreign(parties):
+    if not _foreign(parties) or _phrases(parties, "parcel") < 2:
         return None
     return _hit(parties, "It is about a parcel and leads to {target}, not to the sender")
 
@@ -196,7 +197,7 @@ def _parcel_foreign_links(parties: Relations) -> Hit | None:
     "mailbox_foreign_links", "phish", "Phrases of full or expiring mailboxes and foreign links."
 )
 def _mailbox_foreign_links(parties: Relations) -> Hit | None:
-    if _phrases(parties, "mailbox") < 2 or not _foreign(parties):
+    if not _foreign(parties) or _phrases(parties, "mailbox") < 2:
         return None
     return _hit(parties, "It is about your mailbox and leads to {target}")
 
@@ -286,7 +287,9 @@ def _undisclosed_reply_elsewhere(parties: Relations) -> Hit | None:
 )
 def _sign_up_form_lure(parties: Relations) -> Hit | None:
     start = parties.evidence.content.folded[: 2 * _FORM_START].strip()[:_FORM_START]
-    if parties.conversation or not _MONEY.search(start):
+    if parties.conversation or not any(sign in start for sign in _CURRENCIES):
+        return None
+    if not _MONEY.search(start):
         return None
     if not (_FORM_GREETING.search(start) and _HOST.search(start)):
         return None

@@ -95,6 +95,8 @@ def _lure_subject(evidence: Evidence) -> Hit | None:
 def lure(evidence: Evidence) -> int:
     """Return how many lure phrases the subject holds."""
     subject = evidence.content.subject_phrases
+    if not any(subject.values()):
+        return 0
     return sum(subject.get(group, 0) for group in _LURES)
 
 

@@ -1,6 +1,7 @@
 """Whether a domain's label was written by a person or drawn by a machine."""
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 
 __all__ = ["looks_random"]
@@ -10,6 +11,7 @@ _VOWELS = frozenset("aeiouy")
 _SHORTEST = 7
 
 
+@lru_cache(maxsize=16_384)
 def looks_random(label: str) -> bool:
     """Say whether a label looks random: seven consonants in a row, digits mixed in, few vowels."""
     if len(label) < _SHORTEST or label.startswith("xn--"):
