@@ -15,8 +15,6 @@ LABELS = {
 }
 # One message alone shows nothing: these need what was seen of their senders (`weir up` shows it).
 NEEDS_HISTORY = {"inbound/written-correspondent-lookalike.eml", "burst/written-burst.eml"}
-# Our user's report of a phish reads like one, above all to the classifier.
-PASSED_ON = "inbound/written-report-to-abuse-desk.eml"
 
 
 @pytest.fixture(
@@ -55,9 +53,9 @@ def test_all_written_abuse_is_tagged_or_worse_and_most_of_it_rejected(verdicts):
     assert len(rejected) > 0.8 * len(abuse)
 
 
-def test_no_honest_example_is_tagged_and_what_is_passed_on_to_a_desk_is_not_rejected(verdicts):
+def test_no_honest_example_is_tagged(verdicts):
+    """A user's report of a phish to the abuse desk is one of them."""
     honest = {path: v.action for path, v in verdicts.items() if LABELS[path] == "ham"}
-    assert honest.pop(PASSED_ON) != "reject"
     assert {path: action for path, action in honest.items() if action != "accept"} == {}
 
 
