@@ -1,12 +1,18 @@
 """An operator's own weights: laid over the shipped, part of the engine, refused where unfit."""
 
+from datetime import UTC, datetime
+
 import pytest
+from msgspec.structs import replace
 
 from apps.installation import open_judge
+from detectors.policy_file import shipped_policy
 from detectors.stack import shipped_stack
 from detectors.weights import WeightsError
-from streams.opening import load_weights
-from streams.settings import load
+from features.envelope import Envelope, Incoming
+from streams.opening import load_weights, open_core
+from streams.sections import PrivacySection
+from streams.settings import load, write_keys
 
 OWN = """
 [signals.high_priority]
@@ -86,3 +92,23 @@ def test_a_file_that_is_not_there_is_said_in_one_line(tmp_path):
 
     with pytest.raises(WeightsError, match=r"none\.toml.*No such file"):
         load_weights(settings)
+
+
+def test_a_worker_judges_with_them_and_says_so_by_the_same_engine(tmp_path):
+    settings = settings_with(tmp_path, OWN)
+    keys = tmp_path / "keys.toml"
+    write_keys(keys)
+    settings = replace(settings, privacy=PrivacySection(keys_file=str(keys)))
+
+    core = open_core(settings, shipped_policy())
+
+    assert core.engine == open_judge(settings).engine != open_judge(load(None, {})).engine
+    incoming = Incoming(
+        Envelope(id="x", received_at=datetime(2026, 1, 1, tzinfo=UTC)),
+        b"From: a@lowfield-garden.net\nX-Priority: 1\n\nHi\n",
+    )
+    (judged,) = core.judge([incoming])
+    weight = core.terms_of(incoming).stack.weight("high_priority")
+    (urgent,) = [s for s in judged.verdict.signals if s.name == "high_priority"]
+    assert weight == 0.4
+    assert 0 < urgent.contribution < 500_000
