@@ -1,8 +1,8 @@
 """A real worker opens attachments, and one that breaks its reader costs its message alone."""
 
-import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 
 import msgspec
@@ -25,8 +25,10 @@ def _readers(worker):
     ]
 
 
-def _state(pid):
-    return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
+def _wait_dead(pid):
+    """Wait until a killed process is a zombie: on a busy machine a signal takes its time."""
+    while Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.01)
 
 
 async def _verdicts(installation, count):
@@ -48,8 +50,7 @@ async def test_a_worker_whose_reader_was_killed_opens_the_next_attachment(instal
     worker = installation.start_worker().wait_ready()
     (reader,) = _readers(worker)
     os.kill(reader, signal.SIGKILL)
-    while _state(reader) != "Z":  # a signal takes its time on a busy machine
-        await asyncio.sleep(0.01)
+    _wait_dead(reader)
     await installation.send([installation.record(CODE)])
     (verdict,) = await _verdicts(installation, 1)
 
