@@ -37,8 +37,9 @@ _NOT_THE_ENGINE = frozenset({"policy.toml"})
 def engine_digest(context: Context, weights: str = "") -> str:
     """Return 16 hexadecimal digits of SHA-256 over versions, shipped data and how mail is read.
 
-    `weights` is the digest of an operator's own weights, where they are in force. Of the context count the limits and whose words are believed, not the keys. Python's version
-    counts by its Unicode tables, which folding and case rest on.
+    `weights` is the digest of an operator's own weights, where they are in force. Of the context
+    count the limits and whose words are believed, not the keys. Python's version counts by its
+    Unicode tables, which folding and case rest on.
     """
     digest = hashlib.sha256()
     for library in _LIBRARIES:
