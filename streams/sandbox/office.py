@@ -33,7 +33,8 @@ _RTF_TEMPLATE = re.compile(rb"\\\*\\template\s{0,8}(https?:[^\s{}\\]{4,2048})")
 _LOADED: Final = (b"/attachedtemplate", b"/oleobject", b"/frame", b"/subdocument", b"/aframe")
 _TEXTS: Final = ("word/document.xml", "xl/sharedStrings.xml", "ppt/slides/slide1.xml")
 _MEDIA: Final = ("word/media/", "xl/media/", "ppt/media/")
-_WEB: Final = (b"http:", b"https:", b"ftp:", b"\\\\", b"file:")
+# A template on the office's own server (file:, \\server) is honest work.
+_WEB: Final = (b"http:", b"https:", b"ftp:", b"mhtml:")
 
 
 def read_office(content: bytes, place: int) -> File:

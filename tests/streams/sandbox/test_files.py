@@ -142,8 +142,11 @@ def test_a_part_that_a_document_fetches_is_a_trait(kind, opened, make):
     assert found.targets == (SITE,)
 
 
-def test_a_template_on_the_own_disk_is_no_trait(opened, make):
-    assert opened("office", make.package({}, [("attachedTemplate", "Normal.dotm")])).traits == set()
+@pytest.mark.parametrize(
+    "target", ["Normal.dotm", "file:///C:/t/Normal.dotm", r"\\server\t\Normal.dotm"]
+)
+def test_a_template_of_the_own_office_is_no_trait(target, opened, make):
+    assert opened("office", make.package({}, [("attachedTemplate", target)])).traits == set()
 
 
 def test_a_field_that_runs_a_command_is_a_trait(opened, make):
