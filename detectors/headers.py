@@ -5,7 +5,7 @@ from detectors.labels import looks_random
 from detectors.relations import display_host, shown_host
 from features.domains import split_host
 from features.evidence import Evidence
-from features.hosts import host_traits
+from features.hosts import host_traits, is_disposable
 
 __all__ = ["DETECTOR"]
 
@@ -109,6 +109,20 @@ def _from_free_host(evidence: Evidence) -> Hit | None:
         if "free_host" in host_traits(parent):
             host = shown_host(mailbox.host)
             return Hit(f"The sender's address is at the free host {host}", {"from_host": host})
+    return None
+
+
+@DETECTOR.signal(
+    "from_disposable",
+    "spam",
+    "The sender writes from, or wants answers at, a mail domain made for one use.",
+)
+def _from_disposable(evidence: Evidence) -> Hit | None:
+    headers = evidence.headers
+    for mailbox in (headers.from_, *headers.reply_to):
+        if is_disposable(mailbox.host):
+            host = shown_host(mailbox.host)
+            return Hit(f"{host} gives out mailboxes to be thrown away", {"host": host})
     return None
 
 
