@@ -84,7 +84,8 @@ def measure_detection(settings: Settings, corpora: Path, *, say: Say) -> dict[st
         reads = read_mail_of(corpora, judge, sandbox, cost, advance)
     margins = held_out_margins(corpora, reads, say)
     say("scores by weights that never saw the source")
-    recipe = partial(reweighed, weights.signals, SPECS, Kept(), datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    recipe = partial(reweighed, weights.signals, SPECS, Kept(), today)
     ham = [read.seen for read in reads if read.seen.legitimate]
     by_unit = left_out(ham, pools(ham), recipe, weights)
     measured = Measured.of(reads, weights, by_unit, margins)
@@ -95,6 +96,7 @@ def measure_detection(settings: Settings, corpora: Path, *, say: Say) -> dict[st
     return {
         "benchmark": "detection",
         "machine": machine(),
+        "day": today.isoformat(),
         "engine": judge.engine,
         "policy": policies.digest,
         "folds": FOLDS,

@@ -17,8 +17,8 @@ _HEAD = """\
 # Detection
 
 What the detectors catch on the first day, before anything was learned, and what they do to
-legitimate mail. Made by `weir bench detection --corpora DIR --write` ({messages} messages, engine
-`{engine}`); [benchmarks.md](benchmarks.md) documents every figure by its key, and
+legitimate mail. Made by `weir bench detection --corpora DIR --write` on {day} ({messages} messages,
+engine `{engine}`); [benchmarks.md](benchmarks.md) documents every figure by its key, and
 [detectors.md](detectors.md) has each signal by itself.
 
 ## Against the aims
@@ -59,7 +59,8 @@ its own threshold. An interval that holds 0 shows no difference.
 ## What carries it
 
 Percent of phishing found by the signals alone, without a part of what they rest on and by each
-group alone. Malformed From stands for: {malformed}.
+group alone. Malformed From stands for these signals:
+{malformed}.
 
 {parts}
 
@@ -170,6 +171,7 @@ def detection_page(found: Found) -> str:
     today = found["recall"][f"{PHISHING}: both, {SHARES[0]:g} of {TODAY}"]["ham"]
     return _HEAD.format(
         messages=f"{sum(row['messages'] for row in mail.values()):,}",
+        day=found["day"],
         engine=found["engine"],
         aims=_table(
             ["", "aim", "measured"],

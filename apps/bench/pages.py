@@ -16,6 +16,8 @@ __all__ = ["DOCS", "Pages", "prepared_pages"]
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
+_CORPORA = ("sa", "modern/ham", "transactional_templates", "phishing_pot*")
+
 
 @dataclass(frozen=True, slots=True)
 class Pages:
@@ -35,12 +37,16 @@ class Pages:
         return list(pages)
 
 
-def prepared_pages() -> Pages:
+def prepared_pages(corpora: Path) -> Pages:
     """Read what the pages need, before the long measurement.
 
-    Raises ValueError, one line, for a signal whose sample doesn't fire or a group without a why,
+    Raises ValueError, one line, for a signal whose sample doesn't fire, a group without a why, or
+    corpora that the pages speak of and that aren't there,
     WeightsError for weights that don't fit, FileNotFoundError where this is no checkout.
     """
+    absent = [pattern for pattern in _CORPORA if not any(corpora.glob(pattern))]
+    if absent:
+        raise ValueError(f"the pages are of all corpora: {corpora} lacks {', '.join(absent)}")
     groups = dict.fromkeys(spec.group for spec in SPECS.values())
     missing = [group for group in groups if group not in WHY]
     if missing:

@@ -159,7 +159,7 @@ def detection(config: Path | None, corpora: Path, write: bool, as_json: bool) ->
     from apps.bench.pages import prepared_pages
 
     try:
-        pages = prepared_pages() if write else None
+        pages = prepared_pages(corpora) if write else None
     except ValueError as error:
         raise Failure(str(error), Code.USAGE) from error
     found = measure_detection(read_settings(config), corpora, say=_say)

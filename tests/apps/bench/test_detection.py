@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from apps.bench.check_cost import CheckCost, DetectStage
 from apps.bench.corpora_seen import Read, campaigns
@@ -14,6 +15,7 @@ from apps.bench.detection_page import aims, detection_page
 from apps.bench.detectors_page import WHY, detectors_page
 from apps.bench.recall import Target, hits, paired, recall
 from apps.bench.samples import reasons
+from apps.cli.main import weir
 from apps.weighing.mail import ABUSE
 from apps.weighing.seen import Seen
 from detectors.actions import ACTIONS
@@ -173,3 +175,12 @@ def test_a_stages_time_is_charged_to_the_batch_that_spent_it():
 
     assert spent["sa"] > 0 == spent["today"]
     assert stages.messages == 3
+
+
+def test_pages_are_refused_before_the_long_run_where_a_corpus_is_missing(tmp_path):
+    (tmp_path / "sa").mkdir()
+
+    result = CliRunner().invoke(weir, ["bench", "detection", "--corpora", str(tmp_path), "--write"])
+
+    assert result.exit_code == 2
+    assert "lacks modern/ham, transactional_templates, phishing_pot*" in result.stderr
