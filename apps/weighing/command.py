@@ -17,7 +17,6 @@ if TYPE_CHECKING:  # `--help` does without
     from apps.weighing.measurement import Measurement
     from apps.weighing.recipe import Kept
     from detectors.judging import Judge
-    from detectors.weights import Weights
     from streams.settings import Settings
 
 __all__ = ["weigh"]
@@ -85,10 +84,10 @@ def weigh(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
 
     Each FOLDER is a source: a Maildir, an mbox, or a folder of messages. Junk and trash inside a
     Maildir are passed over. A signal weighs ln(0.15 / the highest rate at which a source's mail
-    fires it), at most 6 logits; what never fires counts as three in all the mail. The mail that
-    the shipped weights were measured on counts too, unless --keep leaves it out. Thresholds and
-    actions are shown by weights that never saw the message's own source, so give several: other
-    people, other lists, other years.
+    fires it), at most 6 logits; what never fires counts as three in all the mail but that of the
+    largest source. The mail that the shipped weights were measured on counts too, unless --keep
+    leaves it out. Thresholds and actions are shown by weights that never saw the message's own
+    source, so give several: other people, other lists, other years.
 
     The file lies over the shipped weights: name it in models.weights, for worker, check and
     evaluate. It records the thresholds too; what acts are the policy's probabilities.
@@ -154,18 +153,14 @@ def _sources(
         raise click.UsageError(str(error)) from None
 
 
-def _kept(
-    keep: frozenset[str], before: "Weights", corpora: Path | None, measured: tuple[str, ...]
-) -> "Kept":
+def _kept(keep: frozenset[str], corpora: Path | None, measured: tuple[str, ...]) -> "Kept":
     from apps.weighing.recipe import Kept  # noqa: PLC0415 - `--help` does without
 
     # The corpora are what the shipped rates were measured on: counted anew, all but the survey.
     rates: Literal["all", "survey", "none"] = "survey" if corpora else "all"
-    earlier = max((threshold.ham for threshold in before.thresholds), default=0)
     return Kept(
         judgement="judgement" in keep,
         rates=rates if "rates" in keep else "none",
-        messages=earlier if "rates" in keep and corpora is None else 0,
         measure=frozenset(measured),
     )
 
@@ -222,9 +217,7 @@ def _measured(
         raise click.BadParameter(
             f"no signal is called {', '.join(unknown)}", param_hint="--measure"
         )
-    recipe = partial(
-        reweighed, before.signals, SPECS, _kept(keep, before, corpora, measured), today
-    )
+    recipe = partial(reweighed, before.signals, SPECS, _kept(keep, corpora, measured), today)
     paths = [*sources.values(), *abuse, *([str(corpora)] if corpora else [])]
     limit = judge.context.limits.message_bytes
     seen, broken = [], 0

@@ -27,12 +27,14 @@ RECALL = 0.15  # of every signal: real recalls would fit the weights to one coll
 CAP = 6.0  # logits
 ENOUGH = 10  # legitimate messages that fire a signal before a weight set by judgement gives way
 SURVEY = "survey"  # prefix of pools that were measured elsewhere
+ONE_KIND = 300  # messages of one source after which more of them say nothing of other mail
+SURVEYED = 1_215  # messages of the survey that aren't among the public corpora
 JUDGED = "set by judgement"  # how `on` begins where no measurement made the weight
 MEASURED = "highest rate of legitimate mail by source"
 
 
-def weight_of(rates: Mapping[str, float], messages: int) -> float:
-    """Return ln(0.15 / the highest rate), in [0, CAP], given the messages that rates rest on.
+def weight_of(rates: Mapping[str, float], messages: float) -> float:
+    """Return ln(0.15 / the highest rate), in [0, CAP], given the messages that zeros rest on.
 
     A rate of zero counts as three in all of them (rule of three, Hanley 1983).
     """
@@ -44,14 +46,12 @@ def weight_of(rates: Mapping[str, float], messages: int) -> float:
 class Kept:
     """What stays of the weights before: those set by judgement, and rates of earlier mail.
 
-    `rates` are those of every earlier pool, of the survey alone, or none; `messages` is what they
-    rest on beside the mail that is counted now. `measure` names signals whose weight is worked out
-    though it was set by judgement.
+    `rates` are those of every earlier pool, of the survey alone, or none. `measure` names signals
+    whose weight is worked out though it was set by judgement.
     """
 
     judgement: bool = True
     rates: Literal["all", "survey", "none"] = "survey"
-    messages: int = 0
     measure: frozenset[str] = frozenset()
 
     def of(self, signal: SignalWeight) -> dict[str, float]:
@@ -61,6 +61,25 @@ class Kept:
             for pool, rate in signal.fp.items()
             if self.rates == "all" or (self.rates == "survey" and pool.startswith(SURVEY))
         }
+
+    def messages(self, signal: SignalWeight) -> float:
+        """Return how many earlier messages say of a signal what its kept rates say.
+
+        Where all stays, the weight tells: it was worked out of them.
+        """
+        if self.rates == "all" and not signal.on.startswith(JUDGED):
+            return 3 / RECALL * math.exp(signal.weight)
+        return SURVEYED if any(pool.startswith(SURVEY) for pool in self.of(signal)) else 0
+
+
+def _telling(counts: Counts, earlier: float) -> float:
+    """Return the messages that a rate of zero rests on: the mail of all sources but the largest.
+
+    3,900 messages of one kind that never fire a signal may be of a kind that can't; it takes other
+    kinds to say that honest mail doesn't. One source alone counts as ONE_KIND messages at most.
+    """
+    others = counts.total - max(counts.messages.values(), default=0)
+    return earlier + max(others, min(counts.total, ONE_KIND))
 
 
 def reweighed(
@@ -83,7 +102,7 @@ def reweighed(
         rates = {pool: round(rate, 5) for pool, rate in counts.rates(name).items()}
         rates = {**kept.of(old), **rates}
         sure = {**rates, **counts.rates(name, SMALL)}
-        computed = weight_of(sure, counts.total + kept.messages)
+        computed = weight_of(sure, _telling(counts, kept.messages(old)))
         fired = counts.fired.get(name, Counter()).total()
         judged = kept.judgement and old.on.startswith(JUDGED) and name not in kept.measure
         weight, on = computed, MEASURED

@@ -39,6 +39,7 @@ def measured():
     )
     seen = [
         *mail("quiet", fired=False, count=3_000),
+        *mail("still", fired=False, count=3_000),
         *mail("odd", fired=True, count=200),
         *mail("old", fired=False, count=10, unit=ABUSE),
         *mail("new", fired=True, count=10, unit=ABUSE),

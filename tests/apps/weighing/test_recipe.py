@@ -55,6 +55,15 @@ def test_a_source_where_it_fires_more_sets_the_weight_however_small_it_is():
     assert weighed(counts)["loud"].weight == 0.0
 
 
+def test_no_hit_counts_as_three_in_the_mail_of_all_sources_but_the_largest():
+    counts = counted(seen("large", times=10_000), seen("b", times=600), seen("c", times=400))
+    assert weighed(counts)["loud"].weight == round(math.log(0.15 / 0.003), 1)
+
+
+def test_one_source_however_large_says_little_of_other_mail():
+    assert weighed(counted(seen("a", times=100_000)))["loud"].weight == 2.7
+
+
 def test_no_hit_counts_as_three_in_all_and_the_weight_is_capped():
     assert weight_of({"a": 0.0}, 1_000) == round(math.log(0.15 / 0.003), 1)
     assert weight_of({"a": 0.0}, 10_000_000) == CAP
@@ -73,12 +82,12 @@ def test_a_weight_set_by_judgement_is_kept_until_mail_says_less(hits, weight):
 
 
 def test_few_hits_never_raise_a_weight_set_by_judgement():
-    counts = counted(seen("a", "judged"), seen("a", times=99_999))
+    counts = counted(seen("a", "judged"), seen("a", times=99_999), seen("b", times=99_999))
     assert weighed(counts)["judged"].weight == 4.0
 
 
 def test_judgement_gives_way_where_that_is_asked_for():
-    counts = counted(seen("a", times=3_000))
+    counts = counted(seen("a", times=3_000), seen("b", times=3_000))
     assert weighed(counts, Kept(judgement=False))["judged"].weight == 5.0
     assert weighed(counts, Kept(measure=frozenset({"judged"})))["judged"].weight == 5.0
 
@@ -90,7 +99,15 @@ def test_the_rates_of_a_survey_count_as_long_as_they_are_kept():
     counts = counted(seen("a", times=3_000))
     kept = weighed(counts, before=before)["loud"]
     assert (kept.weight, kept.fp) == (2.3, {"a": 0.0, "survey-modern": 0.015})
-    assert weighed(counts, Kept(rates="none"), before)["loud"].weight == 5.0
+    assert weighed(counts, Kept(rates="none"), before)["loud"].weight == 2.7
+
+
+def test_what_a_survey_never_saw_fire_counts_as_so_many_messages_more():
+    before = BEFORE | {
+        "loud": SignalWeight(weight=1.0, measured=DAY, on="x", fp={"survey-modern": 0.0})
+    }
+    counts = counted(seen("a", times=785), seen("b", times=785))
+    assert weighed(counts, before=before)["loud"].weight == round(math.log(0.15 / 3 * 2_000), 1)
 
 
 def test_a_signal_of_legitimate_mail_keeps_its_weight():
@@ -121,9 +138,9 @@ def test_taking_mail_out_leaves_what_the_rest_counts():
 
 
 def test_earlier_mail_counts_beside_the_new_where_its_rates_are_kept():
-    before = BEFORE | {"loud": SignalWeight(weight=1.0, measured=DAY, on="x", fp={"easy": 0.0})}
+    before = BEFORE | {"loud": SignalWeight(weight=4.9, measured=DAY, on="x", fp={"easy": 0.0})}
     few = counted(seen("a", times=300))
-    kept = weighed(few, Kept(rates="all", messages=2_700), before)["loud"]
+    kept = weighed(few, Kept(rates="all"), before)["loud"]
     assert (kept.weight, kept.fp) == (5.0, {"easy": 0.0, "a": 0.0})
     assert weighed(few, Kept(rates="none"), before)["loud"].weight == 2.7
 
