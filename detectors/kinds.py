@@ -9,8 +9,9 @@ import msgspec
 from detectors.brands import SHIPPED, Brands
 from detectors.checks import Checks, Hit
 from detectors.relations import shown_host
+from detectors.standing import DAY
 from features.context import Context
-from features.conversation import answered_ids, returned_id
+from features.conversation import answered_ids, returned_date, returned_id
 from features.domains import split_host
 from features.evidence import Evidence
 from features.hosts import host_traits
@@ -52,6 +53,7 @@ _LURES: Final = (
     "suspension",
     "wallet",
 )
+_REMEMBERED = 3 * DAY  # how long the state knows the Message-IDs of what our users sent
 _WORDS = 400  # of an invitation
 _LINKS = 20
 _PARTLY = 0.5
@@ -60,7 +62,8 @@ _PARTLY = 0.5
 class KindOfMail(msgspec.Struct, frozen=True, eq=False):
     """A message's kind with what can be checked of it.
 
-    `answers` tells whether it answers a message of ours, None where nobody asked the state.
+    `answers` tells whether it answers a message of ours, None where nobody asked the state, or the
+    state can't know: what our users send isn't fed to it, or is forgotten by now.
     `ours_returned`: a bounce that brings back a message of ours, and mentions no other. `at_desk`:
     all recipients are desks for complaints. `from_ours`: written by a user of ours, which
     authentication proves. `invited`: an invitation between its sender and its recipient.
@@ -98,9 +101,7 @@ def checked_kind(evidence: Evidence) -> KindOfMail:
             invited=False,
             through_list=False,
         )
-    asked = evidence.history["thread.answers"]
-    # What names no message asks nothing, and a state that wasn't read has no answer.
-    answers = None if isnan(asked) or not evidence.touches.mentions else asked == 1
+    answers = _answers(evidence)
     outbound = evidence.envelope.direction == "outbound"
     return KindOfMail(
         evidence,
@@ -112,6 +113,24 @@ def checked_kind(evidence: Evidence) -> KindOfMail:
         invited=_invited(evidence, mail),
         through_list=bool(posted_through(message, headers, evidence.authentication)),
     )
+
+
+def _answers(evidence: Evidence) -> bool | None:
+    history = evidence.history
+    asked = history["thread.answers"]
+    # What names no message asks nothing, and a state that wasn't read has no answer.
+    if isnan(asked) or not evidence.touches.mentions:
+        return None
+    if asked == 1:
+        return True
+    if history.watched_outbound < _REMEMBERED:
+        return None
+    sent = returned_date(evidence.message)
+    if sent is None:
+        return False
+    # A server gives up after four or five days (RFC 5321, 4.5.4.1), when the state has forgotten
+    # the message. A forged date gains what no answer of the state's gains.
+    return None if evidence.touches.at - sent.timestamp() > _REMEMBERED - DAY else False
 
 
 def _brings_one_back(evidence: Evidence, mail: MailKind) -> bool:

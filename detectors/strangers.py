@@ -84,6 +84,8 @@ def _forged_thread(standing: Standing) -> Hit | None:
         return None
     if not claims_reply(evidence) or standing.watched < WATCHED or _explained(standing):
         return None
+    if history.watched_outbound < WATCHED:
+        return None  # what our users sent was not seen, or not for long
     headers = evidence.headers
     request = read_request(parties)
     more = []

@@ -2,13 +2,23 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 from features.envelope import Envelope
 from features.headers import Headers
 from features.message import Message
+from features.trace_fields import parse_date
 
-__all__ = ["answered_ids", "is_bounce", "is_personal", "own_id", "returned_id", "thread_ids"]
+__all__ = [
+    "answered_ids",
+    "is_bounce",
+    "is_personal",
+    "own_id",
+    "returned_date",
+    "returned_id",
+    "thread_ids",
+]
 
 _ANSWERED = 10  # Message-IDs of References from either end, and of In-Reply-To
 _READ = 8_192  # characters of a field from either end
@@ -16,6 +26,7 @@ _RETURNED = 65_536  # bytes of a returned message's header
 _BULK: Final = frozenset({"bulk", "list", "junk"})
 _ID = re.compile(r"<([^<>\s]{1,998})>")
 _RETURNED_ID = re.compile(rb"(?im)^message-id:\s{0,8}<([^<>\s]{1,998})>")
+_RETURNED_DATE = re.compile(rb"(?im)^date:[ \t]{0,8}([^\r\n]{1,100})")
 _FAILED = re.compile(rb"(?im)^action:[ \t]{0,8}failed")
 _RETURNED_TYPES: Final = frozenset(
     {"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"}
@@ -44,6 +55,13 @@ def answered_ids(message: Message, *, bounce: bool) -> tuple[str, ...]:
 def returned_id(message: Message) -> str:
     """Return the Message-ID of the message that a bounce brings back as a part, '' for none."""
     return next(_returned_ids(message), "")
+
+
+def returned_date(message: Message) -> datetime | None:
+    """Return the Date of the message that a bounce brings back as a part, None for none."""
+    for match in _returned(message, _RETURNED_DATE):
+        return parse_date(match[1].decode("ascii", "replace"))
+    return None
 
 
 def thread_ids(message: Message) -> tuple[list[str], list[str]]:
@@ -88,9 +106,15 @@ def _ids(value: str) -> list[str]:
 
 
 def _returned_ids(message: Message) -> Iterator[str]:
+    for match in _returned(message, _RETURNED_ID):
+        yield match[1].decode("utf-8", "backslashreplace")
+
+
+def _returned(message: Message, field: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+    """Yield the first such field in what a bounce brings back."""
     for part in (*message.attachments, *message.text_parts):
         if part.content_type in _RETURNED_TYPES:
-            match = _RETURNED_ID.search(part.content[:_RETURNED])
+            match = field.search(part.content[:_RETURNED])
             if match:
-                yield match[1].decode("utf-8", "backslashreplace")
+                yield match
                 return

@@ -12,11 +12,22 @@ from features.domains import split_host
 from features.hosts import MAIL_SERVICES, is_freemail
 from features.rolling import KINDS, Entity
 
-__all__ = ["ALL_MAIL", "UNKNOWN_NETWORK", "Namer", "concerns", "domain_of", "ip_name", "proof_name"]
+__all__ = [
+    "ALL_MAIL",
+    "OUTBOUND_MAIL",
+    "UNKNOWN_NETWORK",
+    "Namer",
+    "concerns",
+    "domain_of",
+    "ip_name",
+    "proof_name",
+]
 
 UNKNOWN_NETWORK: Final = "unknown"
 ALL_MAIL: Final = "*"
 """The name of the route that all mail takes: its first sight is the state's own."""
+OUTBOUND_MAIL: Final = "*outbound@"
+"""Before a tenant: the route that all mail of its users takes, if the state sees what they send."""
 _KEY_BYTES = 12
 _LONGEST_KEPT = 512  # characters of a name that is kept from message to message
 _LONGEST_HOST = 253  # RFC 1035, 2.3.4
@@ -45,6 +56,10 @@ class Namer:
         scope = self._tenant if _BY_TENANT[kind] else ""
         make = _kept if len(name) + len(scope) <= _LONGEST_KEPT else _made
         return make(kind, scope, name, self._hash_key)
+
+    def outbound_mail(self) -> Entity:
+        """Return the entity of all mail that the tenant's users send."""
+        return self.entity("route", f"{OUTBOUND_MAIL}{self._tenant}")
 
     def person(self, address: str) -> str:
         """Return the keyed hash that stands for an address or a login name in names."""

@@ -10,7 +10,14 @@ from features.client import client_network
 from features.context import Context
 from features.correspondents import name_key, skeleton
 from features.domains import split_host
-from features.entities import ALL_MAIL, UNKNOWN_NETWORK, Namer, ip_name, proof_name
+from features.entities import (
+    ALL_MAIL,
+    OUTBOUND_MAIL,
+    UNKNOWN_NETWORK,
+    Namer,
+    ip_name,
+    proof_name,
+)
 from features.rolling import Entity
 
 __all__ = ["FORMS", "entity_of"]
@@ -34,7 +41,8 @@ FORMS: Final[Mapping[str, str]] = MappingProxyType(
         "address": "address:dkim:ADDRESS, address:spf:ADDRESS or address:claimed:ADDRESS@NETWORK",
         "ip": "ip:ADDRESS",
         "network": "network:ADDRESS or its network, /24 or /48",
-        "route": "route:dkim:DOMAIN@NETWORK or route:spf:DOMAIN@NETWORK; route:* is all mail",
+        "route": "route:dkim:DOMAIN@NETWORK or route:spf:DOMAIN@NETWORK; route:* is all mail,"
+        " route:*outbound@TENANT all that its users send",
         "helo": "helo:DOMAIN, a host's under a public suffix",
         "account": "account:LOGIN",
         "link": "link:DOMAIN, a host's under a public suffix",
@@ -96,7 +104,7 @@ def _address(namer: Namer, sort: str, rest: str) -> Entity:
 
 
 def _route(namer: Namer, sort: str, rest: str) -> Entity:
-    if rest == ALL_MAIL:
+    if rest == ALL_MAIL or rest.startswith(OUTBOUND_MAIL):
         return namer.entity(sort, rest)
     rest, _, written = rest.rpartition("@")
     network = _network(written)

@@ -22,14 +22,17 @@ class History:
     `correspondent` is the domain of correspondents that the sender claims or resembles, '' if none
     or unknown. `watched` is for how long (seconds) the state has seen mail at all, NaN where
     unknown: a sender is only as new as the state is old. `colleague`: the author has the name of
-    somebody in the recipient's own organization, and writes from outside of it. Detectors read
-    nothing else of the state, so that a replay finds what the first judgement found.
+    somebody in the recipient's own organization, and writes from outside of it.
+    `watched_outbound` is for how long outbound mail was seen, 0 where none comes, NaN where nobody
+    asked: who answers nothing that our users sent is a forger only if what they send is seen.
+    Detectors read nothing else of the state, so that a replay finds what the first judgement found.
     """
 
     numbers: NDArray[np.float32]
     correspondent: str = ""
     watched: float = float("nan")
     colleague: bool = False
+    watched_outbound: float = float("nan")
 
     def __getitem__(self, name: str) -> float:
         """Return a number by its column's name; KeyError for an unknown one."""
@@ -41,10 +44,13 @@ UNKNOWN: Final = History(np.full(len(COLUMNS), np.nan, dtype=np.float32))
 
 
 def known(
-    readings: Mapping[str, float], correspondent: str = "", watched: float = float("nan")
+    readings: Mapping[str, float],
+    correspondent: str = "",
+    watched: float = float("nan"),
+    watched_outbound: float = float("nan"),
 ) -> History:
     """Return the history of which these numbers are known; KeyError for an unknown name."""
     numbers = UNKNOWN.numbers.copy()
     for name, value in readings.items():
         numbers[_PLACES[name]] = value
-    return History(numbers, correspondent, watched)
+    return History(numbers, correspondent, watched=watched, watched_outbound=watched_outbound)

@@ -86,6 +86,11 @@ class Increments:
         """Return that of all mail, whose first sight is since when the state has watched."""
         return self._seen("route", ALL_MAIL)
 
+    def outbound_watch(self) -> Increment:
+        """Return that of the tenant's outbound mail; inbound mail only asks about it."""
+        entity = self._namer.outbound_mail()
+        return Increment(entity, _MESSAGE["route"] if self._origin.outbound else b"")
+
     def client(self) -> Iterator[Increment]:
         """Yield those of the client's address, its network and its greeting."""
         origin = self._origin

@@ -1,5 +1,6 @@
 """What the readings of a message's entities say of its sender: the vector's sender part."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -9,7 +10,7 @@ import numpy as np
 from features.columns.sender_columns import COLUMNS
 from features.envelope import Direction
 from features.history import History
-from features.rolling import KINDS, Kind, Reading
+from features.rolling import DAY, KINDS, Kind, Reading
 from features.touches import Touches
 
 __all__ = ["read_history"]
@@ -18,6 +19,7 @@ _PLACES: Final = MappingProxyType({column.name: at for at, column in enumerate(C
 _KNOWN: Final = _PLACES["pair.known"]
 _NAN: Final = float("nan")
 _DAYS_OF_SKETCHES = "1d"
+_SILENT = 4 * DAY  # without outbound mail, after which nobody feeds it any more: a long weekend
 
 
 class _Plan(NamedTuple):
@@ -74,7 +76,7 @@ def read_history(
     the state knows none. What has no entity or no reading is NaN. ValueError where the readings
     are more or fewer than the increments.
     """
-    found, watched = _by_kind(touches, readings, at)
+    found, watched, watched_outbound = _by_kind(touches, readings, at)
     asked = frozenset([increment.entity.kind.name for increment in touches.increments])
     numbers = [_NAN] * len(_PLACES)
     for kind, plan in _PLANS.items():
@@ -95,7 +97,9 @@ def read_history(
     if touches.direction == "inbound":
         colleague = _is_colleagues(found.get("name", ())) and not numbers[_KNOWN] > 0
         correspondent = _read_correspondents(numbers, touches, asked, found)
-    return History(np.array(numbers, dtype=np.float32), correspondent, watched, colleague)
+    return History(
+        np.array(numbers, dtype=np.float32), correspondent, watched, colleague, watched_outbound
+    )
 
 
 def _is_colleagues(names: Iterable[Reading]) -> bool:
@@ -108,18 +112,25 @@ def _is_colleagues(names: Iterable[Reading]) -> bool:
 
 def _by_kind(
     touches: Touches, readings: Sequence[Reading | None], at: float
-) -> tuple[dict[str, list[Reading]], float]:
-    """Return the readings by kind, and for how long the state has watched, NaN where unknown."""
+) -> tuple[dict[str, list[Reading]], float, float]:
+    """Return the readings by kind, and for how long the state has watched all and outbound mail."""
     found: dict[str, list[Reading]] = {}
-    watched = _NAN
+    watched = watched_outbound = _NAN
+    answered = False
     for increment, reading in zip(touches.increments, readings, strict=True):
         if reading is None:
             continue
+        answered = True
         if increment.entity is touches.watch:
             watched = max(0.0, at - reading.first)
+        elif increment.entity is touches.outbound_watch:
+            silent = at - reading.last > _SILENT
+            watched_outbound = 0.0 if silent else max(0.0, at - reading.first)
         else:
             found.setdefault(increment.entity.kind.name, []).append(reading)
-    return found, watched
+    if answered and touches.outbound_watch is not None and math.isnan(watched_outbound):
+        watched_outbound = 0.0
+    return found, watched, watched_outbound
 
 
 def _read_correspondents(

@@ -35,6 +35,7 @@ from features.touches import Touches
 __all__ = ["Touches", "labelled", "narrowed", "outcome", "read_history", "touches"]
 
 _ITEM = 3  # bytes
+_PREFIX = 80  # characters of a subject in which "Re:" stands, behind a list's tag
 
 
 def touches(
@@ -60,7 +61,8 @@ def touches(
     bounce = not outbound and is_bounce(message, headers, envelope)
     own, answered = own_id(message), answered_ids(message, bounce=bounce)
     personal = not outbound or is_personal(headers, envelope)
-    watch = increments.watch()
+    watch, sent = increments.watch(), increments.outbound_watch()
+    asks = outbound or bool(answered) or ":" in headers.subject[:_PREFIX]
     return Touches(
         increments=(
             *(increments.account(envelope.user or "") if outbound else increments.domain()),
@@ -70,6 +72,7 @@ def touches(
             *increments.attachments(digests),
             *(() if outbound else increments.signature(message, authentication)),
             *(increments.sent(envelope, headers) if outbound else increments.received(headers)),
+            *((sent,) if asks else ()),
             watch,
         ),
         at=_seconds(envelope),
@@ -87,6 +90,7 @@ def touches(
         claimed=claimed_domains(headers),
         proven=bool(authentication.proven) if authentication.source and not outbound else None,
         watch=watch.entity,
+        outbound_watch=sent.entity if asks else None,
         bounced=namer.entity("account", origin.recipients[0])
         if bounce and len(origin.recipients) == 1
         else None,

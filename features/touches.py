@@ -18,7 +18,8 @@ class Touches:
     b"" without one. `author` is the hash of the author's address as pairs and names know it,
     `domain` the author's registrable domain, `claimed` that and those of its Reply-To, as far as
     they aren't free mail's. `proven` tells whether DKIM or SPF proves the sender,
-    None where nobody looked. `watch` is the entity that all mail touches, the last of them.
+    None where nobody looked. `watch` is the entity that all mail touches, the last of them;
+    before it `outbound_watch`, that of outbound mail, asked about by what may answer some.
     `bounced` is the account whose message came back, if this is a bounce. `flags` name what was
     more than is counted: recipients_over, links_over, attachments_over.
     """
@@ -33,6 +34,7 @@ class Touches:
     claimed: tuple[str, ...] = ()
     proven: bool | None = None
     watch: Entity | None = None
+    outbound_watch: Entity | None = None
     bounced: Entity | None = None
     flags: tuple[str, ...] = ()
 

@@ -12,6 +12,7 @@ from detectors.judging import Judge
 from detectors.policy_file import shipped_policy
 from detectors.signals import Finding
 from detectors.stack import shipped_stack, shipped_weights_text
+from detectors.standing import DAY
 from detectors.weights import read_weights
 from features.context import Context
 from features.envelope import Envelope, Fact, Incoming
@@ -174,6 +175,27 @@ def test_a_bounce_of_ours_is_told_from_an_echo_of_a_forged_sender():
     assert "bounce_forged" in _names(bounce, OTHERS)
     assert not {"bounce_of_ours", "bounce_forged"} & _names(bounce)
     assert _logit(bounce, OURS) < _logit(bounce) < _logit(bounce, OTHERS)
+
+
+@pytest.mark.parametrize(
+    ("days", "forged"), [(0, False), (2.9, False), (3.1, True), (90, True), (float("nan"), True)]
+)
+def test_only_a_state_that_sees_what_our_users_send_calls_a_bounce_forged(days, forged):
+    """Else who feeds Weir inbound mail alone would have no honest bounce."""
+    bounce = _sample("bounce/exim")
+    evidence = _evidence(bounce).with_history(known(OTHERS, watched_outbound=days * DAY))
+    judged = STACK.weigh(detect(DETECTORS, evidence, CONTEXT), ())
+
+    assert ("bounce_forged" in {signal.name for signal in judged.signals}) is forged
+    assert (judged.logit / MICRO == _logit(bounce)) is not forged
+
+
+@pytest.mark.parametrize(("sent", "forged"), [("09", False), ("10", True), ("11", True)])
+def test_a_bounce_of_what_the_state_has_forgotten_is_not_called_forged(sent, forged):
+    """Mail servers give up after four or five days; the state knows Message-IDs for three."""
+    bounce = _sample("bounce/postfix").replace("Date: Tue, 11 Nov", f"Date: Tue, {sent} Nov")
+
+    assert ("bounce_forged" in _names(bounce, OTHERS)) is forged
 
 
 def test_what_a_bounce_of_ours_returns_hardly_counts():

@@ -54,6 +54,7 @@ def test_every_label_names_its_own_entity(letter):
         ("ip:2001:db8:1:2:3::4", "ip:2001:db8:1:2::/64"),
         ("link:www.example.co.uk", "link:example.co.uk"),
         ("route:dkim:example.org@192.0.2.1", "route:dkim:example.org@192.0.2.0/24"),
+        ("route:*outbound@default", "route:*outbound@default"),
         ("likeness:examp1e.net", "likeness:exampie"),
         ("content:0123abcd-11111111-22222222-33333333-44444444-55555555", "content:0.0123abcd"),
         (" LINK: example.org ", "link:example.org"),

@@ -101,6 +101,41 @@ def test_for_how_long_the_state_has_watched_is_told_by_the_first_mail_of_anybody
     assert math.isnan(UNKNOWN.watched)
 
 
+ANSWER = "From: Erika <erika@example.org>\nSubject: Re: Your order"
+
+
+def _outbound(letter, seconds, **more):
+    return letter("From: bob@our.example", rcpt_to=("jo@x.net",), seconds=seconds, **BOB, **more)
+
+
+def test_an_answer_reads_for_how_long_outbound_mail_was_seen(letter, state):
+    assert state.receive(letter(ANSWER, seconds=-9)).watched_outbound == 0
+    for day in range(3):
+        state.receive(_outbound(letter, day * DAY))
+
+    assert state.receive(letter(ANSWER, seconds=3 * DAY)).watched_outbound == 3 * DAY
+    assert math.isnan(state.receive(letter(seconds=3 * DAY)).watched_outbound)
+    assert math.isnan(UNKNOWN.watched_outbound)
+
+
+def test_who_feeds_no_outbound_mail_any_more_is_told_from_a_long_weekend(letter, state):
+    for seconds in (0, 20 * DAY):
+        state.receive(_outbound(letter, seconds))
+
+    assert state.receive(letter(ANSWER, seconds=24 * DAY)).watched_outbound == 24 * DAY
+    assert state.receive(letter(ANSWER, seconds=24 * DAY + 1)).watched_outbound == 0
+
+
+def test_one_tenants_outbound_mail_says_nothing_of_anothers(letter, state):
+    state.receive(_outbound(letter, 0, tenant="one"))
+
+    watched = [
+        state.receive(letter(ANSWER, seconds=90, tenant=tenant)).watched_outbound
+        for tenant in ("one", "other")
+    ]
+    assert watched == [90, 0]
+
+
 def test_what_has_no_reading_is_missing(letter):
     touches = letter(facts=DKIM).touches
 

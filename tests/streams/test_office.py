@@ -217,6 +217,15 @@ def test_a_thread_that_never_was_is_told_from_one_of_ours(office):
         ip=ip,
     )
 
+    alone = Office()  # the same weeks of its mail, without what its users wrote
+    for day in range(DAYS):
+        customer = "Jo <jo@tarn-boats.org>"
+        alone.receive(START + timedelta(days=day), customer, ANNA, f"Question {day}")
+    stranger = "Quarry <q@quarrybrook.net>"
+    unseen = alone.receive(LATER, stranger, ANNA, "Re: Question", BANK, head.format("x@y"), ip=ip)
+
+    assert "first_contact" in _names(unseen)
+    assert "forged_thread" not in _names(unseen)
     assert "answers_our_mail" in _names(true)
     assert "forged_thread" not in _names(true)
     assert "forged_thread" in _names(forged)

@@ -1,11 +1,15 @@
 """What both stores promise of the sender state, in memory and in Redis."""
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 
-from features.envelope import LogPosition
+from features.context import Context
+from features.envelope import Envelope, Incoming, LogPosition
+from features.evidence import extract
 from features.rolling import DAY, KINDS, Entity, Increment, counted, distinct_item
+from features.sender import read_history
 from streams.settings import load
 from streams.stores.budgets import Budget, budgets
 from streams.stores.memory import MemoryStore
@@ -70,6 +74,23 @@ async def test_what_is_only_read_is_neither_made_nor_changed(store):
     await store.advance([move()])
     (answer,) = await store.advance([move(b"", at=NOW + DAY)])
     assert (answer.readings[0].last, answer.readings[0].total("messages")) == (NOW, 1)
+
+
+async def test_whether_what_our_users_send_is_seen_is_read_by_what_claims_to_answer(store):
+    def touched(days, direction):
+        raw = b"From: Jo <jo@example.org>\nSubject: Re: Your order\n\nHello\n"
+        at = datetime.fromtimestamp(NOW + days * DAY, UTC)
+        return extract(
+            Incoming(Envelope(id="m", received_at=at, direction=direction), raw), Context()
+        ).touches
+
+    watched = []
+    for days, direction in ((0, "inbound"), (1, "outbound"), (3, "outbound"), (5, "inbound")):
+        touches = touched(days, direction)
+        (answer,) = await store.advance([Move(None, touches.at, touches.increments)])
+        history = read_history(touches, answer.readings, (), touches.at)
+        watched.append(history.watched_outbound)
+    assert watched == [0, 0, 2 * DAY, 4 * DAY]
 
 
 async def test_a_message_delivered_again_is_counted_once(store):
