@@ -61,10 +61,18 @@ def set_apart(
     }
     known = {finding.name for finding in findings}
     return [
-        *(replace(it, kind=kind, inside=it.name not in bare) for it in findings),
+        *(
+            replace(_louder(it, bare.get(it.name)), kind=kind, inside=it.name not in bare)
+            for it in findings
+        ),
         # A returned message may also hide something, as links to the sender's own domain do.
         *(replace(it, kind=kind) for name, it in bare.items() if name not in known),
     ]
+
+
+def _louder(whole: Finding, outside: Finding | None) -> Finding:
+    """Return the stronger one of what was found with and without the returned message."""
+    return outside if outside is not None and outside.strength > whole.strength else whole
 
 
 def _discounted(checked: KindOfMail, context: Context) -> tuple[Kind | Literal[""], _Scope]:

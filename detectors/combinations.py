@@ -6,7 +6,7 @@ from detectors.checks import Checks, Hit
 from detectors.content import lure
 from detectors.impersonation import names_recipient
 from detectors.labels import looks_random
-from detectors.relations import Relations, link_target, relate, shown_host
+from detectors.relations import Relations, leads_home, link_target, relate, shown_host
 from features.hosts import is_freemail
 from features.links import Link
 
@@ -17,7 +17,8 @@ DETECTOR = Checks("combinations", relate)
 _FAULTS = frozenset(
     {"comma", "glue", "after", "angles", "multi", "duplicate", "noaddr", "spaced", "badtld"}
 )
-_CHEAP = frozenset({"shortener", "storage_page", "free_host", "cheap_tld", "new_tld", "ip"})
+_CHEAP = frozenset({"shortener", "storage_page", "cheap_tld", "ip"})
+_NEWER = 0.6
 _ROLE = re.compile(
     r"(?:no-?reply|do-?not-?reply|ne-pas-repondre|info|service|support|contact|contato|news"
     r"|notif|admin|hello|mail|message|angebote|sales|reply|return|alert|account|office|marketing"
@@ -27,8 +28,11 @@ _MONEY = re.compile(r"[$€]\s?\d|\d\s?(?:[$€]|usd|eur|btc|usdt)\b")
 _CURRENCIES = ("$", "€", "usd", "eur", "btc")
 _FORM_GREETING = re.compile(r"\b(?:username|hello|hi|dear|welcome|user|hallo|ola|hola|bonjour)\b")
 _HOST = re.compile(r"\b[a-z0-9-]{1,63}\.[a-z]{2,24}\b")
+_END = re.compile(r"[,.!?;:](?=\s|$)")  # of whom a message greets, where a name belongs
 _INNARDS = ("/wp-content/", "/wp-includes/", "/wp-admin/", "/.well-known/", "/cgi-sys/")
 _SHOWN = (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
+_MONEY_STORIES = ("advance_fee", "prize", "gift_card", "payment_request", "extortion")
+_PRIVATE = 0.4  # of a blind copy to friends, or a help desk's
 _FORM_START = 220  # characters that an abused form fills in
 
 
@@ -62,6 +66,8 @@ def _malformed_from_html(parties: Relations) -> Hit | None:
     evidence = parties.evidence
     if not evidence.content.is_html or not evidence.headers.from_faults & _FAULTS:
         return None
+    if leads_home(evidence):  # a home-made program; the fault itself has been told
+        return None
     return Hit("A designed message whose sender field is broken")
 
 
@@ -73,12 +79,29 @@ def _malformed_from_html(parties: Relations) -> Hit | None:
 def _stranger_links_cheap(parties: Relations) -> Hit | None:
     if not parties.stranger:
         return None
+    worst: Link | None = None
+    strength = 0.0
     for link in parties.evidence.links.all:
-        if link.traits & _CHEAP or looks_random(link.domain.label) or _inside_site(link):
-            host = link_target(link)
-            reason = f"Links lead to {host}, free or cheap to get, and not to {parties.sender}"
-            return Hit(reason, {"host": host, "from_domain": parties.sender})
-    return None
+        found = _cheapness(link, bulk=parties.bulk)
+        if found > strength:
+            worst, strength = link, found
+    if worst is None:
+        return None
+    host = link_target(worst)
+    reason = f"Links lead to {host}, free or cheap to get, and not to {parties.sender}"
+    return Hit(reason, {"host": host, "from_domain": parties.sender}, strength)
+
+
+def _cheapness(link: Link, *, bulk: bool) -> float:
+    """Return how far a link's place looks thrown away, in [0, 1].
+
+    A newsletter may link to a form or builder's page, and whoever likes to one under .club.
+    """
+    if link.traits & _CHEAP or looks_random(link.domain.label) or _inside_site(link):
+        return 1.0
+    if "free_host" in link.traits:
+        return _NEWER if bulk else 1.0
+    return _NEWER if "new_tld" in link.traits else 0.0
 
 
 @DETECTOR.signal(
@@ -134,7 +157,7 @@ def _stranger_links_lure(parties: Relations) -> Hit | None:
 )
 def _unrelated_role_sender(parties: Relations) -> Hit | None:
     headers = parties.evidence.headers
-    if not parties.all_foreign or not _ROLE.match(headers.from_.local):
+    if not (parties.foreign and parties.stranger) or not _ROLE.match(headers.from_.local):
         return None
     words = [word for word in headers.display_words if len(word) >= 3]
     known = "".join(m.address for m in (headers.from_, headers.return_path, *headers.reply_to))
@@ -261,7 +284,8 @@ def _free_mail_to_free_mail(parties: Relations) -> Hit | None:
     if not other and "@" in parties.evidence.message.first("to"):
         return None
     where = "answers go to another one" if other else "it is addressed to nobody by name"
-    return Hit(f"It comes from a free mailbox, has no link, and {where}")
+    strength = 1.0 if _phrases(parties, *_MONEY_STORIES) else _PRIVATE
+    return Hit(f"It comes from a free mailbox, has no link, and {where}", strength=strength)
 
 
 @DETECTOR.signal(
@@ -273,10 +297,13 @@ def _undisclosed_reply_elsewhere(parties: Relations) -> Hit | None:
     blind = "@" not in parties.evidence.message.first("to")
     if not blind or parties.bulk or not _answers_elsewhere(parties):
         return None
-    domain = shown_host(parties.evidence.headers.reply_to[0].domain.registrable)
+    reply = parties.evidence.headers.reply_to[0].domain.registrable
+    domain = shown_host(reply)
+    told = is_freemail(reply) or _phrases(parties, *_MONEY_STORIES)
     return Hit(
         f"Addressed to nobody by name; answers go to {domain or 'elsewhere'}",
         {"reply_domain": domain, "from_domain": parties.sender},
+        1.0 if told else _PRIVATE,
     )
 
 
@@ -289,8 +316,10 @@ def _sign_up_form_lure(parties: Relations) -> Hit | None:
     start = parties.evidence.content.folded[: 2 * _FORM_START].strip()[:_FORM_START]
     if parties.conversation or not any(sign in start for sign in _CURRENCIES):
         return None
-    if not _MONEY.search(start):
+    greeting = _FORM_GREETING.search(start)
+    if greeting is None:
         return None
-    if not (_FORM_GREETING.search(start) and _HOST.search(start)):
+    whom = _END.split(start[greeting.end() :], maxsplit=1)[0]
+    if not (_MONEY.search(whom) and _HOST.search(whom)):
         return None
     return Hit("Its greeting holds money and a web address: somebody abused a sign-up form")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from detectors.checks import Checks, Hit, evidence_itself
+from detectors.relations import leads_home
 from features.evidence import Evidence
 
 __all__ = ["DETECTOR"]
@@ -21,6 +22,9 @@ _IMAGE_MOSTLY = range(60, 300)  # characters of visible text
 _MIXED_WORDS = 2
 _ZERO_WIDTH = 2
 _SELECTORS = 3
+_INSISTS = 3  # phrases: more than one of each
+_BILL = 2  # phrases
+_MILD = 0.5  # of what honest mail says too, where other things speak for it
 
 
 def _phrases(evidence: Evidence, group: str) -> int:
@@ -33,9 +37,16 @@ def _phrases(evidence: Evidence, group: str) -> int:
     "The text speaks of a blocked account and asks to confirm or enter account data.",
 )
 def _suspension_and_credentials(evidence: Evidence) -> Hit | None:
-    if not (_phrases(evidence, "suspension") and _phrases(evidence, "credentials")):
+    suspension, credentials = _phrases(evidence, "suspension"), _phrases(evidence, "credentials")
+    if not (suspension and credentials):
         return None
-    return Hit("It speaks of a blocked account and asks you to confirm your data")
+    # A bill says that an account "will be charged", and where to sign in.
+    bill = _phrases(evidence, "invoice") >= _BILL
+    mild = bill or (suspension + credentials < _INSISTS and leads_home(evidence))
+    return Hit(
+        "It speaks of a blocked account and asks you to confirm your data",
+        strength=_MILD if mild else 1.0,
+    )
 
 
 @DETECTOR.signal("prize_phrases", "spam", "Several phrases promise a prize, gift or reward.")
@@ -49,7 +60,11 @@ def _prize_phrases(evidence: Evidence) -> Hit | None:
 )
 def _wallet_phrases(evidence: Evidence) -> Hit | None:
     count = _phrases(evidence, "wallet")
-    return Hit("It is about crypto wallets or tokens", {"phrases": count}) if count >= 3 else None
+    if count < 3:
+        return None
+    known = leads_home(evidence) or evidence.headers.list_unsubscribe  # an exchange, a newsletter
+    strength = _MILD if known else 1.0
+    return Hit("It is about crypto wallets or tokens", {"phrases": count}, strength)
 
 
 @DETECTOR.signal(
@@ -59,8 +74,12 @@ def _wallet_phrases(evidence: Evidence) -> Hit | None:
 )
 def _advance_fee_phrases(evidence: Evidence) -> Hit | None:
     count = _phrases(evidence, "advance_fee")
+    if count < 3:
+        return None
+    # Charities and banks speak of donations and loans, and have a site of their own.
+    mild = leads_home(evidence) or evidence.headers.list_unsubscribe
     reason = "It tells the story of advance-fee fraud: money that waits for you"
-    return Hit(reason, {"phrases": count}) if count >= 3 else None
+    return Hit(reason, {"phrases": count}, _MILD if mild else 1.0)
 
 
 @DETECTOR.signal("extortion_phrases", "phish", "Two or more phrases of hacked-webcam blackmail.")
@@ -89,7 +108,9 @@ def _lure_subject(evidence: Evidence) -> Hit | None:
         return None
     subject = evidence.content.subject_phrases
     about = ", ".join(words for group, words in _LURES.items() if subject.get(group, 0))
-    return Hit(f"The subject has words of lures ({about})", {"phrases": count})
+    carrier = count == subject.get("parcel", 0)  # who announces a parcel says when it comes
+    strength = _MILD if carrier else 1.0
+    return Hit(f"The subject has words of lures ({about})", {"phrases": count}, strength)
 
 
 def lure(evidence: Evidence) -> int:
@@ -117,7 +138,10 @@ _LURES: Final[Mapping[str, str]] = {
 def _style_block_junk(evidence: Evidence) -> Hit | None:
     junk = evidence.content.style_junk
     reason = "A style block holds text that is no style, as mail that hides from filters does"
-    return Hit(reason, {"characters": junk}) if junk >= _STYLE_JUNK else None
+    if junk < _STYLE_JUNK:
+        return None
+    # A newsletter's template engine may leave its own code there.
+    return Hit(reason, {"characters": junk}, _MILD if evidence.headers.list_unsubscribe else 1.0)
 
 
 @DETECTOR.signal(
@@ -203,14 +227,17 @@ def _spam_goods_phrases(evidence: Evidence) -> Hit | None:
     "It addresses nobody by name and speaks of a locked account, a prize, a fine or a parcel.",
 )
 def _impersonal_greeting_lure(evidence: Evidence) -> Hit | None:
-    if not _phrases(evidence, "greeting") or not any(
-        _phrases(evidence, group) for group in _PERSONAL
-    ):
+    if not _phrases(evidence, "greeting"):
         return None
+    count = sum(_phrases(evidence, group) for group in _PERSONAL)
     headers = evidence.headers
-    if headers.list_unsubscribe or headers.list_id or headers.in_reply_to:
+    if not count or headers.list_unsubscribe or headers.list_id or headers.in_reply_to:
         return None
-    return Hit("It is about your account, parcel or prize, and greets you without a name")
+    return Hit(
+        "It is about your account, parcel or prize, and greets you without a name",
+        {"phrases": count},
+        _MILD if count == 1 or leads_home(evidence) else 1.0,
+    )
 
 
 _PERSONAL = ("suspension", "credentials", "mailbox", "prize", "wallet", "legal", "extortion")

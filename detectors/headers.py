@@ -2,7 +2,7 @@
 
 from detectors.checks import Checks, Hit, evidence_itself
 from detectors.labels import looks_random
-from detectors.relations import display_host, shown_host
+from detectors.relations import display_host, leads_home, shown_host
 from features.domains import split_host
 from features.evidence import Evidence
 from features.hosts import host_traits, is_disposable
@@ -19,7 +19,11 @@ DETECTOR = Checks("headers", evidence_itself)
 def _from_comma(evidence: Evidence) -> Hit | None:
     if "comma" not in evidence.headers.from_faults:
         return None
-    return Hit("The sender's name has a comma that no mail program leaves unquoted")
+    # A small office's own program writes "Office, Town" and links to the office's site.
+    return Hit(
+        "The sender's name has a comma that no mail program leaves unquoted",
+        strength=_SLOPPY if leads_home(evidence) else 1.0,
+    )
 
 
 @DETECTOR.signal(
@@ -105,8 +109,9 @@ def _from_random_label(evidence: Evidence) -> Hit | None:
 def _from_free_host(evidence: Evidence) -> Hit | None:
     headers = evidence.headers
     for mailbox in (headers.from_, headers.return_path):
-        parent = mailbox.host.partition(".")[2]  # the platform itself may write to its users
-        if "free_host" in host_traits(parent):
+        # Where customers get names, names are suffixes: elsewhere the platform itself writes.
+        suffix = mailbox.domain.suffix
+        if "." in suffix and "free_host" in host_traits(suffix):
             host = shown_host(mailbox.host)
             return Hit(f"The sender's address is at the free host {host}", {"from_host": host})
     return None
@@ -142,6 +147,7 @@ def _return_path_shared_tenant(evidence: Evidence) -> Hit | None:
 
 
 _TENANTS = ".onmicrosoft.com"
+_SLOPPY = 0.6  # of a fault that home-made programs make too
 
 
 @DETECTOR.signal(

@@ -7,7 +7,7 @@ from detectors.brands import Brand, is_own
 from detectors.checks import Checks, Hit
 from detectors.kinds import checked_kind
 from detectors.lookalike import likeness, resembles
-from detectors.relations import Relations, relate
+from detectors.relations import Relations, leads_home, relate
 from features.domains import split_host
 from features.evidence import Evidence
 from features.hosts import is_freemail
@@ -21,6 +21,7 @@ _ADDRESS = re.compile(r"[a-z0-9._%+'-]{1,64}@([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63
 AGENCY_LINKS = 0.3  # with a larger share of links to the brand it may be the brand's own agency
 _SHORTEST_ADDRESS = 7
 _SHORTEST_LABEL = 4
+_ACCOUNT = 0.6
 
 
 @DETECTOR.signal(
@@ -112,7 +113,11 @@ def names_recipient(evidence: Evidence) -> bool:
 def _recipient_address_as_name(parties: Relations) -> Hit | None:
     if not names_recipient(parties.evidence):
         return None
-    return Hit("The subject or sender's name holds your own address, as mass mailing tools do it")
+    # A service of one's own names the account that something happened to.
+    return Hit(
+        "The subject or sender's name holds your own address, as mass mailing tools do it",
+        strength=_ACCOUNT if leads_home(parties.evidence) else 1.0,
+    )
 
 
 @DETECTOR.signal(
@@ -137,7 +142,13 @@ def _free_mail_brand(parties: Relations) -> Hit | None:
     domain = parties.evidence.headers.from_.domain.registrable
     if not parties.strange_claims or not is_freemail(domain):
         return None
-    brand = parties.strange_claims[0].brand.name
+    claimed = parties.strange_claims[0].brand
+    # A telephone company whose customers' mailboxes are at its domain, writing of its own site.
+    if is_own(claimed, parties.evidence.headers.from_.domain) and (
+        share_of_links(parties.evidence, claimed) >= AGENCY_LINKS
+    ):
+        return None
+    brand = claimed.name
     reason = f"The name claims {brand}, but the sender has a free mailbox at {domain}"
     return Hit(reason, {"brand": brand, "from_domain": domain})
 

@@ -4,7 +4,7 @@ from detectors.brand_proof import proves
 from detectors.brands import brand_of
 from detectors.checks import Checks, Hit
 from detectors.lookalike import likeness
-from detectors.relations import Relations, link_target, relate, shown_host
+from detectors.relations import Relations, leads_home, link_target, relate, shown_host
 from features.domains import split_host
 from features.links import Link
 
@@ -13,6 +13,7 @@ __all__ = ["DETECTOR"]
 DETECTOR = Checks("links", relate)
 
 _CHEAP_PLACES = frozenset({"raw_storage", "free_host"})
+_BESIDE_HOME = 0.5  # a club's form or a shop's photo album, next to their own site
 
 
 def _with_trait(parties: Relations, trait: str) -> Link | None:
@@ -173,8 +174,17 @@ def _link_free_host(parties: Relations) -> Hit | None:
     for link in parties.evidence.links.all:
         if "free_host" in link.traits and link.domain.registrable not in parties.own:
             host = shown_host(link.host)
-            return Hit(f"A link leads to a free page at {host}", {"host": host})
+            strength = _BESIDE_HOME if _beside_others(parties) else 1.0
+            return Hit(f"A link leads to a free page at {host}", {"host": host}, strength)
     return None
+
+
+def _beside_others(parties: Relations) -> bool:
+    """Say whether other links lead to the sender, or a newsletter's through a known service."""
+    return leads_home(parties.evidence) or (
+        parties.evidence.headers.list_unsubscribe
+        and _with_trait(parties, "mail_service") is not None
+    )
 
 
 @DETECTOR.signal(

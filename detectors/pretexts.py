@@ -15,7 +15,9 @@ __all__ = ["DETECTOR"]
 
 DETECTOR = Checks("combinations", relate)
 
-_CHEAP = frozenset({"cheap_tld", "new_tld", "free_host"})
+_CHEAP = frozenset({"cheap_tld", "free_host"})
+_BLIND_COPY = 0.7
+_NEWER = 0.6  # of an ending such as .shop, which shops have
 _ORDER = frozenset(
     (
         "order", "renewal", "renewed", "subscription", "invoice", "payment", "confirmation",
@@ -46,6 +48,17 @@ def _to_nobody(parties: Relations) -> bool:
 def _unaccountable(parties: Relations) -> bool:
     """Say whether anyone may have sent it to anybody: a free mailbox, or no name in To."""
     return is_freemail(parties.evidence.headers.from_.domain.registrable) or _to_nobody(parties)
+
+
+def _throw_away(parties: Relations) -> float:
+    """Return how far the sender's domain looks as if it were had for nothing, in [0, 1]."""
+    author = parties.evidence.headers.from_
+    traits = host_traits(author.host)
+    if traits & _CHEAP or looks_random(author.domain.label):
+        return 1.0
+    # A country's own ending is everybody's there, however cheap it is.
+    country = len(author.domain.suffix.rpartition(".")[2]) == 2
+    return _NEWER if "new_tld" in traits and not country else 0.0
 
 
 def _about_an_order(parties: Relations) -> bool:
@@ -127,14 +140,13 @@ def _brand_sender_unproven(parties: Relations) -> Hit | None:
     "The sender's domain costs next to nothing or looks drawn by a machine, and the text lures.",
 )
 def _cheap_sender_lure(parties: Relations) -> Hit | None:
-    author = parties.evidence.headers.from_
-    if not host_traits(author.host) & _CHEAP and not looks_random(author.domain.label):
-        return None
-    if not lure(parties.evidence) and not kinds_of(parties, BAIT):
+    how = _throw_away(parties)
+    if not how or (not lure(parties.evidence) and not kinds_of(parties, BAIT)):
         return None
     return Hit(
         f"It lures or alarms, from the cheap, free or made-up domain {parties.sender}",
         {"from_domain": parties.sender},
+        how,
     )
 
 
@@ -145,15 +157,13 @@ def _cheap_sender_lure(parties: Relations) -> Hit | None:
 )
 def _cheap_sender_misnamed(parties: Relations) -> Hit | None:
     evidence = parties.evidence
-    author = evidence.headers.from_
     if not evidence.content.is_html or not evidence.links.all or parties.conversation:
         return None
-    if not host_traits(author.host) & _CHEAP and not looks_random(author.domain.label):
-        return None
-    if not misnamed(evidence.headers):
+    how = _throw_away(parties)
+    if not how or not misnamed(evidence.headers):
         return None
     reason = f"The sender's name has nothing to do with {parties.sender}, a throw-away domain"
-    return Hit(reason, {"from_domain": parties.sender})
+    return Hit(reason, {"from_domain": parties.sender}, how)
 
 
 @DETECTOR.signal(
@@ -186,7 +196,14 @@ def _attachment_callback(parties: Relations) -> Hit | None:
     if not _unaccountable(parties) or not _about_an_order(parties):
         return None
     kind = "PDF" if found.kind == "pdf" else "picture"
-    return Hit(f"A bill comes as a {kind} with hardly a word", {"kind": found.kind})
+    free = is_freemail(
+        evidence.headers.from_.domain.registrable
+    )  # a firm's own may be a blind copy
+    return Hit(
+        f"A bill comes as a {kind} with hardly a word",
+        {"kind": found.kind},
+        1.0 if free else _BLIND_COPY,
+    )
 
 
 @DETECTOR.signal(

@@ -15,7 +15,7 @@ from features.evidence import Evidence
 from features.hosts import FREEMAIL, is_freemail
 from features.links import Link
 
-__all__ = ["Relations", "display_host", "link_target", "relate", "shown_host"]
+__all__ = ["Relations", "display_host", "leads_home", "link_target", "relate", "shown_host"]
 
 _LIST_FIELDS = ("list-post", "mailing-list", "x-mailing-list")
 _STEM = 4  # letters; shorter labels are in too many names by chance
@@ -69,6 +69,11 @@ def display_host(evidence: Evidence) -> str:
     """Return the From domain as a reason shows it: registrable, else as written, else words."""
     mailbox = evidence.headers.from_
     return shown_host(mailbox.domain.registrable or mailbox.host) or "no usable address"
+
+
+def leads_home(evidence: Evidence) -> bool:
+    """Say whether a link leads to a domain of the sender's own, as a company's own mail does."""
+    return not evidence.links.own.isdisjoint(evidence.links.domains)
 
 
 def link_target(link: Link) -> str:

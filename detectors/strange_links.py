@@ -36,6 +36,10 @@ _SHORTEST_WORD = 3
 _PICTURE_TEXT = 300  # characters of visible text
 _GREETING = 300  # characters in which a mailing tool fills in whom it writes to
 _SHORTEST_ADDRESS = 7
+_SENT_TO = frozenset(
+    ("to", "an", "a", "para", "per", "do", "naar", "aan", "for", "fur", "pour", "as", "als", "von",
+     "email", "mail", "address")
+)  # fmt: skip
 _SENTENCE = 6  # words
 _PITCH = re.compile(r"[!?$€£%]")
 _EMOJI = re.compile("[\u2600-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]")
@@ -148,12 +152,19 @@ def _stranger_links_greets_address(parties: Relations) -> Hit | None:
     headers = parties.evidence.headers
     start = parties.evidence.content.folded[:_GREETING]
     if "@" not in start or not any(
-        len(address) >= _SHORTEST_ADDRESS and address in start
+        len(address) >= _SHORTEST_ADDRESS and _called(start, address)
         for address in headers.recipients
         if address != headers.from_.address
     ):
         return None
     return _hit(parties, "It calls you by your address, and its links lead to {target}")
+
+
+def _called(start: str, address: str) -> bool:
+    """Say whether an address stands where a name belongs, not in a line that says who gets it."""
+    before, found, _ = start.partition(address)
+    words = before.split()
+    return bool(found) and (not words or words[-1].rstrip(":,") not in _SENT_TO)
 
 
 @DETECTOR.signal(
