@@ -17,7 +17,7 @@ _COLOURS = {"fine": "green", "warning": "yellow", "fault": "red"}
 @as_json
 @config
 def doctor(config: Path | None, as_json: bool) -> None:
-    """Look at settings, keys, policy, classifier, Kafka, Redis, clocks and lag; change nothing.
+    """Look at keys, policy, models, attachments, Kafka, Redis and lag; change nothing.
 
     Each finding is fine, a warning (mail flows, at a price) or a fault, and says what to do.
 
@@ -28,6 +28,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
     \b
     Exit codes: 0 no fault, 1 at least one fault, 2 wrong settings.
     """
+    from apps.doctor.attachments import look_at_attachments
     from apps.doctor.broker import look_at_kafka
     from apps.doctor.files import look_at_files
     from apps.doctor.finding import Finding
@@ -40,6 +41,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
         """Look at one thing after another."""
         return [
             *look_at_files(settings),
+            look_at_attachments(settings),
             *await look_at_kafka(settings),
             *await look_at_redis(settings),
             *await look_at_state(settings),

@@ -1,6 +1,8 @@
 """Settings and policy: what is in force is shown, what is wrong is one line."""
 
 import json
+import shutil
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -125,6 +127,28 @@ def test_the_doctor_goes_on_where_nothing_answers(tmp_path):
     assert result.exit_code == 1
     assert faults.keys() == {"keys", "kafka", "redis"}
     assert all(finding["todo"] for finding in faults.values())
+
+
+NOWHERE = {"WEIR_KAFKA__BROKERS": "127.0.0.1:1", "WEIR_REDIS__URL": "redis://127.0.0.1:1"}
+
+
+def _attachments(**env):
+    findings = json.loads(run("doctor", "--json", env=NOWHERE | env).stdout)
+    return next(finding for finding in findings if finding["subject"] == "attachments")
+
+
+def test_the_doctor_opens_an_attachment():
+    assert _attachments()["said"].startswith("opened in a process of their own (up to 12)")
+    assert _attachments(WEIR_LIMITS__OPENED="0")["said"] == "limits.opened = 0: none is opened"
+
+
+@pytest.mark.parametrize("program", ["false", "no such program"])
+def test_the_doctor_says_that_attachments_cannot_be_opened(program, monkeypatch):
+    monkeypatch.setattr(sys, "executable", shutil.which(program) or f"/{program}")
+    finding = _attachments()
+    assert finding["level"] == "warning"
+    assert 'degraded: ["attachments"]' in finding["said"]
+    assert "limits.opened = 0" in finding["todo"]
 
 
 def test_the_doctor_sees_a_world_readable_keys_file_and_an_expired_entry(tmp_path):
