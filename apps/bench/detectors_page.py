@@ -53,10 +53,10 @@ judgement (marked \\*), the velocity, novelty, correspondents, strangers and rep
 them, since single messages have no sender history.
 
 **Where a weight comes from.** `ln(0.15 / rate)`, at most 6, never below 0, with the highest rate
-over the pools of legitimate mail; zero counts as three in all of it but the largest pool. 0.15 stands for every
-signal's recall, so nothing is fitted to one collection of phishing. In a group the strongest
-finding counts in full, the second half, each further one a quarter. `weir weigh` works them out
-anew from your own mail ([training.md](training.md)).
+over the pools of legitimate mail; zero counts as three in all of it but the largest pool. 0.15
+stands for every signal's recall, so nothing is fitted to one collection of phishing. In a group
+the strongest finding counts in full, the second half, each further one a quarter. `weir weigh`
+works them out anew from your own mail ([training.md](training.md)).
 
 **What it was measured on.** Phishing: {phish} messages of Phishing Pot (2022 to 2024), for
 evaluation only. Legitimate mail, {ham} messages: `easy` and `hard` are SpamAssassin's public corpus

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from apps.bench.corpora_seen import Read
 from apps.bench.held_out import FOLDS, HeldOut, Say, read_held_out
 from apps.training.dataset import Dataset
-from apps.training.trees import fit, margins
+from apps.training.left_out import without_sources
 
 __all__ = ["Margins", "held_out_margins"]
 
@@ -34,11 +34,15 @@ def held_out_margins(corpora: Path, reads: Sequence[Read], say: Say) -> Margins:
     """Train the folds' models and those without a source, and return what they say."""
     mail = read_held_out(corpora, say)
     ours = mail.validation.logits.copy()
-    for unit, out in _units(mail, reads).items():
-        say(f"classifier without {unit}")
-        booster = fit(mail.dataset.where(~out).joined(mail.beside), mail.columns, mail.parameters)
-        raw = margins(booster, mail.dataset.vectors[out][:, mail.columns])
-        ours[out] = mail.validation.calibration.slope * raw + mail.validation.calibration.intercept
+    for _, own, strange in without_sources(
+        mail.dataset,
+        mail.columns,
+        mail.parameters,
+        mail.validation.calibration,
+        say,
+        beside=mail.beside,
+    ):
+        ours[own] = strange
     return Margins(_arranged(mail, mail.validation.logits, reads), _arranged(mail, ours, reads))
 
 
@@ -55,14 +59,3 @@ def _arranged(mail: HeldOut, ours: Floats, reads: Sequence[Read]) -> Floats:
 
 def _places(dataset: Dataset) -> list[tuple[str, str]]:
     return list(zip(dataset.sources.tolist(), dataset.sha256, strict=True))
-
-
-def _units(mail: HeldOut, reads: Sequence[Read]) -> dict[str, NDArray[np.bool_]]:
-    unit_of = {read.seen.source: read.seen.unit for read in reads if read.seen.legitimate}
-    units = np.array([unit_of.get(source, "") for source in mail.dataset.sources.tolist()])
-    names, sizes = np.unique(units[units != ""], return_counts=True)
-    return {
-        str(name): units == name
-        for name, size in zip(names, sizes, strict=True)
-        if size < sizes.max()
-    }

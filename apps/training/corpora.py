@@ -10,9 +10,11 @@ from typing import Literal, NamedTuple
 
 from apps.training.templates import RECIPIENT, wrap
 
-__all__ = ["Label", "Sample", "pooled", "read_corpora", "strip_artefacts"]
+__all__ = ["Label", "Sample", "collector", "pooled", "read_corpora", "strip_artefacts"]
 
 Label = Literal["ham", "spam", "phish"]
+
+_SPAM_OF = "-positive"  # ends the name of a collector's spam in the modern set
 
 
 class Sample(NamedTuple):
@@ -55,6 +57,11 @@ def pooled(source: str) -> str:
     Pools: `easy`, `hard`, `templates-plain`, `templates-esp`, else the source itself.
     """
     return {"sa-easy-ham": "easy", "sa-hard-ham": "hard"}.get(source, source)
+
+
+def collector(source: str) -> str:
+    """Return whose collection a source is of: ham and spam of one mailbox have one collector."""
+    return source.removesuffix(_SPAM_OF)
 
 
 def _top(path: Path, folder: Path) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.training.calibration import fit_calibration, sigmoid
-from apps.training.dataset import Dataset, origin
+from apps.training.dataset import Dataset
+from apps.training.left_out import without_sources
 from apps.training.metrics import Bin, brier, log_loss, recall_at, reliability, roc
 from apps.training.splits import assign_folds
 from apps.training.trees import Parameters, fit, margins, weigh
@@ -98,28 +99,13 @@ def leave_sources_out(
 ) -> Figures:
     """Return false-positive rates of ham whose whole source was left out of training.
 
-    `beside` is mail that all models are trained on.
-
-    All sources of ham are taken in turn but the largest, without which little would be left;
-    those that also hold spam are passed over, and templates go together.
+    Sources and `beside` as in `without_sources`.
     """
-    ham = dataset.sources[~dataset.spam]
-    names, counts = np.unique(ham, return_counts=True)
-    mixed = set(dataset.sources[dataset.spam].tolist())
-    units: dict[str, NDArray[np.bool_]] = {}
-    for name in names[counts < counts.max()].tolist():
-        if name in mixed:
-            continue
-        unit = _TEMPLATES if origin(name) == _TEMPLATES else name
-        own = np.asarray(dataset.sources == name)
-        units[unit] = units.get(unit, np.zeros(len(dataset), dtype=np.bool_)) | own
     found: Figures = {}
-    for unit, out in units.items():
-        say(f"without {unit}")
-        booster = fit(dataset.where(~out).joined(beside), columns, parameters)
-        raw = margins(booster, dataset.vectors[out][:, columns])
-        probability = sigmoid(calibration.slope * raw + calibration.intercept)
-        found[f"without:{unit}"] = {"ham": float(out.sum()), **_shares(probability)}
+    for unit, own, logits in without_sources(
+        dataset, columns, parameters, calibration, say, beside=beside
+    ):
+        found[f"without:{unit}"] = {"ham": float(own.sum()), **_shares(sigmoid(logits))}
     return found
 
 

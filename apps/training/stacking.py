@@ -8,6 +8,7 @@ counted twice.
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from apps.training.calibration import sigmoid
 from apps.training.dataset import Dataset
 from apps.training.evaluation import Validation, validate
 from apps.training.inputs import inputs
+from apps.training.left_out import without_sources
 from apps.training.trees import Parameters, weigh
 from detectors.apart import detect
 from detectors.catalogue import DETECTORS, SPECS
@@ -183,21 +185,28 @@ def fit_validated(
 ) -> tuple[Fit, Validation]:
     """Cross-validate the model and fit the stack on its held-out margins; ValueError as `validate`.
 
-    The datasets' `measured` is what `signals_sum` of the old weights said. `beside` is mail that
-    the models are trained on and the stack isn't fitted to.
+    Margins of legitimate mail are, where it has sources, of models that never saw its source: what
+    the model is worth on kinds of mail that it knows is not what it is worth on the next one. The
+    validation that is returned has them too. The datasets' `measured` is what `signals_sum` of the
+    old weights said. `beside` is mail that the models are trained on and the stack isn't fitted to.
     """
     columns = np.array([SCHEMA.names.index(name) for name in inputs()], dtype=np.intp)
     parameters = Parameters()
     validation = validate(dataset, unseen, columns, parameters, _FOLDS, say, beside=beside)
+    logits = validation.logits.copy()
+    for _, own, strange in without_sources(
+        dataset, columns, parameters, validation.calibration, say, beside=beside
+    ):
+        logits[own] = strange
     fit = fit_stack(
         dataset.measured,
-        validation.logits,
+        logits,
         dataset.spam,
         weigh(dataset, parameters.temper),
         cap=Fit.of(old, model).cap,
         abuse_rate=abuse_rate,
     )
-    return fit, validation
+    return fit, replace(validation, logits=logits)
 
 
 def comparison(

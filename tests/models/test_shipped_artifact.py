@@ -55,12 +55,17 @@ def test_the_artifact_is_small():
     assert len((FOLDER / "classifier.onnx").read_bytes()) < 1_000_000
 
 
-def test_it_tells_the_examples_apart():
-    """They were kept out of training; a feature worked out in another way shows here first."""
+def test_it_tells_the_examples_of_today_apart():
+    """They were kept out of training; a feature worked out in another way shows here first.
+
+    Spam of 2002 is left out: the model isn't trained on its like (docs/decisions/0014).
+    """
     examples = Path(__file__).parents[2] / "examples"
     margins = {"spam": [], "ham": []}
     for line in (examples / "index").read_text().splitlines():
         label, path = line.split()
+        if "corpus-spam" in path:
+            continue
         vector = evidence_of((examples / path).read_bytes()).vector
         margins[label].append(Classifier.shipped().predict(vector[np.newaxis])[0])
 
