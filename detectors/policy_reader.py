@@ -152,8 +152,8 @@ class Reader:
             speaks_for = self._speaks_for.get(name)
             if speaks_for is None:
                 near = difflib.get_close_matches(name, self._speaks_for, 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                self.problem(at, "no such signal" + hint)
+                hint = f"did you mean {near[0]}?" if near else "docs/detectors.md names them"
+                self.problem(at, f"no such signal; {hint}")
             elif self._is_table(value, at):
                 good = self._values(value, at, SIGNAL_FIELDS)
                 weight = good.get("weight")

@@ -140,8 +140,8 @@ def _known(only: Iterable[str]) -> None:
     for name in only:
         if name not in names:
             near = get_close_matches(name, names, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise click.UsageError(f"--only {name}: no such signal or group{hint}")
+            hint = f"did you mean {near[0]}?" if near else "--explain alone shows all"
+            raise click.UsageError(f"--only {name}: no such signal or group; {hint}")
 
 
 def _write(

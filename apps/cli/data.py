@@ -116,6 +116,7 @@ def show(name: str, find: str, as_json: bool) -> None:
             for entry in entries:
                 click.echo(_line(entry))
     if not lists:
+        click.echo(f"Note: no entry of {name} holds {find!r}", err=True)
         sys.exit(1)
 
 

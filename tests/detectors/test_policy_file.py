@@ -115,7 +115,7 @@ def test_a_date_holds_to_its_end_and_a_time_to_the_second():
             "[thresholds.inbound]\ndiscard = 0.999",
             "my.toml:2:1: thresholds.inbound.discard: discard is off",
         ),
-        ("[signals.nosuch]\nweight = 1", "my.toml:1:1: signals.nosuch: no such signal"),
+        ("[signals.nosuch]\nweight = 1", "my.toml:1:1: signals.nosuch: no such signal; docs/"),
         (
             "[signals.high_priority]\nweight = -1",
             "my.toml:2:10: signals.high_priority.weight: -1 given, allowed: at least 0",

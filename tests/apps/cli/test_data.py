@@ -63,7 +63,9 @@ def test_a_table_is_shown_a_line_an_entry():
 
 
 def test_what_is_not_there_is_exit_code_1_and_an_unknown_file_2():
-    assert run("show", "freemail", "--find", "no such thing").exit_code == 1
+    nothing = run("show", "freemail", "--find", "no such thing")
+    assert (nothing.exit_code, nothing.stdout) == (1, "")
+    assert nothing.stderr == "Note: no entry of freemail holds 'no such thing'\n"
     refused = run("show", "frebmail")
     assert refused.exit_code == 2
     assert "freemail" in refused.output
