@@ -42,3 +42,7 @@ class Context:
     hash_key: bytes = field(default=b"", repr=False)
     hash_key_id: str = "0"
     token_salt: int = field(default=2_654_435_761, repr=False)
+
+    def __hash__(self) -> int:
+        """Hash what tells installations apart: it is a key of caches, a dozen times a message."""
+        return hash(self.hash_key)
