@@ -1,14 +1,20 @@
 """What is attached, and whether it is what it claims to be."""
 
-from detectors.checks import Checks, Hit, evidence_itself
+from detectors.brands import Brands
+from detectors.checks import Checks, Hit
 from features.attachments import Attachment
+from features.context import Context
 from features.data_files import read_data
 from features.evidence import Evidence
 
 __all__ = ["DETECTOR", "carries_program"]
 
 
-DETECTOR = Checks("attachments", evidence_itself)
+def _attached(evidence: Evidence, _context: Context, _brands: Brands) -> Evidence | None:
+    return evidence if evidence.attachments.all else None
+
+
+DETECTOR = Checks("attachments", _attached)
 
 _ENDINGS = frozenset().union(
     *(v for v in read_data("file_extensions").values() if isinstance(v, list))

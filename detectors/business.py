@@ -3,13 +3,24 @@
 What the sender's history adds is in detectors.strangers.
 """
 
+from detectors.brands import Brands
 from detectors.checks import Checks, Hit
 from detectors.relations import Relations, relate
 from detectors.requests import read_request
+from features.context import Context
+from features.evidence import Evidence
 
 __all__ = ["DETECTOR"]
 
-DETECTOR = Checks("business", relate)
+
+def _asked_or_led(evidence: Evidence, context: Context, brands: Brands) -> Relations | None:
+    """Return the parties where something is asked for, or answers are led elsewhere."""
+    parties = relate(evidence, context, brands)
+    request = read_request(parties)
+    return parties if request.what or request.elsewhere else None
+
+
+DETECTOR = Checks("business", _asked_or_led)
 
 _PARTLY = 0.5
 _ADDED = "with words added"

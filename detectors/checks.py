@@ -31,12 +31,15 @@ class Hit:
 class Checks(Generic[View]):
     """One subject's checks in the order they were added; a Detector (detectors.signals).
 
-    `prepare` makes, once a message, what all checks of the subject read.
+    `prepare` makes, once a message, what all checks of the subject read; None says that there is
+    nothing for any of them to find, as in mail without attachments.
     """
 
     specs: tuple[Spec, ...] = ()
 
-    def __init__(self, group: str, prepare: Callable[[Evidence, Context, Brands], View]) -> None:
+    def __init__(
+        self, group: str, prepare: Callable[[Evidence, Context, Brands], View | None]
+    ) -> None:
         self._group = group
         self._prepare = prepare
         self._checks: list[tuple[str, Callable[[View], Hit | None]]] = []
@@ -55,7 +58,7 @@ class Checks(Generic[View]):
 
     def parts(
         self, evidence: Evidence, context: Context, brands: Brands = SHIPPED
-    ) -> tuple[View, tuple[tuple[str, Callable[[View], Hit | None]], ...]]:
+    ) -> tuple[View | None, tuple[tuple[str, Callable[[View], Hit | None]], ...]]:
         """Return what the checks read, made for this message, and each check by name, to time."""
         return self._prepare(evidence, context, brands), tuple(self._checks)
 
@@ -64,6 +67,8 @@ class Checks(Generic[View]):
     ) -> Iterator[Finding]:
         """Yield what fired, in the order of `specs`; then raise what broke in a check, if any."""
         view = self._prepare(evidence, context, brands)
+        if view is None:
+            return
         failure: Exception | None = None
         for name, check in self._checks:
             try:

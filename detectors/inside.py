@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from detectors.brands import brand_of
+from detectors.brands import Brands, brand_of
 from detectors.checks import Checks, Hit
 from detectors.relations import Relations, link_target, relate, shown_host
 from detectors.telephones import has_telephone
+from features.context import Context
+from features.evidence import Evidence
 from features.hosts import is_freemail
 from features.lexicon import find_phrases
 from features.links import Link
@@ -15,7 +17,14 @@ from features.text import fold, words
 
 __all__ = ["DETECTOR"]
 
-DETECTOR = Checks("attachments", relate)
+
+def _opened_or_attached(evidence: Evidence, context: Context, brands: Brands) -> Relations | None:
+    if not (evidence.opened or evidence.attachments.all):
+        return None
+    return relate(evidence, context, brands)
+
+
+DETECTOR = Checks("attachments", _opened_or_attached)
 
 _NAMES = {"pdf": "PDF", "office": "document", "image": "picture", "text": "text"}
 _CHEAP = (

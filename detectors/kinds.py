@@ -80,9 +80,10 @@ class KindOfMail(msgspec.Struct, frozen=True, eq=False):
     through_list: bool
 
 
-def _kind_of(evidence: Evidence, _context: Context, _brands: Brands = SHIPPED) -> KindOfMail:
-    """Return the kind for checks, which are all prepared with the same three values."""
-    return checked_kind(evidence)
+def _kind_of(evidence: Evidence, _context: Context, _brands: Brands = SHIPPED) -> KindOfMail | None:
+    """Return the kind for checks, which all look for some other than ordinary mail."""
+    kind = checked_kind(evidence)
+    return None if kind.mail.kind == "ordinary" else kind
 
 
 @lru_cache(maxsize=1)

@@ -17,7 +17,9 @@ _BESIDE_HOME = 0.5  # a club's form or a shop's photo album, next to their own s
 
 
 def _with_trait(parties: Relations, trait: str) -> Link | None:
-    return next((link for link in parties.evidence.links.all if trait in link.traits), None)
+    if trait not in parties.link_traits:
+        return None
+    return next(link for link in parties.evidence.links.all if trait in link.traits)
 
 
 @DETECTOR.signal(
@@ -67,7 +69,7 @@ def _link_shortener_only(parties: Relations) -> Hit | None:
 )
 def _link_cloud_only(parties: Relations) -> Hit | None:
     links = parties.evidence.links
-    if not links.all or links.domains & parties.own:
+    if parties.link_traits.isdisjoint(_CHEAP_PLACES) or links.domains & parties.own:
         return None
     if not all(link.traits & _CHEAP_PLACES for link in links.all):
         return None
@@ -94,6 +96,8 @@ def _link_storage_page(parties: Relations) -> Hit | None:
     "A link to a strange domain has one long random token as its path, as throw-away sites do.",
 )
 def _link_opaque_path(parties: Relations) -> Hit | None:
+    if "root_blob" not in parties.link_traits:
+        return None
     for link in parties.evidence.links.all:
         if (
             "root_blob" in link.traits
@@ -144,6 +148,8 @@ def _link_userinfo(parties: Relations) -> Hit | None:
     "link_punycode", "phish", "A link's host has letters beyond ASCII, where lookalikes hide."
 )
 def _link_punycode(parties: Relations) -> Hit | None:
+    if "punycode" not in parties.link_traits:
+        return None
     sender = parties.evidence.headers.from_.domain.registrable
     for link in parties.evidence.links.all:
         if "punycode" in link.traits and link.domain.registrable != sender:
@@ -171,6 +177,8 @@ def _link_recipient_encoded(parties: Relations) -> Hit | None:
     "A link leads to a free host, site builder or tunnel, where anyone gets a page in minutes.",
 )
 def _link_free_host(parties: Relations) -> Hit | None:
+    if "free_host" not in parties.link_traits:
+        return None
     for link in parties.evidence.links.all:
         if "free_host" in link.traits and link.domain.registrable not in parties.own:
             host = shown_host(link.host)
@@ -204,6 +212,8 @@ def _link_open_redirector(parties: Relations) -> Hit | None:
     "A link leads into a top-level domain that hardly any legitimate mail links to.",
 )
 def _link_cheap_tld(parties: Relations) -> Hit | None:
+    if "cheap_tld" not in parties.link_traits:
+        return None
     for link in parties.evidence.links.all:
         if "cheap_tld" in link.traits and link.domain.registrable not in parties.own:
             target = link_target(link)
@@ -253,6 +263,8 @@ def _links_one_foreign_host(parties: Relations) -> Hit | None:
     "A link hands the recipient's address to a strange script or in the fragment of a page.",
 )
 def _link_recipient_to_script(parties: Relations) -> Hit | None:
+    if parties.link_traits.isdisjoint(_RECIPIENT):
+        return None
     for link in parties.evidence.links.all:
         if link.traits.isdisjoint(_RECIPIENT) or link.domain.registrable in parties.own:
             continue

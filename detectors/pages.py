@@ -18,23 +18,20 @@ _TRAITS = frozenset({"html", "svg"})
 
 
 class _View(NamedTuple):
-    """The first pages attached, each with whether it is a drawing; mostly there are none."""
+    """The first pages attached, each with whether it is a drawing."""
 
-    parties: Relations | None = None
-    pages: tuple[tuple[Page, bool], ...] = ()
+    parties: Relations
+    pages: tuple[tuple[Page, bool], ...]
 
     def led(self, links: tuple[Link, ...]) -> Link | None:
         """Return the first link that leads to neither the sender nor us."""
-        own = frozenset[str]() if self.parties is None else self.parties.own
+        own = self.parties.own
         return next((link for link in links if link.domain.registrable not in own), None)
 
 
-_NOTHING = _View()
-
-
-def _pages(evidence: Evidence, context: Context, brands: Brands) -> _View:
+def _pages(evidence: Evidence, context: Context, brands: Brands) -> _View | None:
     if evidence.attachments.traits.isdisjoint(_TRAITS):
-        return _NOTHING
+        return None
     parts = attached_parts(evidence.message, context.limits)
     paged = [
         (part, "svg" in attachment.traits)

@@ -20,13 +20,15 @@ __all__ = ["Relations", "display_host", "leads_home", "link_target", "relate", "
 _LIST_FIELDS = ("list-post", "mailing-list", "x-mailing-list")
 _STEM = 4  # letters; shorter labels are in too many names by chance
 _NAME_STEM = 5
+_NO_TRAITS = frozenset[str]()
 _HOST = re.compile(r"\[[0-9a-f:.]{2,45}\]|[\w.-]{0,80}")
 
 
 class Relations(msgspec.Struct, frozen=True, gc=False, eq=False):
     """What checks of several subjects ask about a message's parties.
 
-    `brands` are the tenant's: the shipped ones and its policy's. `own` are registrable domains of
+    `brands` are the tenant's: the shipped ones and its policy's. `link_traits` are those of any
+    link. `own` are registrable domains of
     the sender, its brand, the tenant and the recipients' organizations.
     `foreign`: there are links, none to `own`, and not all to mail services; a bare IP address is
     nobody's. `all_foreign`: the same with mail services counted as foreign. `claims` are brands
@@ -40,6 +42,7 @@ class Relations(msgspec.Struct, frozen=True, gc=False, eq=False):
     evidence: Evidence
     context: Context
     brands: Brands
+    link_traits: frozenset[str]
     own: frozenset[str]
     organizations: frozenset[str]
     claims: tuple[Claim, ...]
@@ -105,7 +108,8 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
     own = links.own | organizations | brands.own_domains
     own |= sister.domains if sister else frozenset()
     linked_home = bool(links.domains & own)
-    bare = any("ip" in link.traits for link in links.all)
+    link_traits = _NO_TRAITS.union(*[link.traits for link in links.all])
+    bare = "ip" in link_traits
     foreign = (bare or bool(links.foreign - own)) and not linked_home
     first = evidence.message.first
     conversation = is_reply(evidence)
@@ -115,6 +119,7 @@ def relate(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Re
         evidence=evidence,
         context=context,
         brands=brands,
+        link_traits=link_traits,
         own=own,
         organizations=organizations,
         claims=found,

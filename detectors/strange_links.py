@@ -7,14 +7,23 @@ speaks on the links alone: what is added is what such a service's customers don'
 import re
 from typing import Final
 
+from detectors.brands import Brands
 from detectors.checks import Checks, Hit
 from detectors.labels import looks_random
 from detectors.relations import Relations, link_target, relate
+from features.context import Context
+from features.evidence import Evidence
 from features.headers import Headers
 
 __all__ = ["BAIT", "DETECTOR", "kinds_of", "misnamed"]
 
-DETECTOR = Checks("combinations", relate)
+
+def _strangers(evidence: Evidence, context: Context, brands: Brands) -> Relations | None:
+    parties = relate(evidence, context, brands)
+    return parties if parties.stranger else None
+
+
+DETECTOR = Checks("combinations", _strangers)
 
 BAIT: Final = (
     "suspension",
@@ -77,7 +86,7 @@ def _hit(parties: Relations, reason: str) -> Hit:
     "Links are strangers, the name doesn't fit the address, and the text lures or alarms.",
 )
 def _stranger_links_misnamed_lure(parties: Relations) -> Hit | None:
-    if not parties.stranger or not kinds_of(parties, BAIT):
+    if not kinds_of(parties, BAIT):
         return None
     if not misnamed(parties.evidence.headers):
         return None
@@ -91,7 +100,7 @@ def _stranger_links_misnamed_lure(parties: Relations) -> Hit | None:
 )
 def _stranger_links_misnamed_picture(parties: Relations) -> Hit | None:
     content = parties.evidence.content
-    if not parties.stranger or not any(image.linked for image in content.images):
+    if not any(image.linked for image in content.images):
         return None
     if len(content.text.strip()) >= _PICTURE_TEXT or not misnamed(parties.evidence.headers):
         return None
@@ -104,7 +113,7 @@ def _stranger_links_misnamed_picture(parties: Relations) -> Hit | None:
     "Links are strangers with one long random token, and the name doesn't fit the address.",
 )
 def _stranger_links_misnamed_token(parties: Relations) -> Hit | None:
-    if not parties.stranger:
+    if "root_blob" not in parties.link_traits:
         return None
     for link in parties.evidence.links.all:
         if "root_blob" in link.traits and "mail_service" not in link.traits:
@@ -122,7 +131,7 @@ def _stranger_links_misnamed_token(parties: Relations) -> Hit | None:
     "Links are strangers, and two kinds of lures or threats meet; no list, no conversation.",
 )
 def _stranger_links_pressure(parties: Relations) -> Hit | None:
-    if not parties.stranger or parties.bulk or not kinds_of(parties, BAIT):
+    if parties.bulk or not kinds_of(parties, BAIT):
         return None
     if kinds_of(parties, _PRESSURE) < 2:  # a link that expires and an address to confirm aren't it
         return None
@@ -136,7 +145,7 @@ def _stranger_links_pressure(parties: Relations) -> Hit | None:
     raw=True,
 )
 def _stranger_links_malformed_from(parties: Relations) -> Hit | None:
-    if not parties.stranger or not parties.evidence.headers.from_faults & _FAULTS:
+    if not parties.evidence.headers.from_faults & _FAULTS:
         return None
     return _hit(parties, "The sender field is broken, and the links lead to {target}")
 
@@ -147,8 +156,6 @@ def _stranger_links_malformed_from(parties: Relations) -> Hit | None:
     "Links are strangers, and the text begins with the recipient's address for a name.",
 )
 def _stranger_links_greets_address(parties: Relations) -> Hit | None:
-    if not parties.stranger:
-        return None
     headers = parties.evidence.headers
     start = parties.evidence.content.folded[:_GREETING]
     if "@" not in start or not any(
@@ -173,7 +180,7 @@ def _called(start: str, address: str) -> bool:
     "Links are strangers, and subject or sender's name has pictograms; no list, no conversation.",
 )
 def _stranger_links_emoji(parties: Relations) -> Hit | None:
-    if not parties.stranger or parties.bulk:
+    if parties.bulk:
         return None
     headers = parties.evidence.headers
     if not _EMOJI.search(headers.subject) and not _EMOJI.search(headers.from_.display):
@@ -187,8 +194,6 @@ def _stranger_links_emoji(parties: Relations) -> Hit | None:
     "Links are strangers, and the sender's name is a sentence or an offer.",
 )
 def _stranger_links_sentence_name(parties: Relations) -> Hit | None:
-    if not parties.stranger:
-        return None
     headers = parties.evidence.headers
     # An office may have a long name too, and then an address that has a word of it.
     long = len(headers.display_words) >= _SENTENCE and misnamed(headers)
@@ -203,8 +208,6 @@ def _stranger_links_sentence_name(parties: Relations) -> Hit | None:
     "Links are strangers, and the sender's address looks drawn by a machine.",
 )
 def _stranger_links_random_sender(parties: Relations) -> Hit | None:
-    if not parties.stranger:
-        return None
     author = parties.evidence.headers.from_
     local = "".join(filter(str.isalnum, author.local[: 2 * _LONGEST_LOCAL]))
     drawn = len(local) <= _LONGEST_LOCAL and looks_random(local)
@@ -219,8 +222,6 @@ def _stranger_links_random_sender(parties: Relations) -> Hit | None:
     "Links are strangers, and the sender marked the message as urgent.",
 )
 def _stranger_links_urgent(parties: Relations) -> Hit | None:
-    if not parties.stranger:
-        return None
     first = parties.evidence.message.first
     level = first("x-priority").strip()[:1]
     if level not in {"1", "2"} and "high" not in first("importance").lower():
@@ -234,6 +235,6 @@ def _stranger_links_urgent(parties: Relations) -> Hit | None:
     "Links are strangers, and the To field names nobody.",
 )
 def _stranger_links_to_nobody(parties: Relations) -> Hit | None:
-    if not parties.stranger or "@" in parties.evidence.message.first("to"):
+    if "@" in parties.evidence.message.first("to"):
         return None
     return _hit(parties, "Addressed to nobody by name, and its links lead to {target}")

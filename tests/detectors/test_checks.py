@@ -52,6 +52,17 @@ def test_each_message_is_prepared_once():
     assert seen == ["mail"]
 
 
+def test_no_check_is_asked_where_there_is_nothing_to_look_at():
+    """Most mail has nothing attached: what it costs would be paid by every message."""
+    asked = []
+    checks = Checks("links", lambda evidence, *_: evidence or None)
+    checks.signal("a_check", "spam", "One.")(asked.append)
+
+    found = [*checks.detect([], None), *checks.detect(["a link"], None)]
+
+    assert (found, asked) == ([], [["a link"]])
+
+
 def test_a_check_that_breaks_silences_no_other(detector):
     """Else one crafted crash would disarm a whole subject."""
 
