@@ -227,6 +227,8 @@ class Stack:
 
     def factor(self, finding: Finding) -> float:
         """Return what the kind of mail leaves of a finding, in [0, 1]; KeyError as for strength."""
+        if not finding.kind:
+            return 1.0
         entry, factors = self._entries[finding.name], self._weights.kinds.get(finding.kind)
         if factors is None or entry.speaks_for == "ham":
             return 1.0
