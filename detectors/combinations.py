@@ -1,6 +1,7 @@
 """Findings of several subjects at once: each harmless alone, together hardly ever legitimate."""
 
 import re
+from dataclasses import replace
 
 from detectors.checks import Checks, Hit
 from detectors.content import lure
@@ -19,6 +20,7 @@ _FAULTS = frozenset(
 )
 _CHEAP = frozenset({"shortener", "storage_page", "cheap_tld", "ip"})
 _NEWER = 0.6
+_NEWSLETTER = 0.7  # of what one may write who can be unsubscribed from; anybody can say so
 _ROLE = re.compile(
     r"(?:no-?reply|do-?not-?reply|ne-pas-repondre|info|service|support|contact|contato|news"
     r"|notif|admin|hello|mail|message|angebote|sales|reply|return|alert|account|office|marketing"
@@ -32,7 +34,7 @@ _END = re.compile(r"[,.!?;:](?=\s|$)")  # of whom a message greets, where a name
 _INNARDS = ("/wp-content/", "/wp-includes/", "/wp-admin/", "/.well-known/", "/cgi-sys/")
 _SHOWN = (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
 _MONEY_STORIES = ("advance_fee", "prize", "gift_card", "payment_request", "extortion")
-_PRIVATE = 0.4  # of a blind copy to friends, or a help desk's
+_PRIVATE = 0.3  # of a blind copy to friends, or a help desk's
 _FORM_START = 220  # characters that an abused form fills in
 
 
@@ -147,7 +149,8 @@ def _stranger_links_brand(parties: Relations) -> Hit | None:
 def _stranger_links_lure(parties: Relations) -> Hit | None:
     if not parties.stranger or not lure(parties.evidence):
         return None
-    return _hit(parties, "The subject lures or alarms, and the links lead to {target}")
+    found = _hit(parties, "The subject lures or alarms, and the links lead to {target}")
+    return replace(found, strength=_NEWSLETTER) if parties.bulk else found
 
 
 @DETECTOR.signal(

@@ -108,17 +108,28 @@ def _lure_subject(evidence: Evidence) -> Hit | None:
         return None
     subject = evidence.content.subject_phrases
     about = ", ".join(words for group, words in _LURES.items() if subject.get(group, 0))
-    carrier = count == subject.get("parcel", 0)  # who announces a parcel says when it comes
-    strength = _MILD if carrier else 1.0
+    # A monitor calls for help in haste, in plain text and with nothing to buy.
+    alarm = count == subject.get("urgency", 0) and not evidence.content.is_html
+    strength = _MILD if alarm else 1.0
     return Hit(f"The subject has words of lures ({about})", {"phrases": count}, strength)
 
 
 def lure(evidence: Evidence) -> int:
-    """Return how many lure phrases the subject holds."""
+    """Return how many lure phrases the subject holds; of a mere topic, one at most.
+
+    Who sends parcels or trades in coins names them more than once.
+    """
     subject = evidence.content.subject_phrases
     if not any(subject.values()):
         return 0
-    return sum(subject.get(group, 0) for group in _LURES)
+    return sum(
+        min(1, found) if group in _TOPICS else found
+        for group in _LURES
+        if (found := subject.get(group, 0))
+    )
+
+
+_TOPICS = frozenset({"parcel", "wallet"})
 
 
 _LURES: Final[Mapping[str, str]] = {

@@ -3,6 +3,7 @@
 from detectors.checks import Checks, Hit, evidence_itself
 from detectors.labels import looks_random
 from detectors.relations import display_host, leads_home, shown_host
+from detectors.strange_links import misnamed
 from features.domains import split_host
 from features.evidence import Evidence
 from features.hosts import host_traits, is_disposable
@@ -147,7 +148,7 @@ def _return_path_shared_tenant(evidence: Evidence) -> Hit | None:
 
 
 _TENANTS = ".onmicrosoft.com"
-_SLOPPY = 0.6  # of a fault that home-made programs make too
+_SLOPPY = 0.6  # of what small and home-made senders do too
 
 
 @DETECTOR.signal(
@@ -175,7 +176,13 @@ def _from_cheap_tld(evidence: Evidence) -> Hit | None:
     if "cheap_tld" not in host_traits(evidence.headers.from_.host):
         return None
     host = display_host(evidence)
-    return Hit(f"The sender's domain {host} has a throw-away ending", {"from_domain": host})
+    # Small papers and shops of that name are there too, and link to themselves.
+    own = leads_home(evidence) and not misnamed(evidence.headers)
+    return Hit(
+        f"The sender's domain {host} has a throw-away ending",
+        {"from_domain": host},
+        _SLOPPY if own else 1.0,
+    )
 
 
 @DETECTOR.signal(

@@ -1,5 +1,7 @@
 """Where the links lead, and what is done to hide it."""
 
+import re
+
 from detectors.brand_proof import proves
 from detectors.brands import brand_of
 from detectors.checks import Checks, Hit
@@ -12,6 +14,9 @@ __all__ = ["DETECTOR"]
 
 DETECTOR = Checks("links", relate)
 
+_PRIVATE_ADDRESS = re.compile(  # RFC 1918
+    r"(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}"
+)
 _CHEAP_PLACES = frozenset({"raw_storage", "free_host"})
 _BESIDE_HOME = 0.5  # a club's form or a shop's photo album, next to their own site
 
@@ -74,7 +79,13 @@ def _link_cloud_only(parties: Relations) -> Hit | None:
     if not all(link.traits & _CHEAP_PLACES for link in links.all):
         return None
     host = shown_host(links.all[0].host)
-    return Hit(f"Every link leads to rented cloud space such as {host}", {"host": host})
+    # Somebody's own page has their name, as its visitors' mail has not.
+    own = parties.evidence.content.is_html and not parties.stranger
+    return Hit(
+        f"Every link leads to rented cloud space such as {host}",
+        {"host": host},
+        _BESIDE_HOME if own else 1.0,
+    )
 
 
 @DETECTOR.signal(
@@ -111,11 +122,16 @@ def _link_opaque_path(parties: Relations) -> Hit | None:
 
 @DETECTOR.signal("link_ip_address", "phish", "A link leads to an IP address instead of a name.")
 def _link_ip_address(parties: Relations) -> Hit | None:
-    link = _with_trait(parties, "ip")
+    link = next((it for it in parties.evidence.links.all if _public_address(it)), None)
     if link is None:
         return None
     host = shown_host(link.host)
     return Hit(f"A link leads to the bare address {host}", {"host": host})
+
+
+def _public_address(link: Link) -> bool:
+    """Say whether a link leads to an address out there, not to a machine in one's own network."""
+    return "ip" in link.traits and not _PRIVATE_ADDRESS.fullmatch(link.host)
 
 
 @DETECTOR.signal(

@@ -6,7 +6,7 @@ from detectors.checks import Checks, Hit
 from detectors.content import lure
 from detectors.impersonation import AGENCY_LINKS, share_of_links
 from detectors.labels import looks_random
-from detectors.relations import Relations, relate
+from detectors.relations import Relations, leads_home, relate
 from detectors.strange_links import BAIT, kinds_of, misnamed
 from detectors.telephones import has_telephone
 from features.hosts import host_traits, is_freemail
@@ -58,7 +58,10 @@ def _throw_away(parties: Relations) -> float:
         return 1.0
     # A country's own ending is everybody's there, however cheap it is.
     country = len(author.domain.suffix.rpartition(".")[2]) == 2
-    return _NEWER if "new_tld" in traits and not country else 0.0
+    if "new_tld" not in traits or country or brand_of(author.domain, parties.brands):
+        return 0.0
+    fits = leads_home(parties.evidence) and not misnamed(parties.evidence.headers)
+    return 0.0 if fits else _NEWER
 
 
 def _about_an_order(parties: Relations) -> bool:
