@@ -54,6 +54,20 @@ def _payment_answers_elsewhere(parties: Relations) -> Hit | None:
     return _hit(parties)
 
 
+@DETECTOR.signal(
+    "free_mail_errand",
+    "phish",
+    "A free mailbox asks for a payment, a payroll change or a discreet favour, without a link.",
+)
+def _free_mail_errand(parties: Relations) -> Hit | None:
+    request = read_request(parties)
+    if not request.what or request.gift_cards or request.followed or parties.bulk:
+        return None
+    if not request.free or request.elsewhere:  # that has its own signal
+        return None
+    return _hit(parties)
+
+
 def _hit(parties: Relations) -> Hit:
     request = read_request(parties)
     told = "; ".join(request.told(parties))

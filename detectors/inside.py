@@ -149,6 +149,20 @@ def _attachment_code_stranger(parties: Relations) -> Hit | None:
 
 
 @DETECTOR.signal(
+    "attachment_code_personal",
+    "phish",
+    "A QR code holds a web address with the recipient's address in it: made for one to sign in.",
+)
+def _attachment_code_personal(parties: Relations) -> Hit | None:
+    known = parties.organizations | parties.brands.own_domains
+    for link in _codes(parties):
+        if link.traits & _PERSONAL and link.domain.registrable not in known:
+            target = link_target(link)
+            return Hit(f"A code to be scanned takes your address to {target}", {"target": target})
+    return None
+
+
+@DETECTOR.signal(
     "attachment_code_only",
     "phish",
     "The text has no link: a QR code stands for it, and leads to a stranger.",

@@ -32,6 +32,15 @@ _REPLIES: Final = frozenset(
     }
 )
 
+# How mail programs introduce what they quote, in the languages that are known.
+_QUOTED: Final = re.compile(
+    r"(?im)^ {0,2}>|\b(?:wrote|writes|schrieb|a \w?crit|escribi\w|escreveu|ha scritto|schreef)\b"
+    r"|\b(?:napisa\w|pisze|from|von|de|da|van|od|sent|gesendet) ?:|original message"
+    "|\u5199\u9053|\u5beb\u9053|\u66f8\u304d|\u043f\u0438\u0448\u0435\u0442|\u043f\u0438\u0441\u0430\u043b|\u043e\u0442:"
+)
+_QUOTED_WITHIN = 20_000
+_LURES: Final = ("credentials", "suspension", "mailbox", "wallet", "parcel", "prize", "extortion")
+
 
 def claims_reply(evidence: Evidence) -> bool:
     """Say whether the subject begins as an answer's does, in the languages that are known."""
@@ -49,7 +58,24 @@ def is_reply(evidence: Evidence) -> bool:
     return (
         evidence.headers.in_reply_to
         and names_thread(evidence)
-        and (evidence.history["thread.answers"] == 1 or claims_answer(evidence))
+        and (
+            evidence.history["thread.answers"] == 1
+            or (claims_answer(evidence) and _looks_answered(evidence))
+        )
+    )
+
+
+def _looks_answered(evidence: Evidence) -> bool:
+    """Say whether a message quotes what it answers, or has no lure to click that would gain by it.
+
+    A page that alarms and leads elsewhere is no conversation for three header fields.
+    """
+    content = evidence.content
+    return (
+        not content.is_html
+        or not evidence.links.foreign
+        or not any(content.phrases.get(group) for group in _LURES)
+        or _QUOTED.search(content.text[:_QUOTED_WITHIN]) is not None
     )
 
 

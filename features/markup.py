@@ -24,6 +24,7 @@ FLAGS: Final = MappingProxyType(
 _OPTIONS = LexborDocumentOptions.WO_EVENTS.value  # the source as it is, nothing mirrored
 _UNPRINTED: Final = dict.fromkeys(map(ord, INVISIBLE))
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+_REFRESH_TARGET = re.compile(r"(?i)url\s{0,16}=")  # white space may stand before the sign
 _JUNK_STYLE = 2_000  # characters of style without a rule in the first 400
 _RULE_WITHIN = 400
 _INLINE: Final = frozenset(
@@ -248,10 +249,10 @@ class _Reader:
     def _meta(self, _node: LexborNode, attributes: _Attributes, _state: _State) -> bool:
         if (attributes.get("http-equiv") or "").strip().lower() == "refresh":
             content = attributes.get("content") or ""
-            url = content.lower().find("url=")
-            if url >= 0:
+            url = _REFRESH_TARGET.search(content)
+            if url is not None:
                 self.found.meta_refresh = True
-                self._target(content[url + 4 :].strip().strip("'\""), "refresh")
+                self._target(content[url.end() :].strip().strip("'\""), "refresh")
         return False
 
     def _base(self, _node: LexborNode, attributes: _Attributes, _state: _State) -> bool:

@@ -66,6 +66,22 @@ def test_a_borrowed_brands_name_makes_no_link_related_but_the_brands_own(link, s
     assert _relate("PayPal <orders@kestrel-metals.com>", link).stranger == stranger
 
 
+@pytest.mark.parametrize(
+    ("quote", "conversation"), [("", False), ("<p>On Monday Alex wrote:</p>", True)]
+)
+def test_an_answer_that_lures_and_leads_elsewhere_quotes_what_it_answers(quote, conversation):
+    """Three header fields cost a phisher nothing."""
+    raw = (
+        f"In-Reply-To: <1@brookvale.org>\nFrom: {KESTREL}\nTo: a.reader@brookvale.org\n"
+        "Subject: Re: Storage\nContent-Type: text/html\n\n<p>Your account has been suspended."
+        f'</p><a href="https://lowfield-garden.org/v">Sign in</a>{quote}\n'
+    )
+    context = Context()
+    evidence = extract(Incoming(Envelope(id="x", received_at=AT), raw.encode()), context)
+
+    assert relate(evidence, context).conversation == conversation
+
+
 def test_one_link_home_is_enough():
     parties = _relate(KESTREL, "https://lowfield-garden.org/", "https://kestrel-metals.com/")
 

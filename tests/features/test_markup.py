@@ -111,6 +111,12 @@ def test_every_way_to_lead_on_is_a_link():
     assert (markup.forms, markup.password_inputs) == (1, 1)
 
 
+def test_a_refresh_may_have_blanks_around_its_target():
+    markup = read("<meta http-equiv=refresh content='0; url = http://r.example/'>")
+
+    assert [anchor.href for anchor in markup.anchors] == ["http://r.example/"]
+
+
 def test_scripts_styles_and_titles_are_counted_and_not_read_as_text():
     markup = read(
         "<title> The  title </title><style>p{color:red}</style><script>alert(1)</script>"
