@@ -13,8 +13,8 @@ LABELS = {
     path: label
     for label, path in (line.split() for line in (EXAMPLES / "index").read_text().splitlines())
 }
-# One message alone shows nothing: these need what was seen of their senders (`weir up` shows it).
-NEEDS_HISTORY = {"inbound/written-correspondent-lookalike.eml", "burst/written-burst.eml"}
+# One message alone shows nothing: it needs what was seen of its sender (`weir up` shows it).
+NEEDS_HISTORY = {"burst/written-burst.eml"}
 
 
 @pytest.fixture(
