@@ -81,7 +81,7 @@ def test_up_judges_every_example_stays_until_ctrl_c_and_starts_again(home):
 
 
 def _assert_that_history_changed_verdicts(said: str) -> None:
-    """History tags a burst, makes a lookalike worse than its words, and the correspondent better."""
+    """History tags a burst; a lookalike is worse than its words, the correspondent better."""
     told = {
         who: (action, float(alone), float(score), float(change))
         for who, action, alone, score, change in re.findall(
