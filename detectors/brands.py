@@ -171,7 +171,8 @@ def claims(text_words: Sequence[str], brands: Brands = SHIPPED) -> list[Claim]:
         return []
     found = _find(text_words, brands)
     if not found:
-        mixed = any(not word.isalpha() and not word.isdigit() for word in text_words)
+        letters = "".join(text_words).isalpha()  # as nearly always: no digit to read as one
+        mixed = not letters and any(not (w.isalpha() or w.isdigit()) for w in text_words)
         leet = [w if w.isdigit() else w.translate(LEET) for w in text_words] if mixed else []
         found = _find(leet, brands)
     if not found and sum(len(word) == 1 for word in text_words) >= 3:
@@ -181,8 +182,10 @@ def claims(text_words: Sequence[str], brands: Brands = SHIPPED) -> list[Claim]:
 
 
 def _find(text_words: Sequence[str], brands: Brands) -> list[Claim]:
-    found = []
+    found: list[Claim] = []
     phrases, first, longest = brands.phrases, brands.first, brands.longest
+    if first.isdisjoint(text_words):
+        return found
     place = 0
     while place < len(text_words):
         length = 1
