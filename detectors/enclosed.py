@@ -4,16 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from detectors.actions import MICRO
 from detectors.brands import SHIPPED, Brands
 from detectors.kinds import KindOfMail, checked_kind
-from detectors.signals import Detector, Finding, Spec
+from detectors.signals import Detector, Finding, Signal, Spec
 from features.context import Context
 from features.envelope import Envelope, Incoming
 from features.evidence import Evidence, extract
 
-__all__ = ["EnclosedMail"]
+__all__ = ["EnclosedMail", "told"]
 
 _MOST = 4  # enclosed messages; their bytes are the outer message's, which are bounded
+_LONGEST_REASON = 300  # characters
+_NAMED = 8  # signals of an enclosed message
 _NAME: Final = "nested_mail_abusive"
 
 
@@ -69,3 +72,22 @@ class EnclosedMail:
 def _is_complaint(kind: KindOfMail) -> bool:
     """Say whether the enclosed message is evidence for a desk, and not meant to be believed."""
     return kind.at_desk and ("abuse_report" in kind.mail.also or kind.mail.passed_on == "attached")
+
+
+def told(finding: Finding, logit: int, signals: Sequence[Signal]) -> Finding:
+    """Return a finding about an enclosed message with what speaks most against that one.
+
+    `logit` (millionths) and `signals` are what the stack made of the worst one enclosed.
+    """
+    against = [signal for signal in signals if signal.contribution > 0]
+    reasons = "; ".join([signal.reason for signal in against])
+    said = f"{finding.reason}: {reasons}"
+    return replace(
+        finding,
+        reason=said if len(said) <= _LONGEST_REASON else f"{said[: _LONGEST_REASON - 3]}...",
+        inputs={
+            **finding.inputs,
+            "logit": round(logit / MICRO, 6),
+            "signals": " ".join([signal.name for signal in against[:_NAMED]]),
+        },
+    )

@@ -22,10 +22,11 @@ from detectors.explanation import (
     WeightInForce,
 )
 from detectors.judging import Judge, Judged
+from detectors.margins import LEARNED, clipped, signal_of
 from detectors.outcomes import STATE_GROUPS
 from detectors.policy import Mode, Policy, SignalSetting
 from detectors.signals import Finding, Signal
-from detectors.stack import CLIP, CORROBORATES, DAMPING, LEARNED, Stack, Weighed
+from detectors.stack import CORROBORATES, DAMPING, Stack, Weighed
 from detectors.terms import Terms, prepare
 from detectors.verdict import MICRO, Verdict, judge
 from features.envelope import Incoming
@@ -126,9 +127,8 @@ def _found(judged: Judged) -> dict[str, Finding]:
     # A model reads the whole message, what it brings along too.
     kind = next((finding.kind for finding in judged.findings if finding.kind), "")
     for prediction in judged.predictions:
-        name = f"{LEARNED}_{prediction.model}"
-        margin = max(-CLIP, min(CLIP, prediction.logit))
-        found[name] = Finding(name, "", margin, kind=kind, inside=bool(kind))
+        name = signal_of(prediction.model)
+        found[name] = Finding(name, "", clipped(prediction), kind=kind, inside=bool(kind))
     return found
 
 

@@ -1,7 +1,9 @@
 """What a detector says: a named finding with its strength, its reason and what it read."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Literal, Protocol
 
 import msgspec
@@ -10,7 +12,7 @@ from detectors.brands import SHIPPED, Brands
 from features.context import Context
 from features.evidence import Evidence
 
-__all__ = ["AbuseClass", "Detector", "Finding", "Signal", "Spec"]
+__all__ = ["AbuseClass", "Detector", "Finding", "Signal", "Spec", "plain_inputs"]
 
 AbuseClass = Literal["spam", "phish", "malware", "bulk", "ham"]
 
@@ -58,6 +60,23 @@ class Signal(msgspec.Struct, frozen=True):
     contribution: int
     reason: str
     inputs: dict[str, str | int | float | bool]
+
+
+def plain_inputs(inputs: Mapping[str, object]) -> dict[str, str | int | float | bool]:
+    """Return inputs as JSON's own scalars; floats rounded, so that float32 prints the same."""
+    plain: dict[str, str | int | float | bool] = {}
+    for key, value in inputs.items():
+        if isinstance(value, (bool, str)):
+            plain[key] = value
+        elif isinstance(value, float) and math.isfinite(value):  # most are, and the next tests cost
+            plain[key] = round(float(value), 6)
+        elif isinstance(value, Integral):
+            plain[key] = int(value) if abs(int(value)) < 1 << 53 else str(value)
+        elif isinstance(value, Real) and math.isfinite(value):  # numpy's too
+            plain[key] = round(float(value), 6)
+        else:
+            plain[key] = str(value)
+    return plain
 
 
 class Detector(Protocol):

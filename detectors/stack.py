@@ -1,48 +1,36 @@
 """The one stack: findings and predictions become contributions that add up to the logit."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from numbers import Integral, Real
 from operator import attrgetter
 from typing import NamedTuple
 
 from detectors.actions import MICRO
 from detectors.catalogue import SPECS
+from detectors.enclosed import told
+from detectors.margins import LEARNED, read_margin, signal_of
 from detectors.policy import Mode, SignalSetting
-from detectors.signals import AbuseClass, Finding, Signal, Spec
+from detectors.priors import priors
+from detectors.signals import AbuseClass, Finding, Signal, Spec, plain_inputs
 from detectors.weights import Weights, WeightsError, read_weights
 from models.classifier import Prediction
-from models.fusion import Fusion, Term
+from models.fusion import Fusion
 
 __all__ = [
-    "CLIP",
     "CORROBORATES",
     "DAMPING",
-    "LEARNED",
     "Stack",
     "Weighed",
     "shipped_stack",
     "shipped_weights_text",
 ]
 
-CLIP = 15.0  # logits; beyond it a model's margin says no more
-_SURE = 2.0  # logits: about seven to one
 _ENCLOSED_SURE = 4.0  # logits of an enclosed message from which it speaks in full
-_LONGEST_REASON = 300  # characters
-_NAMED = 8  # signals of an enclosed message
-LEARNED = "learned"  # the models' group, and the prefix of their signals' names
 DAMPING = (1, 2, 4)  # what a group's first, second and each further finding are divided by
 CORROBORATES = MICRO // 2  # half a logit; a group that says less doesn't count as a second one
-_SPOKEN = {
-    "text": "text model",
-    "bayes": "naive Bayes model",
-    "counts": "tally of labels",
-    "behaviour": "behaviour model",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +97,14 @@ class Stack:
         """The logit of a message about which nothing speaks, in millionths."""
         if self._fusion is None:
             return round(self._bias)
-        return round(self._between(self._bias, self._fusion.bias))
+        return round(_between(self._bias, self._fusion.bias, self.share))
 
     @property
     def speaks_for(self) -> dict[str, AbuseClass]:
         """Every signal that can contribute, models' included, with the class it speaks for."""
         known = {name: spec.speaks_for for name, spec in self._specs.items()}
         for model, learned in (*self._weights.learned.items(), *self._weights.online.items()):
-            known[f"{LEARNED}_{model}"] = learned.speaks_for
+            known[signal_of(model)] = learned.speaks_for
         return known
 
     @property
@@ -143,22 +131,7 @@ class Stack:
 
         `patience` replaces that of the weights: 0 where there is nothing else to go by.
         """
-        given, shipped = self._weights.fusion, self._weights.learned
-        scale = self._weights.stack.calibration.a
-        terms = {
-            f"{LEARNED}_{name}": Term(scale * given.carried * learned.weight, least=given.floor)
-            for name, learned in shipped.items()
-        }
-        for name, learned in self._weights.online.items():
-            terms[f"{LEARNED}_{name}"] = Term(learned.weight, least=given.floor)
-        for name, spec in self._specs.items():
-            group, measured = self._weights.groups.get(spec.group), self._weights.signals.get(name)
-            carried = given.carried if group is None or group.carried is None else group.carried
-            weight = scale * carried * measured.weight if measured else 0.0
-            ham = spec.speaks_for == "ham"
-            terms[name] = Term(weight, -math.inf if ham else 0.0, 0.0 if ham else math.inf)
-        patience = given.patience if patience is None else patience
-        return Fusion(terms, given.bias, patience=patience)
+        return priors(self._weights, self._specs, patience)
 
     def weight(self, name: str) -> float:
         """Return a signal's shipped or set weight, in raw logits; KeyError for an unknown name."""
@@ -175,7 +148,7 @@ class Stack:
 
     def in_force(self, name: str) -> float:
         """Return a signal's weight in force, in calibrated logits; KeyError for an unknown name."""
-        return self._in_force(name, self._entries[name]) / MICRO
+        return self._in_force(name, self._entries[name], self.share) / MICRO
 
     def corroborates(self, group: str) -> bool:
         """Say whether a group may count among those that a rejection needs."""
@@ -191,8 +164,11 @@ class Stack:
         shadow = []
         seen: dict[str, float] = {}
         findings = tuple(findings)
-        models = [self._learned(prediction, _kind_among(findings)) for prediction in predictions]
-        for finding in (*findings, *models):
+        kind = _kind_among(findings)
+        share = self.share
+        for prediction in predictions:
+            self.require(prediction.model)
+        for finding in (*findings, *[read_margin(prediction, kind) for prediction in predictions]):
             entry = self._entries.get(finding.name)
             if entry is None or entry.mode == "draft" or finding.name in live:
                 continue
@@ -203,8 +179,9 @@ class Stack:
             if finding.within:
                 if not strength:
                     continue
-                finding = self._told(finding)  # noqa: PLW2901 - the same finding, in words
-            value = round(self._in_force(finding.name, entry) * strength)
+                worst = self._worst(finding)
+                finding = told(finding, worst.logit, worst.signals)  # noqa: PLW2901 - in words
+            value = round(self._in_force(finding.name, entry, share) * strength)
             if not entry.fixed:
                 seen[finding.name] = strength
             if value or not self._is_online(finding.name):
@@ -237,34 +214,12 @@ class Stack:
     def _worst(self, finding: Finding) -> Weighed:
         return max((self.weigh(it, ()) for it in finding.within), key=attrgetter("logit"))
 
-    def _told(self, finding: Finding) -> Finding:
-        """Return a finding about an enclosed message, with what speaks most against that one."""
-        weighed = self._worst(finding)
-        against = [signal for signal in weighed.signals if signal.contribution > 0]
-        reasons = "; ".join([signal.reason for signal in against])
-        said = f"{finding.reason}: {reasons}"
-        return replace(
-            finding,
-            reason=said if len(said) <= _LONGEST_REASON else f"{said[: _LONGEST_REASON - 3]}...",
-            inputs={
-                **finding.inputs,
-                "logit": round(weighed.logit / MICRO, 6),
-                "signals": " ".join([signal.name for signal in against[:_NAMED]]),
-            },
-        )
-
-    def _in_force(self, name: str, entry: _Entry) -> float:
+    def _in_force(self, name: str, entry: _Entry, share: float) -> float:
         """Return a weight in force, in millionths of a calibrated logit."""
         shipped = self._scale * entry.weight
         if self._fusion is None or entry.fixed:
             return shipped
-        return self._between(shipped, self._fusion.weight(name))
-
-    def _between(self, shipped: float, fused: float) -> float:
-        """Return the number in force, given one in millionths and one of the fusion, in logits."""
-        assert self._fusion is not None
-        share = self._fusion.share
-        return (1.0 - share) * shipped + share * MICRO * fused
+        return _between(shipped, self._fusion.weight(name), share)
 
     def _is_online(self, name: str) -> bool:
         return name.removeprefix(f"{LEARNED}_") in self._weights.online
@@ -286,8 +241,9 @@ class Stack:
             if positive and group not in self._weak:
                 groups += sum(damped.values()) >= CORROBORATES
             for name, value in damped.items():
-                finding = live[name][1]
-                signals.append(Signal(name, group, value, finding.reason, _plain(finding.inputs)))
+                found = live[name][1]
+                inputs = plain_inputs(found.inputs)
+                signals.append(Signal(name, group, value, found.reason, inputs))
                 if positive:
                     by_class[self._entries[name].speaks_for] += value
                 if name in seen and values[name]:
@@ -320,7 +276,7 @@ class Stack:
         cap = self._caps.get(group)
         if self._fusion is None or group != LEARNED or cap is None:
             return cap
-        return round(self._between(cap, self._weights.fusion.cap))
+        return round(_between(cap, self._weights.fusion.cap, self.share))
 
     def _entry(self, name: str) -> _Entry:
         setting = self._settings.get(name, SignalSetting())
@@ -338,37 +294,15 @@ class Stack:
         weight = shipped if setting.weight is None else setting.weight
         return _Entry(weight, group, speaks_for, setting.mode, setting.weight is not None, shipped)
 
-    def _learned(self, prediction: Prediction, kind: str) -> Finding:
-        name = f"{LEARNED}_{self.require(prediction.model)}"
-        margin = max(-CLIP, min(CLIP, prediction.logit))
-        side = "abuse" if margin > 0 else "legitimate mail"
-        verb = "takes it for" if abs(margin) >= _SURE else "leans to"
-        model = _SPOKEN.get(prediction.model, prediction.model)
-        reason = f"The {model} {verb} {side} (margin {margin:+.2f})"
-        inputs: dict[str, str | int | float | bool] = {"logit": round(prediction.logit, 6)}
-        return Finding(name, reason, margin, inputs, kind, inside=bool(kind))
+
+def _between(shipped: float, fused: float, share: float) -> float:
+    """Return the number in force, given one in millionths and one of the fusion, in logits."""
+    return (1.0 - share) * shipped + share * MICRO * fused
 
 
 def _kind_among(findings: Iterable[Finding]) -> str:
     """Return the kind of mail that a message's findings are marked with, '' for none."""
     return next((finding.kind for finding in findings if finding.kind), "")
-
-
-def _plain(inputs: Mapping[str, object]) -> dict[str, str | int | float | bool]:
-    """Return inputs as JSON's own scalars; floats rounded, so that float32 prints the same."""
-    plain: dict[str, str | int | float | bool] = {}
-    for key, value in inputs.items():
-        if isinstance(value, (bool, str)):
-            plain[key] = value
-        elif isinstance(value, float) and math.isfinite(value):  # most are, and the next tests cost
-            plain[key] = round(float(value), 6)
-        elif isinstance(value, Integral):
-            plain[key] = int(value) if abs(int(value)) < 1 << 53 else str(value)
-        elif isinstance(value, Real) and math.isfinite(value):  # numpy's too
-            plain[key] = round(float(value), 6)
-        else:
-            plain[key] = str(value)
-    return plain
 
 
 @cache

@@ -133,7 +133,8 @@ def _explainer(core: "Judge") -> "Explainer":
 def _known(only: Iterable[str]) -> None:
     """Raise UsageError for what is neither a signal nor a group, with the nearest that is."""
     from detectors.catalogue import SPECS
-    from detectors.stack import LEARNED, shipped_stack
+    from detectors.margins import LEARNED
+    from detectors.stack import shipped_stack
 
     groups = {spec.group for spec in SPECS.values()}
     names = {*shipped_stack().speaks_for, *groups, LEARNED}

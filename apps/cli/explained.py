@@ -12,7 +12,7 @@ from rich.text import Text
 from apps.cli.rendering import COLOURS, Shown, clean, plain_score
 from detectors.explaining import restricted
 from detectors.explanation import Explanation, GroupSum, Step, Tried
-from detectors.stack import LEARNED
+from detectors.margins import LEARNED
 from detectors.verdict import MICRO, Verdict
 
 __all__ = ["page"]

@@ -24,7 +24,8 @@ from apps.training.left_out import without_sources
 from apps.training.trees import Parameters, weigh
 from detectors.apart import detect
 from detectors.catalogue import DETECTORS, SPECS
-from detectors.stack import CLIP, LEARNED, Stack
+from detectors.margins import CLIP, LEARNED
+from detectors.stack import Stack
 from detectors.verdict import MICRO
 from detectors.weights import Base, Weights
 from features.context import Context

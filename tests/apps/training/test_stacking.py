@@ -9,7 +9,8 @@ from apps.training.calibration import sigmoid
 from apps.training.dataset import evidence_of
 from apps.training.stacking import Fit, fit_stack, signals_sum, stacked, updated
 from detectors.catalogue import DETECTORS, SPECS
-from detectors.stack import CLIP, Stack, shipped_stack
+from detectors.margins import CLIP
+from detectors.stack import Stack, shipped_stack
 from detectors.weights import read_own_weights, read_weights
 from features.context import Context
 from models.classifier import Prediction
