@@ -20,6 +20,7 @@ _FAULTS = frozenset(
 )
 _CHEAP = frozenset({"shortener", "storage_page", "cheap_tld", "ip"})
 _NEWER = 0.6
+_QUOTED = 0.7  # of a brand in the subject: a digest or an alert may be about it
 _NEWSLETTER = 0.7  # of what one may write who can be unsubscribed from; anybody can say so
 _ROLE = re.compile(
     r"(?:no-?reply|do-?not-?reply|ne-pas-repondre|info|service|support|contact|contato|news"
@@ -137,7 +138,8 @@ def _stranger_links_brand(parties: Relations) -> Hit | None:
             reason = f"It names {brand.name}, but comes from {parties.sender} and leads to "
             target = parties.leads_to
             inputs = {"brand": brand.name, "from_domain": parties.sender, "target": target}
-            return Hit(reason + target, inputs)
+            strength = 1.0 if claim in parties.strange_claims else _QUOTED
+            return Hit(reason + target, inputs, strength)
     return None
 
 

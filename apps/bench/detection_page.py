@@ -97,7 +97,8 @@ Percent of messages under the shipped policy.
 ## What is missed
 
 Phishing that the stack misses at {share} of all ham, campaigns missed whole, by the groups of
-signals that spoke against them with half a logit or more.
+signals that spoke against them with half a logit or more. [misses.md](misses.md) has them read one
+by one, and what each would need; legitimate mail that is tagged too.
 
 {misses}
 """
