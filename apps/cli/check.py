@@ -5,14 +5,13 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 import click
 
 from apps.cli.failures import Code
 from apps.cli.options import as_json, config, read_settings
-from apps.cli.rendering import clean, full
+from apps.cli.rendering import clean, full, terminal_width
 from apps.cli.summary import Summary
 from apps.sources import STDIN, Unreadable, total_bytes
 
@@ -199,18 +198,13 @@ def _print(
                 from apps.cli.explained import page
 
                 explanation = explainer.explain(item.incoming, item.judged[0])
-                said = page(shown, explanation, _width() or _UNWATCHED, only)
+                said = page(shown, explanation, terminal_width() or _UNWATCHED, only)
                 click.echo(said + "\n" * (not alone))
             elif alone or in_full:
-                click.echo("\n".join(full(shown, _width())) + "\n" * (not alone))
+                click.echo("\n".join(full(shown, terminal_width())) + "\n" * (not alone))
     if not alone:
-        for line in summary.lines():
+        for line in summary.lines(terminal_width()):
             click.echo(line)
-
-
-def _width() -> int:
-    """Return the terminal's width, 0 where the output goes elsewhere: then nothing is wrapped."""
-    return get_terminal_size().columns if sys.stdout.isatty() else 0
 
 
 def _complain(item: Unreadable) -> None:

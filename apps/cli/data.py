@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from apps.cli.options import as_json, config, read_settings
+from apps.cli.rendering import hanging, terminal_width
 
 __all__ = ["data"]
 
@@ -74,10 +75,10 @@ def list_(as_json: bool) -> None:
     width = max(len(file.name) for file in found)
     for file in found:
         click.echo(
-            f"{file.name:{width}}  {file.entries:6,} entries  version {file.version}"
-            f"  {file.date}  {file.read_by}"
+            f"{file.name:{width}}  {file.entries:6,} entries  version {file.version}  {file.date}"
         )
-        click.echo(f"{'':{width}}  {file.source}")
+        source = hanging(f"{file.read_by}: {file.source}", width + 2, terminal_width())
+        click.echo(f"{'':{width}}  {source}")
 
 
 def _complete(
@@ -211,8 +212,9 @@ def _print_brands(brands: list[dict[str, Any]]) -> None:
         ambiguous = brand.get("ambiguous", ())
         called = ", ".join(f"{p} (ambiguous)" if p in ambiguous else p for p in brand["phrases"])
         note = "; others bear the name too" if brand.get("shared") else ""
-        click.echo(f"{brand['name']:{width}}  {called}{note}")
-        click.echo(f"{'':{width}}  {', '.join(brand['domains'])}")
+        domains = ", ".join(brand["domains"])
+        for head, said in ((brand["name"], called + note), ("", domains)):
+            click.echo(f"{head:{width}}  {hanging(said, width + 2, terminal_width())}")
 
 
 def _print_json(value: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from apps.cli.options import as_json, config, read_settings, run
-from apps.cli.rendering import clean
+from apps.cli.rendering import clean, hanging, terminal_width
 
 __all__ = ["doctor"]
 
@@ -54,9 +54,10 @@ def doctor(config: Path | None, as_json: bool) -> None:
         shown = [finding._asdict() for finding in findings]
         click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
     else:
+        width = terminal_width()
         for finding in findings:
             click.secho(f"{finding.level:8}", fg=_COLOURS[finding.level], nl=False)
-            click.echo(f" {finding.subject:18} {clean(finding.said)}")
+            click.echo(f" {finding.subject:18} {hanging(clean(finding.said), 28, width)}")
             if finding.todo:
-                click.echo(f"{'':28}{clean(finding.todo)}")
+                click.echo(f"{'':28}{hanging(clean(finding.todo), 28, width)}")
     sys.exit(int(any(finding.level == "fault" for finding in findings)))

@@ -1,5 +1,7 @@
 """A verdict as a person reads it; what comes from mail is escaped before a terminal sees it."""
 
+import sys
+from shutil import get_terminal_size
 from textwrap import wrap
 from typing import NamedTuple
 from unicodedata import east_asian_width
@@ -9,7 +11,18 @@ import click
 from detectors.signals import Signal
 from detectors.verdict import MICRO, Verdict
 
-__all__ = ["COLOURS", "Shown", "by_weight", "clean", "column", "full", "one_line", "plain_score"]
+__all__ = [
+    "COLOURS",
+    "Shown",
+    "by_weight",
+    "clean",
+    "column",
+    "full",
+    "hanging",
+    "one_line",
+    "plain_score",
+    "terminal_width",
+]
 
 COLOURS = {
     "accept": "green",
@@ -35,6 +48,19 @@ class Shown(NamedTuple):
     sender: str
     subject: str
     size: int = 0
+
+
+def terminal_width() -> int:
+    """Return the terminal's width, 0 where the output goes elsewhere: then nothing is wrapped."""
+    return get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def hanging(text: str, indent: int, width: int) -> str:
+    """Return text wrapped at `width` columns (0: never), all lines but the first indented."""
+    if not width:
+        return text
+    lines = wrap(text, max(20, width - indent), break_long_words=False, break_on_hyphens=False)
+    return f"\n{' ' * indent}".join(lines)
 
 
 def clean(text: str, width: int = 0) -> str:

@@ -12,6 +12,9 @@ from detectors.actions import ACTIONS
 
 __all__ = ["Summary"]
 
+_WANTED = (36, 28, 40)  # columns of source, sender and subject
+_BEFORE = 36  # columns of score, action and class, and of what is between all columns
+_NARROWEST = 24
 _BAD = frozenset({"quarantine", "defer", "reject", "discard"})
 
 
@@ -55,8 +58,9 @@ class Summary:
         elif self._top:
             heapq.heappushpop(self._worst, entry)
 
-    def lines(self) -> list[str]:
-        """Return the summary's lines."""
+    def lines(self, width: int = 0) -> list[str]:
+        """Return the summary's lines, which fit `width` columns (0: any)."""
+        name, sender, subject = _shares(width)
         count = self._actions.total()
         seconds = time.perf_counter() - self._started
         lines = []
@@ -65,7 +69,8 @@ class Summary:
             action = click.style(f"{verdict.action:15}", fg=COLOURS[verdict.action], bold=True)
             lines.append(
                 f"{plain_score(verdict):>5}  {action} {verdict.class_:7}  "
-                f"{_end(item.name, 36)}  {column(item.sender, 28)}  {clean(item.subject, 40)}"
+                f"{_end(item.name, name)}  {column(item.sender, sender)}  "
+                f"{clean(item.subject, subject)}"
             )
         if count > len(self._worst):
             lines.append(f"... and {count - len(self._worst):,} less bad (--top)")
@@ -89,6 +94,16 @@ class Summary:
                 f"{self._bytes / 1e6:.1f} MB"
             )
         return lines
+
+
+def _shares(width: int) -> tuple[int, int, int]:
+    """Return the columns of source, sender and subject: all that they want, or less of each."""
+    left = max(_NARROWEST, width - _BEFORE)
+    wanted = sum(_WANTED)
+    if not width or left >= wanted:
+        return _WANTED
+    name, sender, _ = (left * share // wanted for share in _WANTED)
+    return name, sender, left - name - sender
 
 
 def _end(name: str, width: int) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from apps.cli.rendering import clean, column
+from apps.cli.rendering import clean, column, hanging
 
 
 @settings(derandomize=True)
@@ -39,3 +39,13 @@ def test_what_is_not_printable_is_an_escape(text, shown):
 @pytest.mark.parametrize("width", [1, 2, 7, 28])
 def test_a_column_is_as_wide_as_asked_whatever_the_script(text, width):
     assert cell_len(column(text, width)) == width
+
+
+@settings(derandomize=True)
+@given(st.text(st.characters(codec="ascii", categories=("L", "N", "Zs"))), st.integers(40, 90))
+def test_hanging_text_keeps_its_words_and_is_left_alone_where_no_terminal_is(text, width):
+    shown = hanging(text, 10, width)
+
+    assert shown.split() == text.split()
+    assert hanging(text, 10, 0) == text
+    assert all(line.startswith(" " * 10) for line in shown.splitlines()[1:])
