@@ -6,7 +6,7 @@ What the sender's history adds is in detectors.strangers.
 from detectors.brands import Brands
 from detectors.checks import Checks, Hit
 from detectors.relations import Relations, relate
-from detectors.requests import read_request
+from detectors.solicitation import read_solicitation
 from features.context import Context
 from features.evidence import Evidence
 
@@ -16,8 +16,8 @@ __all__ = ["DETECTOR"]
 def _asked_or_led(evidence: Evidence, context: Context, brands: Brands) -> Relations | None:
     """Return the parties where something is asked for, or answers are led elsewhere."""
     parties = relate(evidence, context, brands)
-    request = read_request(parties)
-    return parties if request.what or request.elsewhere else None
+    solicited = read_solicitation(parties)
+    return parties if solicited.what or solicited.elsewhere else None
 
 
 DETECTOR = Checks("business", _asked_or_led)
@@ -32,10 +32,10 @@ _ADDED = "with words added"
     "It asks for gift cards, by an answer alone, from a free mailbox or with answers elsewhere.",
 )
 def _gift_card_errand(parties: Relations) -> Hit | None:
-    request = read_request(parties)
-    if not request.gift_cards or request.followed or parties.bulk:
+    solicited = read_solicitation(parties)
+    if not solicited.gift_cards or solicited.followed or parties.bulk:
         return None
-    if not (request.free or request.elsewhere):
+    if not (solicited.free or solicited.elsewhere):
         return None
     return _hit(parties)
 
@@ -46,10 +46,10 @@ def _gift_card_errand(parties: Relations) -> Hit | None:
     "It asks for a payment or a favour, and answers go to a free or look-alike mailbox elsewhere.",
 )
 def _payment_answers_elsewhere(parties: Relations) -> Hit | None:
-    request = read_request(parties)
-    if not request.what or request.gift_cards or request.followed or parties.bulk:
+    solicited = read_solicitation(parties)
+    if not solicited.what or solicited.gift_cards or solicited.followed or parties.bulk:
         return None
-    if not (request.elsewhere and (request.elsewhere_free or request.imitates)):
+    if not (solicited.elsewhere and (solicited.elsewhere_free or solicited.imitates)):
         return None
     return _hit(parties)
 
@@ -60,20 +60,20 @@ def _payment_answers_elsewhere(parties: Relations) -> Hit | None:
     "A free mailbox asks for a payment, a payroll change or a discreet favour, without a link.",
 )
 def _free_mail_errand(parties: Relations) -> Hit | None:
-    request = read_request(parties)
-    if not request.what or request.gift_cards or request.followed or parties.bulk:
+    solicited = read_solicitation(parties)
+    if not solicited.what or solicited.gift_cards or solicited.followed or parties.bulk:
         return None
-    if not request.free or request.elsewhere:  # that has its own signal
+    if not solicited.free or solicited.elsewhere:  # that has its own signal
         return None
     return _hit(parties)
 
 
 def _hit(parties: Relations) -> Hit:
-    request = read_request(parties)
-    told = "; ".join(request.told(parties))
-    inputs = {"asks_for": request.what, "from_domain": parties.sender}
-    if request.elsewhere:
-        inputs["reply_domain"] = request.elsewhere
+    solicited = read_solicitation(parties)
+    told = "; ".join(solicited.told(parties))
+    inputs = {"asks_for": solicited.what, "from_domain": parties.sender}
+    if solicited.elsewhere:
+        inputs["reply_domain"] = solicited.elsewhere
     return Hit(f"{told[:1].upper()}{told[1:]}", inputs)
 
 
@@ -83,12 +83,12 @@ def _hit(parties: Relations) -> Hit:
     "Answers go to a domain that resembles the sender's own without being it.",
 )
 def _reply_to_lookalike(parties: Relations) -> Hit | None:
-    request = read_request(parties)
-    if not request.imitates:
+    solicited = read_solicitation(parties)
+    if not solicited.imitates:
         return None
     return Hit(
-        f"Answers go to {request.elsewhere}, {request.imitates}",
-        {"reply_domain": request.elsewhere, "from_domain": parties.sender},
+        f"Answers go to {solicited.elsewhere}, {solicited.imitates}",
+        {"reply_domain": solicited.elsewhere, "from_domain": parties.sender},
         # Departments and products have such domains of their own.
-        _PARTLY if request.imitates.endswith(_ADDED) else 1.0,
+        _PARTLY if solicited.imitates.endswith(_ADDED) else 1.0,
     )

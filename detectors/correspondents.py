@@ -7,7 +7,7 @@ from detectors.brand_proof import proven_brand
 from detectors.checks import Checks, Hit
 from detectors.lookalike import resembles
 from detectors.relations import shown_host
-from detectors.requests import read_request
+from detectors.solicitation import read_solicitation
 from detectors.standing import DAY, Standing, stand
 from features.correspondents import sender_skeletons, skeleton
 from features.domains import Domain, split_host
@@ -41,7 +41,7 @@ def _circumstances(standing: Standing) -> Iterator[tuple[str, float]]:
         yield f"answers go to {shown_host(min(elsewhere))}", _TELLING
     elif is_freemail(own):
         yield "it has a free mailbox", _USUAL
-    if evidence.content.phrases.get("invoice", 0) or read_request(standing.parties).what:
+    if evidence.content.phrases.get("invoice", 0) or read_solicitation(standing.parties).what:
         yield "it is about money", _TELLING
     if standing.young or standing.history["pair.received"] <= 1:
         yield "it never wrote before", _USUAL
@@ -205,5 +205,5 @@ def _suspect(standing: Standing) -> bool:
         history["correspondent.name"] == 1
         or history["correspondent.domain"] == 1
         or carries_program(standing.parties.evidence)
-        or read_request(standing.parties).imitates != ""
+        or read_solicitation(standing.parties).imitates != ""
     )

@@ -10,7 +10,7 @@ from detectors.checks import Checks, Hit
 from detectors.content import lure
 from detectors.lookalike import resembles
 from detectors.novelty import WATCHED
-from detectors.requests import read_request
+from detectors.solicitation import read_solicitation
 from detectors.standing import DAY, Standing, stand
 from detectors.threads import claims_reply
 from detectors.wording import duration
@@ -34,22 +34,22 @@ _LURES = 2  # phrases of one group, or of the subject
 )
 def _stranger_asks_for_money(standing: Standing) -> Hit | None:
     parties = standing.parties
-    request = read_request(parties)
-    if not request.what or request.followed or parties.bulk or not standing.stranger:
+    solicited = read_solicitation(parties)
+    if not solicited.what or solicited.followed or parties.bulk or not standing.stranger:
         return None
     poses = tuple(_poses(standing))
-    if not (request.free or request.elsewhere or poses):
+    if not (solicited.free or solicited.elsewhere or poses):
         return None
-    told = "; ".join(["First contact", *poses, *request.told(parties)])
-    inputs = {"asks_for": request.what, "from_domain": parties.sender}
-    if request.elsewhere:
-        inputs["reply_domain"] = request.elsewhere
+    told = "; ".join(["First contact", *poses, *solicited.told(parties)])
+    inputs = {"asks_for": solicited.what, "from_domain": parties.sender}
+    if solicited.elsewhere:
+        inputs["reply_domain"] = solicited.elsewhere
     strength = (
         _BASE
-        + _STRONG * bool(poses or request.imitates)
-        + _STRONG * (request.elsewhere != "")
-        + _STRONG * request.gift_cards
-        + _WEAK * request.free
+        + _STRONG * bool(poses or solicited.imitates)
+        + _STRONG * (solicited.elsewhere != "")
+        + _STRONG * solicited.gift_cards
+        + _WEAK * solicited.free
         + _WEAK * standing.young
     )
     return Hit(told, inputs, min(1.0, strength))
@@ -87,11 +87,11 @@ def _forged_thread(standing: Standing) -> Hit | None:
     if history.watched_outbound < WATCHED:
         return None  # what our users sent was not seen, or not for long
     headers = evidence.headers
-    request = read_request(parties)
+    solicited = read_solicitation(parties)
     more = []
     target = parties.leads_to if parties.stranger else ""
-    if request.what:
-        more.append(f"it asks for {request.what}")
+    if solicited.what:
+        more.append(f"it asks for {solicited.what}")
     if target:
         more.append(f"its links lead to {target}")
     if not (headers.in_reply_to or headers.references):
@@ -105,7 +105,7 @@ def _forged_thread(standing: Standing) -> Hit | None:
             "circumstances": len(more),
             "target": target,
         },
-        1.0 if len(more) > 1 else _WITH_MORE if request.what or parties.stranger else _CLAIMED,
+        1.0 if len(more) > 1 else _WITH_MORE if solicited.what or parties.stranger else _CLAIMED,
     )
 
 

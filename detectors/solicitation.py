@@ -11,13 +11,13 @@ from features.evidence import Evidence
 from features.hosts import is_freemail
 from features.mailboxes import Mailbox
 
-__all__ = ["Request", "read_request"]
+__all__ = ["Solicitation", "read_solicitation"]
 
 _LINKED = 1  # foreign domain, such as a signature has
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Solicitation:
     """What a message asks for, '' for nothing, and the party that an answer would reach.
 
     `elsewhere` is the host of a Reply-To that isn't the sender's organization, '' for none.
@@ -47,7 +47,7 @@ class Request:
             yield "no link"
 
 
-_NOTHING: Final = Request(
+_NOTHING: Final = Solicitation(
     what="",
     gift_cards=False,
     elsewhere="",
@@ -59,7 +59,7 @@ _NOTHING: Final = Request(
 
 
 @lru_cache(maxsize=1)
-def read_request(parties: Relations) -> Request:
+def read_solicitation(parties: Relations) -> Solicitation:
     """Read what a message asks for, once for all that want to know."""
     evidence = parties.evidence
     what = _asked(evidence)
@@ -67,7 +67,7 @@ def read_request(parties: Relations) -> Request:
         return _NOTHING  # nearly all mail, and what follows costs
     reply = _elsewhere(parties)
     sender = evidence.headers.from_.domain.registrable
-    return Request(
+    return Solicitation(
         what=what,
         gift_cards=what.startswith("gift"),
         elsewhere=shown_host(reply.domain.registrable or reply.host) if reply else "",
