@@ -1,6 +1,6 @@
 """Business mail fraud as far as the message alone shows it: a request, and who would be answered.
 
-What the sender's history adds is in detectors.strangers.
+What the sender's history adds is in detectors.first_contact.
 """
 
 from detectors.brands import Brands

@@ -14,6 +14,7 @@ from detectors import (
     decoys,
     diversions,
     doorsteps,
+    first_contact,
     headers,
     impersonation,
     inside,
@@ -25,7 +26,6 @@ from detectors import (
     reputation,
     schemes,
     strange_links,
-    strangers,
     swapped_letters,
     velocity,
 )
@@ -68,7 +68,7 @@ _OF_MAIL: tuple[Detector, ...] = (
     velocity.DETECTOR,
     novelty.DETECTOR,
     correspondents.DETECTOR,
-    strangers.DETECTOR,
+    first_contact.DETECTOR,
     reputation.DETECTOR,
     kinds.DETECTOR,
 )

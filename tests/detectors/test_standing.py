@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import correspondents, novelty, reputation, strangers, velocity
+from detectors import correspondents, first_contact, novelty, reputation, velocity
 from detectors.catalogue import SPECS
 from detectors.policy_file import shipped_policy
 from detectors.signals import Finding
@@ -25,7 +25,7 @@ DETECTORS = (
     velocity.DETECTOR,
     novelty.DETECTOR,
     correspondents.DETECTOR,
-    strangers.DETECTOR,
+    first_contact.DETECTOR,
     reputation.DETECTOR,
 )
 PROVEN = {"dkim": Fact("pass", "mx"), "dkim.domains": Fact("quarrybrook.net", "mx")}
