@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a script, not a package
 
 from apps.training.corpora import pooled, read_corpora  # noqa: E402 - after the path
-from detectors import opened_attachments, pages  # noqa: E402 - after the path
+from detectors import attached_pages, opened_attachments  # noqa: E402 - after the path
 from features.context import Context  # noqa: E402 - after the path
 from features.envelope import Envelope, Incoming  # noqa: E402 - after the path
 from features.evidence import extract  # noqa: E402 - after the path
@@ -66,7 +66,7 @@ class Measured:
             evidence = evidence.with_opened(files or ())
             for request in requests if files else ():
                 self._time(request, source)
-        for detector in (opened_attachments.DETECTOR, pages.DETECTOR):
+        for detector in (opened_attachments.DETECTOR, attached_pages.DETECTOR):
             for finding in detector.detect(evidence, CONTEXT):
                 self.fired[finding.name][source] += 1
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from detectors import (
+    attached_pages,
     attachments,
     authentication,
     borrowed_names,
@@ -21,7 +22,6 @@ from detectors import (
     links,
     novelty,
     opened_attachments,
-    pages,
     pretexts,
     reputation,
     schemes,
@@ -57,7 +57,7 @@ _OF_MAIL: tuple[Detector, ...] = (
     content.DETECTOR,
     attachments.DETECTOR,
     opened_attachments.DETECTOR,
-    pages.DETECTOR,
+    attached_pages.DETECTOR,
     combinations.DETECTOR,
     strange_links.DETECTOR,
     pretexts.DETECTOR,
