@@ -21,6 +21,8 @@ _FAULTS = frozenset(
 _CHEAP = frozenset({"shortener", "storage_page", "cheap_tld", "ip"})
 _NEWER = 0.6
 _QUOTED = 0.7  # of a brand in the subject: a digest or an alert may be about it
+_TOPIC = 0.5
+_ABOUT_PARCELS = 2  # phrases
 _NEWSLETTER = 0.7  # of what one may write who can be unsubscribed from; anybody can say so
 _ROLE = re.compile(
     r"(?:no-?reply|do-?not-?reply|ne-pas-repondre|info|service|support|contact|contato|news"
@@ -152,6 +154,11 @@ def _stranger_links_lure(parties: Relations) -> Hit | None:
     if not parties.stranger or not lure(parties.evidence):
         return None
     found = _hit(parties, "The subject lures or alarms, and the links lead to {target}")
+    content = parties.evidence.content
+    # Carriers announce parcels, and services have an address confirmed, through whom they like.
+    alone = lure(parties.evidence) == 1 and content.subject_phrases.get("parcel", 0) > 0
+    if alone and _phrases(parties, "parcel") < _ABOUT_PARCELS:
+        return replace(found, strength=_TOPIC)
     return replace(found, strength=_NEWSLETTER) if parties.bulk else found
 
 
