@@ -234,8 +234,8 @@ def test_reasons_against_come_first_and_what_speaks_for_it_apart():
         float(line.split()[0]) for line in lines[against + 1 :] if line[2:4].strip()[:1] == "+"
     ]
     assert numbers[:-1] == sorted(numbers[:-1], reverse=True)
-    fraud = check(str(MAIL / "written-fraud-invoice-attachment.eml")).stdout.splitlines()
-    assert fraud.index("  Against it") < fraud.index("  In its favour")
+    parcel = check(str(MAIL / "written-parcel-de.eml")).stdout.splitlines()
+    assert parcel.index("  Against it") < parcel.index("  In its favour")
 
 
 def test_what_two_signals_say_in_the_same_words_is_said_once():
