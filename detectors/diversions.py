@@ -24,6 +24,12 @@ _NEW_NUMBER = re.compile(
     r"\b(?:neue (?:handy)?nummer|new number|nouveau numero|nuevo numero|nuovo numero"
     r"|nieuwe nummer|novo numero|nowy numer)\b"
 )
+# Bitcoin, Litecoin, Ethereum, Tron: whoever is paid there can't be asked for it back.
+_COINS = re.compile(
+    r"\b(?:(?:bc1|ltc1)[02-9ac-hj-np-z]{20,80}|0x[0-9a-fA-F]{40}|T[1-9A-HJ-NP-Za-km-z]{33}"
+    r"|[13LM][1-9A-HJ-NP-Za-km-z]{25,33})\b"
+)
+_SUM = re.compile(r"(?<![\w])[$€£]?\d{1,3}[., ]?\d{2,3}\b")
 _MESSENGERS: Final = frozenset({"whatsapp", "telegram"})
 _MESSENGER_LINKS: Final = frozenset({"wa.me", "whatsapp.com", "t.me"})
 
@@ -42,6 +48,26 @@ def _new_bank_account(parties: Relations) -> Hit | None:
     country = found[0][:2].upper()
     reason = f"It wants money sent to another account, in {country}: ask by another way"
     return Hit(reason, {"country": country, "from_domain": parties.sender})
+
+
+@DETECTOR.signal(
+    "coins_demanded",
+    "phish",
+    "A sum, the address of a coin wallet and no link: in whatever language, it wants to be paid.",
+)
+def _coins_demanded(parties: Relations) -> Hit | None:
+    evidence = parties.evidence
+    if evidence.links.domains or parties.bulk:
+        return None
+    text = evidence.content.text[:_READ]
+    found = _COINS.search(text)
+    if found is None or found[0].isdigit() or found[0].isalpha():
+        return None
+    if not _SUM.search(text.replace(found[0], " ")):
+        return None
+    return Hit(
+        "It wants a sum paid to the address of a coin wallet", {"from_domain": parties.sender}
+    )
 
 
 @DETECTOR.signal(
