@@ -8,6 +8,7 @@ from detectors.content import lure
 from detectors.impersonation import names_recipient
 from detectors.labels import looks_random
 from detectors.relations import Relations, leads_home, link_target, relate, shown_host
+from detectors.strange_links import coherence
 from features.hosts import is_freemail
 from features.links import Link
 
@@ -58,7 +59,8 @@ def _phrases(parties: Relations, *groups: str) -> int:
 
 def _hit(parties: Relations, reason: str) -> Hit:
     target = parties.leads_to
-    return Hit(reason.format(target=target), {"target": target, "from_domain": parties.sender})
+    inputs = {"target": target, "from_domain": parties.sender}
+    return Hit(reason.format(target=target), inputs, coherence(parties))
 
 
 @DETECTOR.signal(
@@ -158,8 +160,10 @@ def _stranger_links_lure(parties: Relations) -> Hit | None:
     # Carriers announce parcels, and services have an address confirmed, through whom they like.
     alone = lure(parties.evidence) == 1 and content.subject_phrases.get("parcel", 0) > 0
     if alone and _phrases(parties, "parcel") < _ABOUT_PARCELS:
-        return replace(found, strength=_TOPIC)
-    return replace(found, strength=_NEWSLETTER) if parties.bulk else found
+        return replace(found, strength=min(found.strength, _TOPIC))
+    if parties.bulk:
+        return replace(found, strength=min(found.strength, _NEWSLETTER))
+    return found
 
 
 @DETECTOR.signal(

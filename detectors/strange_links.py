@@ -14,8 +14,9 @@ from detectors.relations import Relations, link_target, relate
 from features.context import Context
 from features.evidence import Evidence
 from features.headers import Headers
+from features.hosts import host_traits, is_freemail
 
-__all__ = ["BAIT", "DETECTOR", "kinds_of", "misnamed"]
+__all__ = ["BAIT", "DETECTOR", "coherence", "kinds_of", "misnamed"]
 
 
 def _strangers(evidence: Evidence, context: Context, brands: Brands) -> Relations | None:
@@ -42,6 +43,9 @@ _FAULTS = frozenset(
     | {"badtld", "badchar"}
 )
 _SHORTEST_WORD = 3
+_SHORTEST_NAME = 4
+_OF_ONE_PIECE = 0.3
+_THROWN_AWAY = frozenset({"cheap_tld", "new_tld", "free_host"})
 _PICTURE_TEXT = 300  # characters of visible text
 _GREETING = 300  # characters in which a mailing tool fills in whom it writes to
 _SHORTEST_ADDRESS = 7
@@ -75,9 +79,32 @@ def kinds_of(parties: Relations, groups: tuple[str, ...]) -> int:
     return sum(phrases.get(group, 0) > 0 for group in groups)
 
 
+def coherence(parties: Relations) -> float:
+    """Return what is left of a suspicion of strange links where the sender is of one piece.
+
+    Its domain bears its name, bounces go there too, and it names no brand but its own: a firm
+    whose links pass through somebody else's server. Who takes a name picks the address beside it,
+    but hardly ever has a domain of that name.
+    """
+    headers = parties.evidence.headers
+    author, bounces = headers.from_.domain, headers.return_path.domain.registrable
+    if parties.strange_claims or parties.subject_claims or is_freemail(author.registrable):
+        return 1.0
+    if looks_random(author.label) or host_traits(headers.from_.host) & _THROWN_AWAY:
+        return 1.0
+    if bounces not in {"", author.registrable}:
+        return 1.0
+    named = any(
+        word == author.label or (len(word) >= _SHORTEST_NAME and word in author.label)
+        for word in headers.display_words
+    )
+    return _OF_ONE_PIECE if named else 1.0
+
+
 def _hit(parties: Relations, reason: str) -> Hit:
     target = parties.leads_to
-    return Hit(reason.format(target=target), {"target": target, "from_domain": parties.sender})
+    inputs = {"target": target, "from_domain": parties.sender}
+    return Hit(reason.format(target=target), inputs, coherence(parties))
 
 
 @DETECTOR.signal(

@@ -32,6 +32,20 @@ MAILED = {
 UNTOLD = {"crypto-newsletter": "subject, text and links are those of a lure; who subscribed tells"}
 """Letters that nothing in them tells from fraud: a proven or known sender does."""
 
+ALL_ELSEWHERE = {
+    "a brand's notice that leads to nothing of the brand's is what phishing looks like": (
+        "amazon-sister card-security-alert jira-notice parcel-dhl parcel-laposte railway-de-delay "
+        "sign-in-google sign-in-microsoft calendar-invite"
+    ),
+    "an alarm about an account and no link that is the sender's": (
+        "password-reset saas-invoice sign-in-account-named crypto-statement"
+    ),
+    "a fault, a cheap ending or no reader named, and no link that is the sender's": (
+        "office-comma newsletter-xyz shop-cheap-domain school-letter"
+    ),
+}
+"""What stays tagged where bounces come home but each link is a stranger's: names by the reason."""
+
 UNTOLD_MAILED = UNTOLD | {
     "telecom-ch": "a carrier at the domain of its customers' mailboxes, and nothing leads home"
 }
@@ -88,17 +102,31 @@ def test_no_honest_letter_is_tagged_by_the_signals(name):
     assert judged.logit / MICRO < TAGGED, against
 
 
+def _wrapped(letter, bounces):
+    """Let another's server send a letter: all links lead there, and nothing else is changed."""
+    tokens = count(70_211)
+    return re.sub(
+        rb'href="https://[^"]{1,200}"',
+        lambda _: b'href="https://klick.postkiste-versand.net/c/h%dKq"' % next(tokens),
+        _raw({**letter, "bounces": bounces}),
+    )
+
+
 @pytest.mark.parametrize("name", sorted(MAILED - set(UNTOLD_MAILED)))
 def test_no_honest_letter_is_tagged_when_an_unknown_service_mails_it(name):
     """Bounces and clicks at a service that no list knows are nothing that a customer chose."""
-    wrapped = {**LETTERS[name], "bounces": "bounce-71@mta4.postkiste-versand.net"}
-    tokens = count(70_211)
-    raw = re.sub(
-        rb'href="https://[^"]{1,200}"',
-        lambda _: b'href="https://klick.postkiste-versand.net/c/h%dKq"' % next(tokens),
-        _raw(wrapped),
-    )
-    judged = _judged(raw)
+    judged = _judged(_wrapped(LETTERS[name], "bounce-71@mta4.postkiste-versand.net"))
+    against = {signal.name: signal.contribution / MICRO for signal in judged.signals}
+
+    assert judged.logit / MICRO < TAGGED, against
+
+
+@pytest.mark.parametrize(
+    "name", sorted(MAILED - set(UNTOLD_MAILED) - set(" ".join(ALL_ELSEWHERE.values()).split()))
+)
+def test_no_honest_letter_is_tagged_when_clicks_go_elsewhere_and_bounces_come_home(name):
+    home = LETTERS[name]["from"].rpartition("@")[2].rstrip(">")
+    judged = _judged(_wrapped(LETTERS[name], f"bounce@{home}"))
     against = {signal.name: signal.contribution / MICRO for signal in judged.signals}
 
     assert judged.logit / MICRO < TAGGED, against
