@@ -3,6 +3,8 @@
 What the sender's history adds is in detectors.first_contact.
 """
 
+from math import isnan
+
 from detectors.brands import Brands
 from detectors.checks import Checks, Hit
 from detectors.relations import Relations, relate
@@ -65,6 +67,8 @@ def _free_mail_errand(parties: Relations) -> Hit | None:
         return None
     if not solicited.free or solicited.elsewhere:  # that has its own signal
         return None
+    if not isnan(parties.evidence.history["pair.received"]):
+        return None  # where the sender's history is known, detectors.first_contact says it by that
     return _hit(parties)
 
 
