@@ -38,7 +38,8 @@ def _many_worded_sender_lure(parties: Relations) -> Hit | None:
     if not kinds_of(parties, ("credentials", *BAIT)):
         return None
     home = not parties.own.isdisjoint(parties.evidence.links.domains)
-    if home and not misnamed(parties.evidence.headers):
+    named = not parties.strange_claims and not misnamed(parties.evidence.headers)
+    if home and named:
         return None  # grundschule-am-see.de: a place's full name
     reason = f"It lures or alarms, from {parties.sender}, a domain of many words"
     return Hit(reason, {"from_domain": parties.sender})
