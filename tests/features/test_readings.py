@@ -321,7 +321,7 @@ def test_a_domain_that_looks_like_a_correspondents_is_named(letter, state, domai
     ],
 )
 def test_so_is_one_that_answers_go_to(letter, state, author, answers, imitated):
-    """What a correspondent's own domain sends isn't told apart here, but by detectors.business."""
+    """What a correspondent's own domain sends is told apart by detectors.business_fraud."""
     state.receive(letter("From: bob@our.example", rcpt_to=("jo@example.net",), **BOB))
 
     head = f"From: {author}\nReply-To: <{answers}>"
