@@ -31,7 +31,7 @@ from apps.training.splits import assign_folds  # noqa: E402 - after the path
 from apps.training.stacking import Fit, fit_stack, signals_sum  # noqa: E402 - after the path
 from apps.training.trees import Parameters, fit, margins, weigh  # noqa: E402 - after the path
 from detectors.catalogue import SPECS  # noqa: E402 - after the path
-from detectors.stack import CLIP  # noqa: E402 - after the path
+from detectors.margins import CLIP  # noqa: E402 - after the path
 from detectors.weights import read_weights  # noqa: E402 - after the path
 from features.vector import SCHEMA  # noqa: E402 - after the path
 
@@ -41,7 +41,7 @@ Mask = NDArray[np.bool_]
 WEIGHTS = ROOT / "detectors" / "data" / "weights.toml"
 MODEL = "classifier"
 FOLDS = 5
-ABUSE_RATE = 0.05
+ABUSE_RATE = 0.02
 SEED = 20_261_121  # of folds, trees and resampling; the generator's is an option
 RESAMPLES = 2_000
 RATES = (0.001, 0.005, 0.01)

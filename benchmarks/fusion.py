@@ -26,8 +26,9 @@ from apps.evaluation.stream import Item
 from detectors.actions import MICRO
 from detectors.catalogue import DETECTORS, SPECS
 from detectors.judging import Judge
+from detectors.margins import CLIP
 from detectors.policy_file import shipped_policy
-from detectors.stack import CLIP, Stack
+from detectors.stack import Stack
 from detectors.weights import Weights, read_weights
 from features.context import Context
 from models.ensemble import VOTERS, Ensemble

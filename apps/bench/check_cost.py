@@ -37,6 +37,9 @@ class CheckCost:
             after = process_time_ns()
             self.shared[detector.specs[0].group] += after - before
             for name, check in checks:
+                if view is None:  # nothing to look at, so no check is asked
+                    self.checks[name] += 0
+                    continue
                 before = process_time_ns()
                 check(view)
                 self.checks[name] += process_time_ns() - before

@@ -48,7 +48,9 @@ def train_unseen(corpora: Path, items: Iterable[Item], core: Judge, say: Say) ->
         mail = read_held_out(corpora, say)
     except ValueError as error:
         return UnseenClassifiers(f"left out: {error}")
-    number = dict(zip(mail.dataset.sha256, mail.validation.folds.tolist(), strict=True))
+    # Mail for evaluation only was seen by no fold's model: any may judge it.
+    number = dict.fromkeys(mail.unseen.sha256, 0)
+    number |= dict(zip(mail.dataset.sha256, mail.validation.folds.tolist(), strict=True))
     classifiers = tuple(
         classifier for judge, _ in mail.judges(core) if (classifier := judge.classifier) is not None
     )

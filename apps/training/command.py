@@ -137,7 +137,7 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
 @click.option(
     "--abuse-rate",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.05,
+    default=0.02,
     show_default=True,
     help="Share of abuse in the stream that the scores are calibrated for.",
 )

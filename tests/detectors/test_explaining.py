@@ -216,7 +216,8 @@ def test_the_second_group_is_a_step_where_the_score_is_high_enough_to_reject():
         for name in (*SPECS, "learned_classifier")
         if name != "link_shortener_only"
     )
-    found = _explain(alone + "[signals.link_shortener_only]\nweight = 30.0\n")
+    heavy = "[signals.link_shortener_only]\nweight = 30.0\n[thresholds.inbound]\nreject = 0.91\n"
+    found = _explain(alone + heavy)
     steps = [(step.by, step.action) for step in found.steps]
     assert steps == [("score", "reject"), ("groups", "quarantine")]
     assert [group.name for group in found.groups if group.speaks] == ["links"]

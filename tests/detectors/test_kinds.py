@@ -162,7 +162,7 @@ def test_phishing_gains_little_by_dressing_up_as_a_list_even_as_its_owner(domain
     header = f"List-Id: <l.{domain}>\nList-Post: <mailto:l@{domain}>\nPrecedence: list\n"
     dressed = f"Return-Path: <l-bounces@account-check.top>\n{header}{PHISHING}"
 
-    assert _logit(dressed) > 0.8 * _logit(f"Return-Path: <l@account-check.top>\n{PHISHING}")
+    assert _logit(dressed) > 0.7 * _logit(f"Return-Path: <l@account-check.top>\n{PHISHING}")
 
 
 # Bounces.

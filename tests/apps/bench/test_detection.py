@@ -48,6 +48,9 @@ def found(tmp_path_factory):
         for path in paths:
             shutil.copy(path, corpora / folder)
     (corpora / "modern" / "ham").mkdir(parents=True)
+    (corpora / "modern" / "spam").mkdir()
+    for number, path in enumerate(abusive):
+        shutil.copy(path, corpora / "modern" / "spam" / f"strangers_{number}.eml")
     for number in range(12):
         (corpora / "modern" / "ham" / f"friends_{number}.eml").write_text(
             f"From: Ann <ann@lowfield-garden.net>\nTo: you@example.org\nSubject: {number}\n"

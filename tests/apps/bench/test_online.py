@@ -36,6 +36,10 @@ def corpora(tmp_path, monkeypatch):
         for day, path in enumerate(sorted(mail.glob(found)), 1):
             trace = f"Received: from mx.example.org by us; {day} Aug 2002 00:00:00 +0000\n"
             (folder / path.name).write_bytes(trace.encode() + path.read_bytes())
+    modern = tmp_path / "corpora" / "modern" / "spam"  # what the classifier is trained on
+    modern.mkdir(parents=True)
+    for number, path in enumerate(sorted(mail.glob("written-phish-*"))):
+        (modern / f"strangers_{number}.eml").write_bytes(path.read_bytes())
     return tmp_path / "corpora"
 
 
