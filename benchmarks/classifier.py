@@ -10,7 +10,7 @@ is trained on only and sets no threshold. Takes some ten minutes: a dozen models
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,15 +25,14 @@ from apps.synthesis.scenarios import Label  # noqa: E402 - after the path
 from apps.training.calibration import fit_calibration, sigmoid  # noqa: E402 - after the path
 from apps.training.corpora import Sample, read_corpora  # noqa: E402 - after the path
 from apps.training.dataset import Dataset, read_dataset  # noqa: E402 - after the path
-from apps.training.inputs import SUSPICIOUS, inputs  # noqa: E402 - after the path
 from apps.training.metrics import recall_at  # noqa: E402 - after the path
 from apps.training.splits import assign_folds  # noqa: E402 - after the path
 from apps.training.stacking import Fit, fit_stack, signals_sum  # noqa: E402 - after the path
-from apps.training.trees import Parameters, fit, margins, weigh  # noqa: E402 - after the path
+from apps.training.trees import fit, margins, weigh  # noqa: E402 - after the path
+from benchmarks.classifier_variants import OLD, VARIANTS, Variant  # noqa: E402 - after the path
 from detectors.catalogue import SPECS  # noqa: E402 - after the path
 from detectors.margins import CLIP  # noqa: E402 - after the path
 from detectors.weights import read_weights  # noqa: E402 - after the path
-from features.vector import SCHEMA  # noqa: E402 - after the path
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -48,68 +47,6 @@ RATES = (0.001, 0.005, 0.01)
 DECISIVE = 0.005
 LARGEST = "sa-easy-ham"  # without it too little ham is left to train on
 MOST = 3_000
-
-
-DEFAULT = Parameters()
-
-
-@dataclass(frozen=True)
-class Variant:
-    """What one classifier is trained on: generated messages, spam of 2002 or not, and how."""
-
-    name: str
-    fraud: int = 0
-    honest: int = 0
-    old_spam: bool = True
-    marks_only: bool = False
-    parameters: Parameters = DEFAULT
-
-    @property
-    def columns(self) -> NDArray[np.intp]:
-        """The columns of the vector that it reads."""
-        names = [n for n in inputs() if not self.marks_only or n in SUSPICIOUS]
-        return np.array([SCHEMA.names.index(name) for name in names], dtype=np.intp)
-
-
-SHIPPED = Variant("shipped recipe")
-RISING = Parameters(rising=True)
-ADDITIVE = Parameters(rising=True, leaves=2)
-VARIANTS = (
-    SHIPPED,
-    Variant("fraud 300", fraud=300),
-    Variant("fraud 1,500", fraud=1_500),
-    Variant("fraud 1,500, no 2002 spam", fraud=1_500, old_spam=False),
-    Variant("both 1,500", fraud=1_500, honest=1_500),
-    Variant("both 3,000", fraud=3_000, honest=3_000),
-    Variant("honest 1,500", honest=1_500),
-    Variant("both 1,500, no 2002 spam", fraud=1_500, honest=1_500, old_spam=False),
-    Variant("both 3,000, no 2002 spam", fraud=3_000, honest=3_000, old_spam=False),
-    Variant("fraud 300, honest 3,000", fraud=300, honest=3_000),
-    Variant("both 1,500, rising", fraud=1_500, honest=1_500, parameters=RISING),
-    Variant(
-        "both 1,500, no 2002 spam, rising",
-        fraud=1_500,
-        honest=1_500,
-        old_spam=False,
-        parameters=RISING,
-    ),
-    Variant(
-        "both 1,500, no 2002 spam, suspicious marks only, rising",
-        fraud=1_500,
-        honest=1_500,
-        old_spam=False,
-        marks_only=True,
-        parameters=RISING,
-    ),
-    Variant(
-        "both 1,500, no 2002 spam, suspicious marks only, additive",
-        fraud=1_500,
-        honest=1_500,
-        old_spam=False,
-        marks_only=True,
-        parameters=ADDITIVE,
-    ),
-)
 
 
 class Mail(NamedTuple):
@@ -157,16 +94,9 @@ def _invented(label: Label, seed: int) -> Iterator[Sample]:
         yield Sample(f"synthetic-{label}", kind, message.raw, message.scenario)
 
 
-def joined(parts: list[Dataset]) -> Dataset:
-    """Return datasets as one, whose clusters aren't to be compared."""
-    return Dataset(
-        np.concatenate([p.vectors for p in parts]),
-        np.concatenate([p.spam for p in parts]),
-        np.concatenate([p.sources for p in parts]),
-        np.concatenate([p.clusters for p in parts]),
-        tuple(digest for p in parts for digest in p.sha256),
-        np.concatenate([p.measured for p in parts]),
-    )
+def _joined(parts: list[Dataset]) -> Dataset:
+    first, *others = parts
+    return reduce(Dataset.joined, others, first)
 
 
 def judged(variant: Variant, mail: Mail, *, with_spam: bool) -> Judged:
@@ -183,7 +113,7 @@ def judged(variant: Variant, mail: Mail, *, with_spam: bool) -> Judged:
     generated = [_first(mail.fraud, variant.fraud), _first(mail.honest, variant.honest)]
 
     def model(mask: Mask):  # noqa: ANN202 - LightGBM ships no types worth naming
-        return fit(joined([real.where(mask), *generated]), columns, variant.parameters)
+        return fit(_joined([real.where(mask), *generated]), columns, variant.parameters)
 
     strata = [f"{s}:{spam}" for s, spam in zip(real.sources, real.spam, strict=True)]
     parts = assign_folds(real.clusters, strata, FOLDS, SEED)
@@ -366,7 +296,7 @@ def strange_scenarios(mail: Mail, variants: list[Variant]) -> Iterator[str]:
             known = [
                 p.where(p.clusters % FOLDS != fold) for p, u in zip(parts, used, strict=True) if u
             ]
-            booster = fit(joined([usable, *known]), variant.columns, variant.parameters)
+            booster = fit(_joined([usable, *known]), variant.columns, variant.parameters)
             for part, out in zip(parts, found, strict=True):
                 own = np.asarray(part.clusters % FOLDS == fold)
                 out[own] = margins(booster, part.vectors[own][:, variant.columns])
@@ -385,14 +315,16 @@ def chosen(mail: Mail, tables: dict[str, Table]) -> str:
         found = tables[name]
         return float(np.mean([np.mean(found.real[modern] >= t) for t in found.thresholds.values()]))
 
-    return max((v.name for v in VARIANTS if v.name in tables and v != SHIPPED), key=mean)
+    return max((v.name for v in VARIANTS if v.name in tables and v != OLD), key=mean)
 
 
 def main() -> None:
     """Train, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("--only", action="append", metavar="NAME", help="variants beside shipped")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="variants beside the old one"
+    )
     parser.add_argument(
         "--with-spam", action="store_true", help="leave a collector's spam out with his ham"
     )
@@ -402,7 +334,7 @@ def main() -> None:
     silent = Judged(np.zeros(len(mail.real)), np.zeros(len(mail.real)), np.zeros(0), None)
     said = {"signals alone": silent}
     for variant in VARIANTS:
-        if arguments.only and variant != SHIPPED and variant.name not in arguments.only:
+        if arguments.only and variant != OLD and variant.name not in arguments.only:
             continue
         _say(variant.name)
         said[variant.name] = judged(variant, mail, with_spam=arguments.with_spam)
@@ -412,10 +344,10 @@ def main() -> None:
         recalls(mail, tables),
         alarms(mail, said),
         fits(said),
-        differences(mail, tables, "signals alone", SHIPPED.name),
+        differences(mail, tables, "signals alone", OLD.name),
         differences(mail, tables, "signals alone", candidate),
-        differences(mail, tables, SHIPPED.name, candidate),
-        strange_scenarios(mail, [v for v in VARIANTS if v.name in {SHIPPED.name, candidate}]),
+        differences(mail, tables, OLD.name, candidate),
+        strange_scenarios(mail, [v for v in VARIANTS if v.name in {OLD.name, candidate}]),
     ):
         print("\n".join(lines), end="\n\n", flush=True)
 

@@ -8,7 +8,7 @@ from detectors.content import lure
 from detectors.impersonation import names_recipient
 from detectors.labels import looks_random
 from detectors.relations import Relations, leads_home, link_target, relate, shown_host
-from detectors.strange_links import coherence
+from detectors.strange_links import away
 from features.hosts import is_freemail
 from features.links import Link
 
@@ -55,12 +55,6 @@ def _inside_site(link: Link) -> bool:
 
 def _phrases(parties: Relations, *groups: str) -> int:
     return sum(parties.evidence.content.phrases.get(group, 0) for group in groups)
-
-
-def _hit(parties: Relations, reason: str) -> Hit:
-    target = parties.leads_to
-    inputs = {"target": target, "from_domain": parties.sender}
-    return Hit(reason.format(target=target), inputs, coherence(parties))
 
 
 @DETECTOR.signal(
@@ -125,7 +119,7 @@ def _stranger_links_personal(parties: Relations) -> Hit | None:
     )
     if not marked and not names_recipient(parties.evidence):
         return None
-    return _hit(parties, "It is made out to your address, and its links lead to {target}")
+    return away(parties, "It is made out to your address, and its links lead to {target}")
 
 
 @DETECTOR.signal(
@@ -155,7 +149,7 @@ def _stranger_links_brand(parties: Relations) -> Hit | None:
 def _stranger_links_lure(parties: Relations) -> Hit | None:
     if not parties.stranger or not lure(parties.evidence):
         return None
-    found = _hit(parties, "The subject lures or alarms, and the links lead to {target}")
+    found = away(parties, "The subject lures or alarms, and the links lead to {target}")
     content = parties.evidence.content
     # Carriers announce parcels, and services have an address confirmed, through whom they like.
     alone = lure(parties.evidence) == 1 and content.subject_phrases.get("parcel", 0) > 0
@@ -180,7 +174,7 @@ def _unrelated_role_sender(parties: Relations) -> Hit | None:
     known = known.replace("-", "").replace(".", "")
     if not words or any(word in known for word in words):
         return None
-    return _hit(parties, "The sender's name doesn't fit its address, and links lead to {target}")
+    return away(parties, "The sender's name doesn't fit its address, and links lead to {target}")
 
 
 @DETECTOR.signal(
@@ -189,7 +183,7 @@ def _unrelated_role_sender(parties: Relations) -> Hit | None:
 def _prize_foreign_links(parties: Relations) -> Hit | None:
     if not _foreign(parties) or _phrases(parties, "prize") < 2:
         return None
-    return _hit(parties, "It promises a prize and leads to {target}, which isn't the sender's")
+    return away(parties, "It promises a prize and leads to {target}, which isn't the sender's")
 
 
 @DETECTOR.signal(
@@ -202,7 +196,7 @@ def _spam_goods_foreign_links(parties: Relations) -> Hit | None:
         return None
     if not _foreign(parties):
         return None
-    return _hit(parties, "It advertises pills, dating, casinos or the like and leads to {target}")
+    return away(parties, "It advertises pills, dating, casinos or the like and leads to {target}")
 
 
 @DETECTOR.signal(
@@ -211,7 +205,7 @@ def _spam_goods_foreign_links(parties: Relations) -> Hit | None:
 def _wallet_foreign_links(parties: Relations) -> Hit | None:
     if not _foreign(parties) or _phrases(parties, "wallet") < 2:
         return None
-    return _hit(parties, "It is about crypto wallets and leads to {target}")
+    return away(parties, "It is about crypto wallets and leads to {target}")
 
 
 @DETECTOR.signal(
@@ -222,14 +216,14 @@ def _wallet_foreign_links(parties: Relations) -> Hit | None:
 def _suspension_foreign_links(parties: Relations) -> Hit | None:
     if not _foreign(parties) or _phrases(parties, "suspension", "credentials") < 2:
         return None
-    return _hit(parties, "It is about your account and leads to {target}, not to the sender")
+    return away(parties, "It is about your account and leads to {target}, not to the sender")
 
 
 @DETECTOR.signal("parcel_foreign_links", "phish", "Parcel phrases and links foreign to the sender.")
 def _parcel_foreign_links(parties: Relations) -> Hit | None:
     if not _foreign(parties) or _phrases(parties, "parcel") < 2:
         return None
-    return _hit(parties, "It is about a parcel and leads to {target}, not to the sender")
+    return away(parties, "It is about a parcel and leads to {target}, not to the sender")
 
 
 @DETECTOR.signal(
@@ -238,7 +232,7 @@ def _parcel_foreign_links(parties: Relations) -> Hit | None:
 def _mailbox_foreign_links(parties: Relations) -> Hit | None:
     if not _foreign(parties) or _phrases(parties, "mailbox") < 2:
         return None
-    return _hit(parties, "It is about your mailbox and leads to {target}")
+    return away(parties, "It is about your mailbox and leads to {target}")
 
 
 @DETECTOR.signal(

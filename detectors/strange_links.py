@@ -16,7 +16,7 @@ from features.evidence import Evidence
 from features.headers import Headers
 from features.hosts import host_traits, is_freemail
 
-__all__ = ["BAIT", "DETECTOR", "coherence", "kinds_of", "misnamed"]
+__all__ = ["BAIT", "DETECTOR", "away", "kinds_of", "misnamed"]
 
 
 def _strangers(evidence: Evidence, context: Context, brands: Brands) -> Relations | None:
@@ -79,7 +79,7 @@ def kinds_of(parties: Relations, groups: tuple[str, ...]) -> int:
     return sum(phrases.get(group, 0) > 0 for group in groups)
 
 
-def coherence(parties: Relations) -> float:
+def _coherence(parties: Relations) -> float:
     """Return what is left of a suspicion of strange links where the sender is of one piece.
 
     Its domain bears its name, bounces go there too, and it names no brand but its own: a firm
@@ -101,10 +101,11 @@ def coherence(parties: Relations) -> float:
     return _OF_ONE_PIECE if named else 1.0
 
 
-def _hit(parties: Relations, reason: str) -> Hit:
+def away(parties: Relations, reason: str) -> Hit:
+    """Return a hit whose reason says where the strange links lead, in the place of `{target}`."""
     target = parties.leads_to
     inputs = {"target": target, "from_domain": parties.sender}
-    return Hit(reason.format(target=target), inputs, coherence(parties))
+    return Hit(reason.format(target=target), inputs, _coherence(parties))
 
 
 @DETECTOR.signal(
@@ -117,7 +118,7 @@ def _stranger_links_misnamed_lure(parties: Relations) -> Hit | None:
         return None
     if not misnamed(parties.evidence.headers):
         return None
-    return _hit(parties, "Name and address don't fit, and what it lures with leads to {target}")
+    return away(parties, "Name and address don't fit, and what it lures with leads to {target}")
 
 
 @DETECTOR.signal(
@@ -131,7 +132,7 @@ def _stranger_links_misnamed_picture(parties: Relations) -> Hit | None:
         return None
     if len(content.text.strip()) >= _PICTURE_TEXT or not misnamed(parties.evidence.headers):
         return None
-    return _hit(parties, "Name and address don't fit, and one picture leads to {target}")
+    return away(parties, "Name and address don't fit, and one picture leads to {target}")
 
 
 @DETECTOR.signal(
@@ -162,7 +163,7 @@ def _stranger_links_pressure(parties: Relations) -> Hit | None:
         return None
     if kinds_of(parties, _PRESSURE) < 2:  # a link that expires and an address to confirm aren't it
         return None
-    return _hit(parties, "It lures and presses in more than one way and leads to {target}")
+    return away(parties, "It lures and presses in more than one way and leads to {target}")
 
 
 @DETECTOR.signal(
@@ -174,7 +175,7 @@ def _stranger_links_pressure(parties: Relations) -> Hit | None:
 def _stranger_links_malformed_from(parties: Relations) -> Hit | None:
     if not parties.evidence.headers.from_faults & _FAULTS:
         return None
-    return _hit(parties, "The sender field is broken, and the links lead to {target}")
+    return away(parties, "The sender field is broken, and the links lead to {target}")
 
 
 @DETECTOR.signal(
@@ -191,7 +192,7 @@ def _stranger_links_greets_address(parties: Relations) -> Hit | None:
         if address != headers.from_.address
     ):
         return None
-    return _hit(parties, "It calls you by your address, and its links lead to {target}")
+    return away(parties, "It calls you by your address, and its links lead to {target}")
 
 
 def _called(start: str, address: str) -> bool:
@@ -212,7 +213,7 @@ def _stranger_links_emoji(parties: Relations) -> Hit | None:
     headers = parties.evidence.headers
     if not _EMOJI.search(headers.subject) and not _EMOJI.search(headers.from_.display):
         return None
-    return _hit(parties, "Pictograms in subject or name draw the eye, and links lead to {target}")
+    return away(parties, "Pictograms in subject or name draw the eye, and links lead to {target}")
 
 
 @DETECTOR.signal(
@@ -226,7 +227,7 @@ def _stranger_links_sentence_name(parties: Relations) -> Hit | None:
     long = len(headers.display_words) >= _SENTENCE and misnamed(headers)
     if not long and not _PITCH.search(headers.from_.display):
         return None
-    return _hit(parties, "The sender's name is a pitch, and the links lead to {target}")
+    return away(parties, "The sender's name is a pitch, and the links lead to {target}")
 
 
 @DETECTOR.signal(
@@ -240,7 +241,7 @@ def _stranger_links_random_sender(parties: Relations) -> Hit | None:
     drawn = len(local) <= _LONGEST_LOCAL and looks_random(local)
     if not drawn and not looks_random(author.domain.label):
         return None
-    return _hit(parties, "The sender's address looks made up, and the links lead to {target}")
+    return away(parties, "The sender's address looks made up, and the links lead to {target}")
 
 
 @DETECTOR.signal(
@@ -253,7 +254,7 @@ def _stranger_links_urgent(parties: Relations) -> Hit | None:
     level = first("x-priority").strip()[:1]
     if level not in {"1", "2"} and "high" not in first("importance").lower():
         return None
-    return _hit(parties, "It is marked as urgent, and its links lead to {target}")
+    return away(parties, "It is marked as urgent, and its links lead to {target}")
 
 
 @DETECTOR.signal(
@@ -264,4 +265,4 @@ def _stranger_links_urgent(parties: Relations) -> Hit | None:
 def _stranger_links_to_nobody(parties: Relations) -> Hit | None:
     if "@" in parties.evidence.message.first("to"):
         return None
-    return _hit(parties, "Addressed to nobody by name, and its links lead to {target}")
+    return away(parties, "Addressed to nobody by name, and its links lead to {target}")

@@ -22,7 +22,7 @@ for anything is said beside each kind, and checked where it is used (detectors/k
 
 import re
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -48,18 +48,7 @@ Kind = Literal[
     "forward",
     "ordinary",
 ]
-KINDS: Final[tuple[Kind, ...]] = (
-    "bounce",
-    "delay",
-    "receipt",
-    "abuse_report",
-    "aggregate_report",
-    "automatic_reply",
-    "invitation",
-    "list",
-    "forward",
-    "ordinary",
-)
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 """In the order in which the first that holds names the message."""
 
 _READ = 8_192  # bytes of a machine-readable part

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from apps.bench.corpora_seen import Read
 from apps.bench.held_out import FOLDS, HeldOut, Say, read_held_out
 from apps.training.dataset import Dataset
-from apps.training.left_out import without_sources
+from apps.training.left_out import strange_logits
 
 __all__ = ["Margins", "held_out_margins"]
 
@@ -33,16 +33,15 @@ class Margins(NamedTuple):
 def held_out_margins(corpora: Path, reads: Sequence[Read], say: Say) -> Margins:
     """Train the folds' models and those without a source, and return what they say."""
     mail = read_held_out(corpora, say)
-    ours = mail.validation.logits.copy()
-    for _, own, strange in without_sources(
+    ours = strange_logits(
         mail.dataset,
+        mail.validation.logits,
         mail.columns,
         mail.parameters,
         mail.validation.calibration,
         say,
         beside=mail.beside,
-    ):
-        ours[own] = strange
+    )
     return Margins(_arranged(mail, mail.validation.logits, reads), _arranged(mail, ours, reads))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from apps.cli.failures import Code
-from apps.cli.options import as_json, config, read_settings
+from apps.cli.options import as_json, config, direction, read_settings, tenant
 from apps.cli.rendering import clean, full, terminal_width
 from apps.cli.summary import Summary
 from apps.sources import STDIN, Unreadable, total_bytes
@@ -33,14 +33,8 @@ _UNWATCHED = 100  # columns of an explanation where no terminal is
     metavar="FILE",
     help="Judge with this policy file.  [default: policy.file, else the shipped one]",
 )
-@click.option(
-    "--direction",
-    type=click.Choice(["inbound", "outbound"]),
-    default="inbound",
-    show_default=True,
-    help="Which way the mail goes.",
-)
-@click.option("--tenant", default="default", metavar="NAME", help="Whose policy applies.")
+@direction
+@tenant
 @click.option("--full", "in_full", is_flag=True, help="Print every verdict in full, many too.")
 @click.option(
     "--explain",

@@ -11,7 +11,7 @@ import click
 
 from streams.settings import Settings, load
 
-__all__ = ["as_json", "config", "read_settings", "run"]
+__all__ = ["as_json", "config", "direction", "read_settings", "run", "tenant"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _T = TypeVar("_T")
@@ -32,6 +32,24 @@ def as_json(command: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(
         command
     )
+
+
+def direction(command: _F) -> _F:
+    """Add `--direction` to a command."""
+    return click.option(
+        "--direction",
+        type=click.Choice(["inbound", "outbound"]),
+        default="inbound",
+        show_default=True,
+        help="Which way the mail goes.",
+    )(command)
+
+
+def tenant(command: _F) -> _F:
+    """Add `--tenant NAME` to a command that judges."""
+    return click.option(
+        "--tenant", default="default", metavar="NAME", help="Whose policy applies."
+    )(command)
 
 
 def read_settings(path: Path | None) -> Settings:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from apps.cli.failures import Code
-from apps.cli.options import as_json, config, read_settings
+from apps.cli.options import as_json, config, direction, read_settings, tenant
 from apps.cli.rendering import COLOURS, clean, plain_score
 from apps.sources import Unreadable
 from detectors.actions import ACTIONS
@@ -33,14 +33,8 @@ _RANK: Final = {action: rank for rank, action in enumerate(ACTIONS)}
     metavar="FILE",
     help="Compare with this policy.  [default: the policy in force]",
 )
-@click.option(
-    "--direction",
-    type=click.Choice(["inbound", "outbound"]),
-    default="inbound",
-    show_default=True,
-    help="Which way the mail goes.",
-)
-@click.option("--tenant", default="default", metavar="NAME", help="Whose policy applies.")
+@direction
+@tenant
 @click.option(
     "--top",
     type=click.IntRange(min=0),

@@ -15,7 +15,7 @@ import click
 from msgspec.structs import replace
 
 from apps.cli.failures import Code
-from apps.cli.options import as_json, config, read_settings, run
+from apps.cli.options import as_json, config, direction, read_settings, run
 from apps.cli.progress import bar
 from apps.sources import STDIN, Mail, Unreadable, read_mail
 from features.context import Limits
@@ -43,13 +43,7 @@ class _Wanted(NamedTuple):
     metavar="N",
     help="Messages a second.  [default: as fast as the brokers take them]",
 )
-@click.option(
-    "--direction",
-    type=click.Choice(["inbound", "outbound"]),
-    default="inbound",
-    show_default=True,
-    help="Which way the mail goes.",
-)
+@direction
 @click.option("--user", metavar="NAME", help="The authenticated user who submits the mail.")
 @click.option("--tenant", default="default", show_default=True, help="Whose mail it is.")
 @click.option(

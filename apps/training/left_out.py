@@ -10,7 +10,7 @@ from apps.training.dataset import Dataset, origin
 from apps.training.trees import Parameters, fit, margins
 from models.manifest import Calibration
 
-__all__ = ["Without", "without_sources"]
+__all__ = ["Without", "strange_logits", "without_sources"]
 
 _TEMPLATES = "templates"
 
@@ -39,6 +39,28 @@ def without_sources(
         booster = fit(dataset.where(~out).joined(beside), columns, parameters)
         raw = margins(booster, dataset.vectors[ham][:, columns])
         yield unit, ham, calibration.slope * raw + calibration.intercept
+
+
+def strange_logits(
+    dataset: Dataset,
+    logits: NDArray[np.float64],
+    columns: NDArray[np.intp],
+    parameters: Parameters,
+    calibration: Calibration,
+    say: Callable[[str], None],
+    *,
+    beside: Dataset | None = None,
+) -> NDArray[np.float64]:
+    """Return held-out log-odds, shape (n,), with those of ham by models that never saw its source.
+
+    `logits` are those of mail that isn't left out as a whole; the rest as in `without_sources`.
+    """
+    found = logits.copy()
+    for _, own, strange in without_sources(
+        dataset, columns, parameters, calibration, say, beside=beside
+    ):
+        found[own] = strange
+    return found
 
 
 def _units(dataset: Dataset) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:

@@ -20,7 +20,7 @@ from apps.training.calibration import sigmoid
 from apps.training.dataset import Dataset
 from apps.training.evaluation import Validation, validate
 from apps.training.inputs import inputs
-from apps.training.left_out import without_sources
+from apps.training.left_out import strange_logits
 from apps.training.trees import Parameters, weigh
 from detectors.apart import detect
 from detectors.catalogue import DETECTORS, SPECS
@@ -194,11 +194,15 @@ def fit_validated(
     columns = np.array([SCHEMA.names.index(name) for name in inputs()], dtype=np.intp)
     parameters = Parameters()
     validation = validate(dataset, unseen, columns, parameters, _FOLDS, say, beside=beside)
-    logits = validation.logits.copy()
-    for _, own, strange in without_sources(
-        dataset, columns, parameters, validation.calibration, say, beside=beside
-    ):
-        logits[own] = strange
+    logits = strange_logits(
+        dataset,
+        validation.logits,
+        columns,
+        parameters,
+        validation.calibration,
+        say,
+        beside=beside,
+    )
     fit = fit_stack(
         dataset.measured,
         logits,
