@@ -82,7 +82,7 @@ def _discounted(checked: KindOfMail, context: Context) -> tuple[Kind | Literal["
         return "bounce", "returned"
     if "bounce" in mail.also:
         return ("bounce", "nothing") if _may_be_ours(checked, context) else ("", "nothing")
-    if checked.at_desk and ("abuse_report" in mail.also or mail.passed_on == "attached"):
+    if checked.complaint:
         return "abuse_report", "returned"
     if checked.at_desk and checked.from_ours and mail.passed_on:
         return "abuse_report", "whole"

@@ -6,7 +6,7 @@ from typing import Final
 
 from detectors.actions import MICRO
 from detectors.brands import SHIPPED, Brands
-from detectors.kinds import KindOfMail, checked_kind
+from detectors.kinds import checked_kind
 from detectors.signals import Detector, Finding, Signal, Spec
 from features.context import Context
 from features.envelope import Envelope, Incoming
@@ -42,7 +42,7 @@ class EnclosedMail:
         if not evidence.message.nested_messages:
             return
         kind = checked_kind(evidence)
-        if kind.ours_returned or _is_complaint(kind):
+        if kind.ours_returned or kind.complaint:
             return
         trusting_nobody = replace(context, authserv_ids=frozenset(), upstream_verifies=False)
         judged = [
@@ -67,11 +67,6 @@ class EnclosedMail:
             for detector in self._detectors
             for finding in detector.detect(inner, context, brands)
         )
-
-
-def _is_complaint(kind: KindOfMail) -> bool:
-    """Say whether the enclosed message is evidence for a desk, and not meant to be believed."""
-    return kind.at_desk and ("abuse_report" in kind.mail.also or kind.mail.passed_on == "attached")
 
 
 def told(finding: Finding, logit: int, signals: Sequence[Signal]) -> Finding:

@@ -79,6 +79,12 @@ class KindOfMail(msgspec.Struct, frozen=True, eq=False):
     invited: bool
     through_list: bool
 
+    @property
+    def complaint(self) -> bool:
+        """Whether what it encloses is evidence for a desk, and not meant to be believed."""
+        mail = self.mail
+        return self.at_desk and ("abuse_report" in mail.also or mail.passed_on == "attached")
+
 
 def _kind_of(evidence: Evidence, _context: Context, _brands: Brands = SHIPPED) -> KindOfMail | None:
     """Return the kind for checks, which all look for some other than ordinary mail."""
