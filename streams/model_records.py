@@ -1,0 +1,90 @@
+"""Records of `mail.models` as bytes and back (docs/topics/models.md): one writer, the learner.
+
+Steps are MessagePack, as they are many and hold arrays; all else is JSON.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from models.snapshot import LabelPosition
+from models.step import Step
+
+__all__ = ["Claim", "Marker", "Pointer", "Stage", "StepRecord", "Theta"]
+
+Stage = Literal["live", "shadow", "retired"]
+
+
+class StepRecord(msgspec.Struct, frozen=True, array_like=True):
+    """`weir.model.step`: a learning step with its place in the order of all.
+
+    `labels` is the label that it handles; `schema` and `layout` are digests as in a snapshot.
+    """
+
+    fence: int
+    sequence: int
+    labels: LabelPosition
+    schema: str
+    layout: str
+    source: str
+    message: str
+    step: Step
+
+
+class Theta(msgspec.Struct, frozen=True):
+    """How the audit asks for labels: its version, and the chance by stratum of the logit.
+
+    A logit below `edges[0]` is asked about with `chances[0]`, and so on; one more chance than
+    edges.
+    """
+
+    version: str
+    edges: tuple[float, ...]
+    chances: tuple[float, ...]
+
+
+class Marker(msgspec.Struct, frozen=True, kw_only=True):
+    """`weir.model.publish`: up to which step scorers apply, and which above the last they never do.
+
+    `digest` is that of the models' state after `published`. `closed` says why the gate held steps
+    back, '' where it is open. `frozen`: an operator has stopped learning.
+    """
+
+    schema: int = 1
+    fence: int
+    published: int
+    revoked: tuple[tuple[int, int], ...] = ()
+    digest: str
+    labels: LabelPosition | None = None
+    theta: Theta | None = None
+    closed: str = ""
+    frozen: bool = False
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """`weir.model.claim`: a learner that starts; readers ignore lower fences after it."""
+
+    schema: int = 1
+    fence: int
+    learner: str
+    at: datetime
+
+
+class Pointer(msgspec.Struct, frozen=True, kw_only=True):
+    """`weir.model.snapshot`: an artifact that scorers may load, by digest.
+
+    `model` is "online" (a snapshot of models.snapshot) or "classifier" (an ONNX artifact with its
+    manifest); `stage` says what it is for: live acts, shadow only scores, retired is let go.
+    `sequence` and `labels` are those that an online snapshot holds. `digest` is SHA-256 of the
+    artifact's bytes (hex); they lie in the folder of `models.snapshots` and, as a cache, in Redis.
+    """
+
+    schema: int = 1
+    fence: int
+    model: Literal["online", "classifier"]
+    stage: Stage
+    name: str
+    digest: str
+    sequence: int = 0
+    labels: LabelPosition | None = None
