@@ -11,7 +11,7 @@ import msgspec
 from models.snapshot import LabelPosition
 from models.step import Step
 
-__all__ = ["Claim", "Marker", "Pointer", "Stage", "StepRecord", "Theta"]
+__all__ = ["Claim", "Executed", "Marker", "Pointer", "Stage", "StepRecord", "Theta"]
 
 Stage = Literal["live", "shadow", "retired"]
 
@@ -88,3 +88,16 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     sequence: int = 0
     labels: LabelPosition | None = None
+
+
+class Executed(msgspec.Struct, frozen=True, kw_only=True):
+    """`weir.model.executed`: the learner's answer to a command (models.command), once each.
+
+    What the command changed, a Pointer or a Marker, stands before it in the log. `refused` says in
+    one line why nothing was done, '' where it was.
+    """
+
+    schema: int = 1
+    fence: int
+    command: str
+    refused: str = ""
