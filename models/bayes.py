@@ -27,22 +27,25 @@ class Bayes:
 
     def balance(self) -> float | None:
         """Return the messages' log ratio; None while only one side, or none, has been seen."""
-        if not self.abuse or not self.honest:
+        if self.abuse <= 0.0 or self.honest <= 0.0:
             return None
         return math.log((self.honest + 2 * self._prior) / (self.abuse + 2 * self._prior))
 
     def learn(self, where: Occurrences, weight: float, *, abuse: bool) -> Floats:
         """Count a message once for itself, and each slot once for every part that holds it.
 
-        Returns the slots' log ratios as they are now.
+        A negative weight takes a message back. Returns the slots' log ratios as they are now.
         """
         counts = self.counts.take(where.slots)
         if abuse:
-            self.abuse += weight
+            self.abuse = max(self.abuse + weight, 0.0)
             counts.real += weight * where.counts()
         else:
-            self.honest += weight
+            self.honest = max(self.honest + weight, 0.0)
             counts.imag += weight * where.counts()
+        if weight < 0.0:  # what was never learned can't be taken back
+            np.maximum(counts.real, 0.0, out=counts.real)
+            np.maximum(counts.imag, 0.0, out=counts.imag)
         self.counts[where.slots] = counts
         return self._ratios(counts)
 

@@ -1,5 +1,6 @@
 """All that learns online, as one: text, counts, behaviour, and the fusion that weighs them."""
 
+import copy
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -7,21 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.classifier import Prediction
+from models.digest import state_digest
 from models.fusion import Fusion, Term
+from models.lessons import Material, read_lesson
 from models.manifest import ArtifactError
 from models.sample import Sample
 from models.state import State
+from models.step import Step
 from models.voting import Logits, Voter
 
 if TYPE_CHECKING:
     from models.behaviour import Behaviour
     from models.counts import Counts
-    from models.text import TextModel
+    from models.text import Halves, TextModel
 
 __all__ = ["VOTERS", "Ensemble", "Lesson"]
 
 VOTERS: Final = ("text", "bayes", "counts", "behaviour")
 """Names of the online predictions; text and bayes are the halves of one model."""
+
+
+_HALVES: Final[Mapping[tuple[bool, bool], "Halves"]] = {
+    (True, True): "both",
+    (True, False): "gradient",
+    (False, True): "bayes",
+}
 
 
 class Lesson(Protocol):
@@ -132,6 +143,30 @@ class Ensemble:
             self.fusion.learn(lesson.terms_seen, abuse=abuse, weight=weight)
         self.sequence += 1
 
+    def apply(self, step: Step) -> None:
+        """Take a published step: its lessons in order, in each of them text, behaviour, fusion.
+
+        Models that applied equal steps in equal order are equal to the bit. Raises ValueError for
+        a step that isn't readable, before it changes anything.
+        """
+        for material in [read_lesson(lesson) for lesson in step.lessons]:
+            self._apply(material)
+        self.sequence += 1
+
+    def clone(self) -> "Ensemble":
+        """Return models of their own with the same state: what either learns, the other doesn't."""
+        return copy.deepcopy(self)
+
+    def state_digest(self) -> str:
+        """Return the SHA-256 (hex) of all that was learned, to the last bit.
+
+        It says nothing of where that came from: sequence and snapshot aren't in it.
+        """
+        states: dict[str, Mapping[str, State]] = {}
+        for name, part in self._parts().items():
+            states[name] = part.tables() if part is self.text else part.state()
+        return state_digest(states)
+
     def state(self) -> dict[str, dict[str, State]]:
         """Return what each part learned, by its name: for a snapshot."""
         parts = self._parts()
@@ -146,6 +181,17 @@ class Ensemble:
                 raise ArtifactError(f"snapshot: holds no {name} model")
             part.restore(dict(states[name]))
         self.digest, self.sequence = digest, sequence
+
+    def _apply(self, material: Material) -> None:
+        lesson, sample = material
+        abuse, weight = lesson.abuse, lesson.weight
+        halves = _HALVES.get(("gradient" in lesson.moves, "bayes" in lesson.moves))
+        if halves and self.text is not None and sample.tokens is not None:
+            self.text.learn(sample, abuse, weight, halves=halves, cap=lesson.cap)
+        if "behaviour" in lesson.moves and self.behaviour is not None and len(sample.vector):
+            self.behaviour.learn(sample, abuse=abuse, weight=weight)
+        if "fusion" in lesson.moves:
+            self.fusion.learn(lesson.terms, abuse=abuse, weight=weight)
 
     def _parts(self) -> "dict[str, TextModel | Behaviour | Fusion]":
         parts = {"text": self.text, "behaviour": self.behaviour, "fusion": self.fusion}

@@ -85,7 +85,10 @@ class Fusion:
         return self._slope * self._raw(inputs) + self._intercept
 
     def learn(self, inputs: Mapping[str, float], *, abuse: bool, weight: float = 1.0) -> None:
-        """Learn one message's truth from the inputs of its verdict; `weight` scales the step."""
+        """Learn one message's truth from the inputs of its verdict; `weight` scales the step.
+
+        A negative weight takes a label back: its count exactly, its step by one of the same kind.
+        """
         raw = self._raw(inputs)
         target = 1.0 - self._smoothing if abuse else self._smoothing
         error = target - _sigmoid(raw)
@@ -97,7 +100,7 @@ class Fusion:
         step, self._bias_squares = self._step(error, self._bias_squares, weight)
         self._bias += step
         self._calibrate(raw, weight, abuse=abuse)
-        self._labels[abuse] += weight
+        self._labels[abuse] = max(self._labels[abuse] + weight, 0.0)
 
     def state(self) -> dict[str, State]:
         """Return all that was learned; arrays are in the order of `names`, one a line."""
@@ -147,7 +150,7 @@ class Fusion:
         return total
 
     def _step(self, gradient: float, squares: float, weight: float) -> tuple[float, float]:
-        squares += weight * gradient * gradient
+        squares += abs(weight) * gradient * gradient
         return self._rate * weight * gradient / sqrt(squares), squares
 
     def _calibrate(self, raw: float, weight: float, *, abuse: bool) -> None:

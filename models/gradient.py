@@ -31,12 +31,19 @@ class Gradient:
         self.squares: Floats = np.full(SLOTS, start)
 
     def steps(
-        self, where: Occurrences, logits: Sequence[float], target: float, weight: float
+        self,
+        where: Occurrences,
+        logits: Sequence[float],
+        target: float,
+        weight: float,
+        cap: float = 0.0,
     ) -> Floats:
         """Return what each slot's weight gains by one step from the logits towards the target.
 
         All segments step from the same weights, each with an equal share of `weight`; the header
-        part steps with each. Without a segment, `logits` holds the header part's own.
+        part steps with each. Without a segment, `logits` holds the header part's own. With a
+        `cap` all steps are scaled down by one factor, so that no segment's logit moves further;
+        the squares grow as without. A negative weight steps away from the target.
         """
         slopes = [weight / len(logits) * (target - sigmoid(logit)) for logit in logits]
         squares = [slope * slope for slope in slopes]
@@ -46,4 +53,8 @@ class Gradient:
         steps = where.totals([sum(slopes), *slopes][: where.parts])
         steps *= self._rate
         steps /= np.sqrt(sums, out=sums)
+        if cap:
+            furthest = max(where.reaches(steps))
+            if furthest > cap:
+                steps *= cap / furthest
         return steps

@@ -56,6 +56,14 @@ class Occurrences:
         """Return for every occurrence how many parts hold its slot."""
         return np.bincount(self._last).take(self._last).astype(np.float64)
 
+    def reaches(self, steps: Floats) -> list[float]:
+        """Return the most that each segment's logit can move by its slots' steps.
+
+        The header part's slots count in each; without a segment they are all.
+        """
+        header, *segments = part_sums(np.abs(steps).astype(np.complex128), self._sizes)
+        return [(header + segment).real for segment in segments] or [header.real]
+
     def totals(self, by_part: Sequence[float]) -> Floats:
         """Return for every occurrence the sum of the values of the parts that hold its slot."""
         values = np.repeat(np.array(by_part, np.float64), self._sizes)

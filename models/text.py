@@ -77,14 +77,24 @@ class TextModel(Classifier):
         *,
         halves: Halves = "both",
         smoothing: float | None = None,
+        cap: float = 0.0,
     ) -> None:
         """Learn one message's truth; a weight scales the step and what is counted.
 
         Labels that only tell what was missed (reports) make a gradient worse than none, while
-        counts take them: `halves` chooses. `smoothing` replaces the model's own. Raises
-        ValueError for a sample without tokens.
+        counts take them: `halves` chooses. `smoothing` replaces the model's own, `cap` bounds in
+        logits how far the gradient half moves the message (0: no bound). A negative weight takes
+        back: counts exactly, where weights are binary fractions, and the gradient by a step of the
+        same kind. Raises ValueError for a sample without tokens.
         """
-        self._learn(_tokens(sample), abuse=abuse, weight=weight, halves=halves, smoothing=smoothing)
+        self._learn(
+            _tokens(sample),
+            abuse=abuse,
+            weight=weight,
+            halves=halves,
+            smoothing=smoothing,
+            cap=cap,
+        )
 
     def learn_one(self, x: dict[FeatureName, Any], y: ClfTarget) -> None:
         """Learn a dictionary as River has it: each pair of name and value is a binary feature."""
@@ -96,6 +106,17 @@ class TextModel(Classifier):
         gradient, bayes = self._logits(_hashed(x))
         probability = sigmoid(_clipped(gradient) + _clipped(bayes))
         return {False: 1.0 - probability, True: probability}
+
+    def tables(self) -> dict[str, State]:
+        """Return all that was learned, uncopied and not to be written to, for a digest."""
+        return {
+            **{name: float(getattr(self, name)) for name in _SETTINGS},
+            "weights": self._scores.real,
+            "squares": self._gradient.squares,
+            "counts": self._bayes.counts.view(np.float64),  # abuse and honest by turns
+            "abuse_messages": self._bayes.abuse,
+            "honest_messages": self._bayes.honest,
+        }
 
     def state(self) -> dict[str, State]:
         """Return a copy of all that was learned, and the settings it was learned under."""
@@ -162,6 +183,7 @@ class TextModel(Classifier):
         weight: float,
         halves: Halves,
         smoothing: float | None,
+        cap: float = 0.0,
     ) -> None:
         where = Occurrences(tokens, self._scratch)
         scores = self._scores.take(tokens.slots)
@@ -169,7 +191,7 @@ class TextModel(Classifier):
             margin = self.smoothing if smoothing is None else smoothing
             logits = [total.real for total in _segment_sums(scores, tokens.sizes)]
             scores.real += self._gradient.steps(
-                where, logits, 1.0 - margin if abuse else margin, weight
+                where, logits, 1.0 - margin if abuse else margin, weight, cap
             )
         if halves != "gradient":
             scores.imag = self._bayes.learn(where, weight, abuse=abuse)
