@@ -19,7 +19,8 @@ Stage = Literal["live", "shadow", "retired"]
 class StepRecord(msgspec.Struct, frozen=True, array_like=True):
     """`weir.model.step`: a learning step with its place in the order of all.
 
-    `labels` is the label that it handles; `schema` and `layout` are digests as in a snapshot.
+    `labels` is the label that it handles; `schema` and `layout` are digests as in a snapshot. `at`
+    is that label's append time (s), from which the delay of learning is told; 0: not known.
     """
 
     fence: int
@@ -30,6 +31,7 @@ class StepRecord(msgspec.Struct, frozen=True, array_like=True):
     source: str
     message: str
     step: Step
+    at: float = 0.0
 
 
 class Theta(msgspec.Struct, frozen=True):
