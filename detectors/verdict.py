@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.actions import ACTIONS, MICRO, Action, Override, probability
+from detectors.asking import NOT_ASKED, Ask
 from detectors.lists import allow_keys, deny_keys
 from detectors.policy import Policy
 from detectors.relations import shown_host
@@ -66,14 +67,6 @@ class ModelVersion(msgspec.Struct, frozen=True):
     version: str
 
 
-class Ask(msgspec.Struct, frozen=True):
-    """Whether the audit budget asks for a label of this message, and with what probability."""
-
-    theta: str
-    p: float
-    asked: bool
-
-
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """One verdict. Holds nothing that depends on a clock or a host: those are record headers.
 
@@ -114,9 +107,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     degraded: tuple[str, ...]
     flags: tuple[str, ...]
     ask: Ask
-
-
-_NOT_ASKED = Ask("", 0.0, asked=False)  # until a learner publishes an audit budget
 
 
 def judge(
@@ -187,7 +177,7 @@ def judge(
         ),
         degraded=tuple(degraded),
         flags=(*evidence.flags, *(f"rule_error:{name}" for name in ruled.failed)),
-        ask=_NOT_ASKED,
+        ask=NOT_ASKED,
     )
 
 
@@ -233,7 +223,7 @@ def degraded_verdict(
         shadow=withheld,
         degraded=tuple(degraded),
         flags=incoming.flags,
-        ask=_NOT_ASKED,
+        ask=NOT_ASKED,
     )
 
 
