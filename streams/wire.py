@@ -25,6 +25,8 @@ __all__ = [
     "VerdictHead",
     "dead_letter",
     "derived_id",
+    "event_headers",
+    "hashed_id",
     "message_record",
     "new_id",
     "printable",
@@ -106,8 +108,13 @@ def new_id() -> str:
 
 def derived_id(position: LogPosition) -> str:
     """Return the id of a message without one: UUIDv8 (RFC 9562) of its place in the log."""
-    text = f"{position.epoch}\0{position.partition}\0{position.offset}"
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16])
+    return hashed_id(position.epoch, str(position.partition), str(position.offset))
+
+
+def hashed_id(*parts: str) -> str:
+    """Return the UUIDv8 (RFC 9562) of texts: the same for the same, whoever asks."""
+    text = "\0".join(parts).encode("utf-8", "backslashreplace")
+    number = int.from_bytes(hashlib.sha256(text).digest()[:16])
     number = number & ~(0xF << 76) | 8 << 76  # version
     number = number & ~(0x3 << 62) | 2 << 62  # variant
     return str(uuid.UUID(int=number))
@@ -138,7 +145,7 @@ def message_record(
 
     `source` is the publisher (a URI reference), `now` the time of publishing.
     """
-    headers = _event(envelope.id, "weir.message.received", source, now, "message/rfc822")
+    headers = event_headers(envelope.id, "weir.message.received", source, now, "message/rfc822")
     headers.append(("weir-envelope", msgspec.json.encode(envelope)))
     if reply is not None:
         headers.append(("weir-request-id", reply.request_id))
@@ -162,7 +169,7 @@ def verdict_record(
     `timings` are milliseconds by stage. They, clock and worker are headers, so that the value
     of a message judged twice is the same.
     """
-    headers = _event(
+    headers = event_headers(
         head.event_id, f"weir.verdict.{head.kind}", "/weir/worker", judged_at, "application/json"
     )
     rounded = {stage: round(ms, 3) for stage, ms in timings.items()}
@@ -342,7 +349,11 @@ def _number(value: bytes | None) -> int | None:
     return int(value)
 
 
-def _event(ident: str, kind: str, source: str, at: datetime, content_type: str) -> Headers:
+def event_headers(ident: str, kind: str, source: str, at: datetime, content_type: str) -> Headers:
+    """Return the CloudEvents 1.0 headers of a record in binary mode.
+
+    `ident` is equal for a repetition of the event; `source` is a URI reference of who produces it.
+    """
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", ident.encode()),

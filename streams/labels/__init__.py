@@ -1,0 +1,1 @@
+"""Labels on their way: what they are of, what they count, and how far they have come."""
