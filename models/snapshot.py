@@ -44,8 +44,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     `schema` is the digest of the feature schema and `layout` that of the text model's slots
     (features.tokens.layout, which depends on the deployment's salt): under others the numbers
     mean nothing. `sequence` is the last learning step in it, `fence` the learner's claim under
-    which that was published, `labels` the label that a restarted learner goes on after. `digest`
-    is the SHA-256 of the bytes it was read from, empty where there are none yet.
+    which that was published, `labels` the label that a restarted learner goes on after, `log` the
+    place in the topic of steps from which all later ones are found. `digest` is the SHA-256 of
+    the bytes it was read from, empty where there are none yet.
     """
 
     schema: str
@@ -55,6 +56,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int = 0
     fence: int = 0
     labels: LabelPosition | None = None
+    log: LabelPosition | None = None
     digest: str = ""
 
     @property
@@ -79,6 +81,7 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     labels: LabelPosition | None
     scalars: dict[str, dict[str, float | int | str]]
     arrays: tuple[_Array, ...]
+    log: LabelPosition | None = None
 
 
 def dump(snapshot: Snapshot) -> bytes:
@@ -114,6 +117,7 @@ def dump(snapshot: Snapshot) -> bytes:
             snapshot.labels,
             scalars,
             tuple(arrays),
+            snapshot.log,
         )
     )
     body = b"".join([len(header).to_bytes(4, "little"), header, *packed, packer.flush()])
@@ -163,6 +167,7 @@ def load(content: bytes, *, schema: str | None, layout: str | None) -> Snapshot:
         sequence=header.sequence,
         fence=header.fence,
         labels=header.labels,
+        log=header.log,
         digest=hashlib.sha256(content).hexdigest(),
     )
 

@@ -3,15 +3,28 @@
 Steps are MessagePack, as they are many and hold arrays; all else is JSON.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from models.snapshot import LabelPosition
 from models.step import Step
+from streams.wire import Record, event_headers
 
-__all__ = ["Claim", "Executed", "Marker", "Pointer", "Stage", "StepRecord", "Theta"]
+__all__ = [
+    "Claim",
+    "Executed",
+    "Marker",
+    "ModelRecord",
+    "Pointer",
+    "Stage",
+    "StepRecord",
+    "Theta",
+    "model_record",
+    "read_model_record",
+]
 
 Stage = Literal["live", "shadow", "retired"]
 
@@ -31,6 +44,7 @@ class StepRecord(msgspec.Struct, frozen=True, array_like=True):
     source: str
     message: str
     step: Step
+    sender: str = ""
     at: float = 0.0
 
 
@@ -103,3 +117,61 @@ class Executed(msgspec.Struct, frozen=True, kw_only=True):
     fence: int
     command: str
     refused: str = ""
+
+
+ModelRecord = StepRecord | Marker | Claim | Pointer | Executed
+
+_TYPES: Final[dict[type, str]] = {
+    StepRecord: "weir.model.step",
+    Marker: "weir.model.publish",
+    Claim: "weir.model.claim",
+    Pointer: "weir.model.snapshot",
+    Executed: "weir.model.executed",
+}
+_KINDS: Final = {name.encode(): kind for kind, name in _TYPES.items()}
+
+
+def model_record(topic: str, record: ModelRecord, now: datetime) -> Record:
+    """Return a record of the models as it is produced; `now` is the time of producing."""
+    packed = isinstance(record, StepRecord)
+    value = msgspec.msgpack.encode(record) if packed else msgspec.json.encode(record)
+    headers = event_headers(
+        _identity(record),
+        _TYPES[type(record)],
+        "/weir/learner",
+        now,
+        "application/msgpack" if packed else "application/json",
+    )
+    return Record(topic, None, value, headers)
+
+
+def read_model_record(
+    headers: Iterable[tuple[str, bytes | None]], value: bytes | None
+) -> ModelRecord:
+    """Read a record of the models; raises ValueError, in one line, for one that is none."""
+    given = next((content for name, content in headers if name == "ce_type"), None)
+    kind = _KINDS.get(given or b"")
+    if kind is None:
+        raise ValueError(f"a record of type {(given or b'')[:40]!r}, which models have not")
+    try:
+        if kind is StepRecord:
+            return msgspec.msgpack.decode(value or b"", type=StepRecord)
+        found: ModelRecord = msgspec.json.decode(value or b"", type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{_TYPES[kind]}: {error}") from None
+    return found
+
+
+def _identity(record: ModelRecord) -> str:
+    match record:
+        case StepRecord():
+            name = f"step.{record.sequence}"
+        case Marker():
+            name = f"publish.{record.published}.{record.labels.offset if record.labels else '-'}"
+        case Claim():
+            name = "claim"
+        case Pointer():
+            name = f"snapshot.{record.model}.{record.stage}.{record.digest[:16]}"
+        case Executed():
+            name = f"executed.{record.command}"
+    return f"{record.fence}.{name}"
