@@ -189,6 +189,10 @@ class StateSection(msgspec.Struct, frozen=True, kw_only=True):
         Names,
         Meta(description="Kinds with numbers of their own, each `kind=entities/sightings`."),
     ] = ()
+    reports_hours: Annotated[
+        Hours,
+        Meta(description="How long reports stand on content, links, attachments and senders."),
+    ] = 720.0
 
     def of_kinds(self) -> Mapping[str, Budget]:
         """Return the budget of every kind; raises ValueError for one that can't be read."""

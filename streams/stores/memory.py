@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from features.envelope import LogPosition
 from features.rolling import Entity, Reading
 from streams.stores.budgets import Budget
+from streams.stores.label_state import LabelChange, LabelState
 from streams.stores.memory_file import Contents, read_file, write_file
 from streams.stores.protocol import Advanced, Found, Keeping, Mention, Move, Query, Usage
 from streams.stores.rolling_memory import RollingMemory
@@ -130,6 +131,23 @@ class MemoryStore:
     async def usage(self) -> Mapping[str, Usage]:
         """Return what is kept of each kind of entity."""
         return self._state.usage()
+
+    async def label_state(
+        self,
+        messages: Sequence[str] = (),
+        reporters: Sequence[str] = (),
+        entities: Sequence[Entity] = (),
+    ) -> LabelState:
+        """Return what is kept of messages, reporters and entities, as of one moment."""
+        return self._state.labels.state(messages, reporters, entities)
+
+    async def keep_labels(self, change: LabelChange) -> bool:
+        """Apply a change as a whole; False, and nothing changed, where `expected` isn't so."""
+        return self._state.labels.keep(change)
+
+    async def messages_of(self, labels: Sequence[str]) -> list[str | None]:
+        """Return the id of the message that each label (by id) is of, None where unknown."""
+        return self._state.labels.messages_of(labels)
 
     async def forget(self, positions: Sequence[LogPosition]) -> None:
         """Delete the recorded verdicts of places that can't be delivered again."""

@@ -1,12 +1,15 @@
 """What the pipeline asks of a store, whichever keeps it."""
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple, Protocol
 
 from features.envelope import Direction, LogPosition
+from features.reported import Report
 from features.rolling import Increment, Reading
 
 __all__ = [
+    "NO_REPORTS",
     "Advanced",
     "Found",
     "Keeping",
@@ -22,6 +25,8 @@ __all__ = [
 ]
 
 Step = Literal["arrival", "outcome"]
+
+NO_REPORTS: Final[Mapping[int, tuple[Report, ...]]] = MappingProxyType({})
 
 
 class StoreError(RuntimeError):
@@ -95,10 +100,15 @@ class Mention(NamedTuple):
 
 
 class Advanced(NamedTuple):
-    """The readings of a move's increments in their order, None where the entity is unknown."""
+    """The readings of a move's increments in their order, None where the entity is unknown.
+
+    `reports` are those that stand on its entities, by the place of the increment, of entities of
+    the kinds features.reported.REPORTED that have any.
+    """
 
     readings: tuple[Reading | None, ...]
     mentions: tuple[Mention | None, ...] = ()
+    reports: Mapping[int, tuple[Report, ...]] = NO_REPORTS
 
 
 class Keeping(NamedTuple):

@@ -19,18 +19,20 @@ from features.rolling import Entity, Increment, Reading
 from streams.connection import ssl_context
 from streams.settings import Settings
 from streams.stores import message_index
+from streams.stores.beside import Beside
+from streams.stores.label_state import LabelChange, LabelState
 from streams.stores.namespaces import Namespaces
 from streams.stores.protocol import (
     Advanced,
     Found,
     Keeping,
-    Mention,
     Move,
     Query,
     StateMovingError,
     StoreError,
     Usage,
 )
+from streams.stores.redis_labels import RedisLabels, Seconds
 from streams.stores.redis_state import RedisState
 from streams.stores.rolling_redis import Layout
 from streams.stores.round_trip import Word
@@ -132,6 +134,12 @@ class RedisStore:
         self._letter_seconds = max(_DAY, int(settings.topics.deadletter_hours * _HOUR))
         layout = Layout(self._prefix, settings.state.shards, settings.state.of_kinds())
         self._state = RedisState(self._redis, layout, namespace)
+        seconds = Seconds(
+            max(1, int(settings.topics.labels_hours * _HOUR)),
+            max(1, int(settings.state.reports_hours * _HOUR)),
+        )
+        self._labels = RedisLabels(self._redis, self._prefix, seconds)
+        self._beside = Beside(self._redis, self._labels.keys, f"{self._prefix}mentioned:")
 
     @property
     def namespaces(self) -> Namespaces:
@@ -189,9 +197,8 @@ class RedisStore:
         """
         if not moves:
             return []
-        asked = [self._mention_key(mention) for move in moves for mention in move.mentions]
-        others = [("MGET", *asked)] if asked else []
-        answer = await self._answer("advance", self._state.apply("arrival", moves, *others))
+        asked = self._beside.ask(moves)
+        answer = await self._answer("advance", self._state.apply("arrival", moves, asked.command))
         problem = next(
             (each for each in (answer.problem, *answer.others) if isinstance(each, Exception)), None
         )
@@ -199,10 +206,10 @@ class RedisStore:
             raise problem
         if problem is not None:
             raise _failure("advance", problem) from problem
-        mentioned = iter(answer.others[0] if asked else ())
+        beside = await self._answer("advance", self._beside.read(asked, answer.others[0]))
         return [
-            Advanced(readings, tuple(_mention(next(mentioned)) for _ in move.mentions))
-            for move, readings in zip(moves, answer.calls.readings(answer.records), strict=True)
+            Advanced(readings, *read)
+            for readings, read in zip(answer.calls.readings(answer.records), beside, strict=True)
         ]
 
     async def record(self, kept: Sequence[Keeping], outcomes: Sequence[Move] = ()) -> list[bytes]:
@@ -280,6 +287,25 @@ class RedisStore:
         found = await self._answer("usage", self.namespaces.usage(name))
         return cast("Mapping[str, Usage]", found)
 
+    async def label_state(
+        self,
+        messages: Sequence[str] = (),
+        reporters: Sequence[str] = (),
+        entities: Sequence[Entity] = (),
+    ) -> LabelState:
+        """Return what is kept of messages, reporters and entities, as of one moment."""
+        found = await self._answer("labels", self._labels.state(messages, reporters, entities))
+        return cast("LabelState", found)
+
+    async def keep_labels(self, change: LabelChange) -> bool:
+        """Apply a change as a whole; False, and nothing changed, where `expected` isn't so."""
+        return bool(await self._answer("labels", self._labels.keep(change)))
+
+    async def messages_of(self, labels: Sequence[str]) -> list[str | None]:
+        """Return the id of the message that each label (by id) is of, None where unknown."""
+        found = await self._answer("labels", self._labels.messages_of(labels))
+        return cast("list[str | None]", found)
+
     async def forget(self, positions: Sequence[LogPosition]) -> None:
         """Delete the recorded verdicts of places that can't be delivered again."""
         if positions:
@@ -329,10 +355,6 @@ class RedisStore:
 
 def _failure(what: str, error: Exception) -> StoreError:
     return StoreError(f"redis: {what}: {type(error).__name__}: {error}")
-
-
-def _mention(value: bytes | None) -> Mention | None:
-    return None if value is None else message_index.read(value)
 
 
 def _place(position: LogPosition) -> str:

@@ -10,11 +10,14 @@ from typing import Final
 
 import msgspec
 
+from features.reported import Report
 from features.rolling import KINDS, Entity, Increment, Kind, Reading
 from streams.stores.budgets import SEGMENTS, Budget, Share, budgets, shard_of, share
 from streams.stores.entity_records import added, is_full, read
+from streams.stores.label_memory import LabelMemory, LabelsKept
+from streams.stores.label_state import is_reported
 from streams.stores.message_index import SECONDS
-from streams.stores.protocol import Advanced, LayoutError, Mention, Move, Step, Usage
+from streams.stores.protocol import NO_REPORTS, Advanced, LayoutError, Mention, Move, Step, Usage
 
 __all__ = ["Kept", "RollingMemory"]
 
@@ -61,6 +64,7 @@ class Kept(msgspec.Struct):
     marks: list[tuple[int, str, int, Step, int]]
     index: list[tuple[bytes, float, Mention]]
     now: float
+    labels: LabelsKept = msgspec.field(default_factory=LabelsKept)
 
 
 class _Entry:
@@ -92,6 +96,7 @@ class RollingMemory:
         self._marks: dict[tuple[int, str, int, Step], int] = {}
         self._index: dict[bytes, tuple[float, Mention]] = {}
         self._now = -math.inf
+        self.labels = LabelMemory()
 
     def advance(self, step: Step, moves: Sequence[Move]) -> list[Advanced]:
         """Apply one step of each message, in order; return its readings after an arrival."""
@@ -104,7 +109,7 @@ class RollingMemory:
                 self._take(step, move, increment, applies, entries) for increment in move.increments
             )
             mentions = tuple(self._mentioned(mention) for mention in move.mentions)
-            advanced.append(Advanced(readings, mentions))
+            advanced.append(Advanced(readings, mentions, self._reported(move)))
         for entry in entries.values():
             if entry.at is not None:
                 self._keep(entry, entry.at)
@@ -172,6 +177,15 @@ class RollingMemory:
         at, mention = self._index.get(message_id, (-math.inf, None))
         return mention if self._now - at <= SECONDS else None
 
+    def _reported(self, move: Move) -> Mapping[int, tuple[Report, ...]]:
+        if not self.labels.kept.reports:
+            return NO_REPORTS
+        return {
+            place: reports
+            for place, (entity, _, _) in enumerate(move.increments)
+            if is_reported(entity) and (reports := self.labels.reports(entity))
+        }
+
     def kept(self) -> Kept:
         """Return all there is, for `restore`; it isn't copied."""
         return Kept(
@@ -180,6 +194,7 @@ class RollingMemory:
             [(*mark, offset) for mark, offset in self._marks.items()],
             [(key, *entry) for key, entry in self._index.items()],
             self._now,
+            self.labels.kept,
         )
 
     def restore(self, kept: Kept) -> None:
@@ -200,6 +215,7 @@ class RollingMemory:
         }
         self._index = {key: (at, mention) for key, at, mention in kept.index}
         self._now = kept.now
+        self.labels.kept = kept.labels
 
     def marks(self, epoch: str) -> dict[int, int]:
         """Return the highest offset that any shard has applied, by partition of the mail log."""

@@ -1,0 +1,167 @@
+"""What is kept of labels in Redis: plain keys beside the sender state's, changed by one script."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from redis.asyncio import Redis
+
+from features.envelope import LogPosition
+from features.reported import decode_reports, encode_reports
+from features.rolling import Entity
+from streams.stores.label_state import (
+    LabelChange,
+    LabelRecord,
+    LabelState,
+    Reporter,
+)
+from streams.stores.round_trip import Command, Word, round_trip
+
+__all__ = ["LabelKeys", "RedisLabels", "Seconds"]
+
+# KEYS: the place that labels are applied up to, then what is set. ARGV: the place that is
+# expected ('' for none), the new one, how long it is kept, then seconds and value of each other
+# key; an empty value deletes it.
+_KEEP: Final = """
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+for at = 2, #KEYS do
+  local seconds, value = ARGV[2 * at], ARGV[2 * at + 1]
+  if value == '' then redis.call('DEL', KEYS[at])
+  else redis.call('SET', KEYS[at], value, 'EX', seconds) end
+end
+if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
+return 1
+"""
+_SCAN: Final = 1000  # keys looked at in one round trip
+_LABELLED: Final = msgspec.msgpack.Decoder(LabelRecord)
+_REPORTER: Final = msgspec.msgpack.Decoder(Reporter)
+_GLOB: Final = re.compile(r"([*?\[\]\\])")  # a prefix may have any printable character
+_ESCAPED: Final = r"\\\1"
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+class Seconds(NamedTuple):
+    """How long it is kept: labelled messages and reporters, and reports with entities."""
+
+    labels: int
+    reports: int
+
+
+class LabelKeys:
+    """Names of keys under one prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._reports = f"{prefix}reports:"
+        self.applied = f"{prefix}labels:applied"
+        self.every_labelled = f"{_GLOB.sub(_ESCAPED, prefix)}labelled:*"
+
+    def labelled(self, message: str) -> str:
+        """Return the key of a labelled message."""
+        return f"{self._prefix}labelled:{message}"
+
+    def label(self, label: str) -> str:
+        """Return the key under which a label's message is found."""
+        return f"{self._prefix}label:{label}"
+
+    def reporter(self, who: str) -> str:
+        """Return the key of a reporter."""
+        return f"{self._prefix}reporter:{who}"
+
+    def reports(self, entity: Entity) -> str:
+        """Return the key of an entity's standing reports."""
+        return f"{self._reports}{entity.kind.code}{entity.key.hex()}"
+
+
+class RedisLabels:
+    """Labels under one prefix; errors of Redis pass through."""
+
+    def __init__(self, redis: Redis, prefix: str, seconds: Seconds) -> None:
+        self._redis = redis
+        self._seconds = seconds
+        self.keys = LabelKeys(prefix)
+
+    async def state(
+        self, messages: Sequence[str], reporters: Sequence[str], entities: Sequence[Entity]
+    ) -> LabelState:
+        """Return what is kept of messages, reporters and entities, by one command."""
+        keys = self.keys
+        asked = [
+            keys.applied,
+            *map(keys.labelled, messages),
+            *map(keys.reporter, reporters),
+            *map(keys.reports, entities),
+        ]
+        (values,) = await self._send([("MGET", *asked)])
+        found = iter(values)
+        applied = next(found)
+        return LabelState(
+            _place(applied) if applied else None,
+            {name: _LABELLED.decode(value) for name in messages if (value := next(found))},
+            {name: _REPORTER.decode(value) for name in reporters if (value := next(found))},
+            {entity.key: decode_reports(value) for entity in entities if (value := next(found))},
+        )
+
+    async def keep(self, change: LabelChange) -> bool:
+        """Apply a change as a whole; False where another place than expected is applied."""
+        keys, long = self.keys, self._seconds.labels
+        named: list[Word] = []
+        values: list[Word] = []
+        for each in change.labelled:
+            named.append(keys.labelled(each.message))
+            values += (long, _encode(each))
+        for who, reporter in change.reporters.items():
+            named.append(keys.reporter(who))
+            values += (long, _encode(reporter) if reporter else b"")
+        for label, message in change.labels.items():
+            named.append(keys.label(label))
+            values += (long, message)
+        for entity, reports in change.reports.items():
+            named.append(keys.reports(entity))
+            values += (self._seconds.reports, encode_reports(reports) if reports else b"")
+        places = (_written(change.expected), _written(change.applied), long)
+        command = ("EVAL", _KEEP, 1 + len(named), keys.applied, *named, *places, *values)
+        (kept,) = await self._send([command])
+        return bool(kept)
+
+    async def messages_of(self, labels: Sequence[str]) -> list[str | None]:
+        """Return the id of the message that each label is of, None where unknown."""
+        if not labels:
+            return []
+        (values,) = await self._send([("MGET", *map(self.keys.label, labels))])
+        return [value and value.decode() for value in values]
+
+    async def every_labelled(self) -> AsyncIterator[LabelRecord]:
+        """Yield every labelled message; one that is labelled meanwhile may be missing."""
+        batch: list[Any] = []
+        async for key in self._redis.scan_iter(match=self.keys.every_labelled, count=_SCAN):
+            batch.append(key)
+            if len(batch) == _SCAN:
+                for record in await self._records(batch):
+                    yield record
+                batch = []
+        for record in await self._records(batch):
+            yield record
+
+    async def _records(self, keys: Sequence[Word]) -> list[LabelRecord]:
+        if not keys:
+            return []
+        (values,) = await self._send([("MGET", *keys)])
+        return [_LABELLED.decode(value) for value in values if value]
+
+    async def _send(self, commands: Sequence[Command]) -> list[Any]:
+        answers = await round_trip(self._redis, commands)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+
+def _written(place: LogPosition | None) -> str:
+    return "" if place is None else f"{place.epoch}:{place.partition}:{place.offset}"
+
+
+def _place(written: bytes) -> LogPosition:
+    epoch, partition, offset = written.decode().rsplit(":", 2)
+    return LogPosition(epoch, int(partition), int(offset))
