@@ -32,7 +32,7 @@ from features.readings import read_history
 from features.rolling import KINDS, Increment, counted
 from features.touches import Touches
 
-__all__ = ["Touches", "labelled", "narrowed", "outcome", "read_history", "touches"]
+__all__ = ["Touches", "index_keys", "labelled", "narrowed", "outcome", "read_history", "touches"]
 
 _ITEM = 3  # bytes
 _PREFIX = 80  # characters of a subject in which "Re:" stands, behind a list's tag
@@ -181,6 +181,11 @@ _MESSAGE_ID: Final = b"weir message-id"
 # Whoever wrote to somebody on holiday has the Message-ID of the program's answer, and would answer
 # our mail by it: only a bounce does.
 _AUTOMATIC_ID: Final = b"weir automatic"
+
+
+def index_keys(namer: Namer, message_id: str) -> tuple[bytes, bytes]:
+    """Return the keys by which a Message-ID may be known: as mail of a person, of a program."""
+    return namer.secret(_MESSAGE_ID, message_id), namer.secret(_AUTOMATIC_ID, message_id)
 
 
 def _first_contacts(touches: Touches, history: History) -> int:
