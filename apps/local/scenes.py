@@ -16,7 +16,7 @@ from streams.wire import new_id
 
 __all__ = ["BURST", "Example", "Scene", "acts"]
 
-Scene = Literal["", "correspondent", "lookalike", "burst"]
+Scene = Literal["", "correspondent", "lookalike", "burst", "reported"]
 
 BURST: Final = 50
 """Messages of the burst."""

@@ -11,11 +11,12 @@ import click
 
 from apps.cli.rendering import COLOURS, Shown, clean, one_line, plain_score
 from apps.local.demonstration import Tally
+from apps.local.reporting import Change
 from apps.local.scenes import BURST, Scene
 from detectors.actions import MICRO, probability
 from detectors.verdict import Verdict
 
-__all__ = ["Listing", "tell"]
+__all__ = ["Listing", "tell", "tell_changes"]
 
 _HISTORY: Final = frozenset({"velocity", "novelty", "correspondents", "strangers", "reputation"})
 _OTHERS: Final[tuple[tuple[Scene, str, str], ...]] = (
@@ -35,6 +36,8 @@ class Listing:
     def show(self, shown: Shown) -> None:
         """Print one verdict, or none."""
         sent = self._tally.sent.get(shown.verdict.id)
+        if sent is not None and sent.scene == "reported":
+            return  # told as a whole
         if sent is not None and sent.scene == "burst":
             self._burst += 1
             if self._burst == 2:
@@ -53,6 +56,15 @@ def tell(scenes: Mapping[Scene, Sequence[Verdict]]) -> None:
             "and the difference in logits"
         )
         for line in lines:
+            click.echo(line)
+
+
+def tell_changes(changes: Sequence[Change]) -> None:
+    """Print what labels changed for the siblings of the messages that they are of."""
+    if changes:
+        click.echo("\nWhat labels changed: action and score before -> of the next sibling")
+    for change in changes:
+        for line in change.lines():
             click.echo(line)
 
 

@@ -15,6 +15,11 @@ LABELS = {
 }
 # One message alone shows nothing: it needs what was seen of its sender (`weir up` shows it).
 NEEDS_HISTORY = {"burst/written-burst.eml"}
+# And these need what people say of them (`weir up` shows that too).
+NEEDS_LABELS = {
+    "reported/written-reported-register.eml": "accept",
+    "reported/written-rescued-treasurer.eml": "add_header",
+}
 
 
 @pytest.fixture(
@@ -46,7 +51,9 @@ def test_all_written_abuse_is_tagged_or_worse_and_most_of_it_rejected(verdicts):
     abuse = {
         path: verdict.action
         for path, verdict in verdicts.items()
-        if "written-" in path and LABELS[path] == "spam" and path not in NEEDS_HISTORY
+        if "written-" in path
+        and LABELS[path] == "spam"
+        and path not in NEEDS_HISTORY | NEEDS_LABELS.keys()
     }
     assert [path for path, action in abuse.items() if action == "accept"] == []
     rejected = [path for path, action in abuse.items() if action == "reject"]
@@ -55,8 +62,16 @@ def test_all_written_abuse_is_tagged_or_worse_and_most_of_it_rejected(verdicts):
 
 def test_no_honest_example_is_tagged(verdicts):
     """A user's report of a phish to the abuse desk is one of them."""
-    honest = {path: v.action for path, v in verdicts.items() if LABELS[path] == "ham"}
+    honest = {
+        path: v.action
+        for path, v in verdicts.items()
+        if LABELS[path] == "ham" and path not in NEEDS_LABELS
+    }
     assert {path: action for path, action in honest.items() if action != "accept"} == {}
+
+
+def test_what_labels_are_to_change_is_misjudged_without_them(verdicts):
+    assert {path: verdicts[path].action for path in NEEDS_LABELS} == NEEDS_LABELS
 
 
 def test_no_reason_names_a_local_part(verdicts):
