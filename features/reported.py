@@ -1,13 +1,30 @@
 """What people have said of mail that shares something with this message: reports by entity."""
 
-from typing import NamedTuple
+import hashlib
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
-__all__ = ["REPORTED", "Report", "Reported"]
+__all__ = [
+    "MOST_REPORTS",
+    "REPORTED",
+    "TRUSTED",
+    "Hearing",
+    "Report",
+    "Reported",
+    "decode_reports",
+    "encode_reports",
+    "kept",
+    "who_is",
+]
 
 REPORTED = ("content", "link", "attachment", "domain", "network")
 """Kinds of entities (features.rolling.KINDS) whose standing reports are kept and read."""
+TRUSTED: Final = frozenset({"analyst", "trap"})
+"""Sources whose one word is enough."""
+MOST_REPORTS: Final = 256
+_MOST_OF_ONE = 4  # of one reporter's: more would let one voice push out the others
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True):
@@ -24,10 +41,81 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     weight: float
     at: float
 
+    @property
+    def trusted(self) -> bool:
+        """Whether one word of its source is enough."""
+        return self.source in TRUSTED
+
 
 class Reported(NamedTuple):
-    """The standing reports of one entity: its kind's name, its label, the reports by time."""
+    """The standing reports of one entity: its kind's name, its label, the reports by time.
+
+    `messages` are all that the entity was seen in, this one among them, `age` the seconds since
+    the first: how much honest mail a few reports would stop.
+    """
 
     kind: str
     name: str
     reports: tuple[Report, ...]
+    messages: float = 0.0
+    age: float = 0.0
+
+
+class Hearing(NamedTuple):
+    """What a tenant's policy asks of reports: so many distinct reporters within so many seconds.
+
+    `rate` is the share of delivered messages that must be reported where many are delivered;
+    `clears`: so many analysts' word frees a campaign in full.
+    """
+
+    reporters: int = 3
+    seconds: float = 604_800.0
+    rate: float = 0.003
+    clears: int = 3
+
+
+def who_is(reporter: str, source: str) -> bytes:
+    """Return 8 bytes that stand for a reporter; all that have no name are one for each source."""
+    name = reporter or f"={source}"
+    return hashlib.blake2b(name.encode("utf-8", "backslashreplace"), digest_size=8).digest()
+
+
+def kept(reports: Sequence[Report], oldest: float) -> tuple[Report, ...]:
+    """Return the reports that are kept with an entity, by time: at most 256, none before `oldest`.
+
+    Of too many, trusted ones stay first and then the newest; of one reporter at most four each way,
+    so that neither many words nor many accounts push out an analyst's.
+    """
+    given: dict[tuple[bytes, bool], int] = {}
+    chosen: list[Report] = []
+    for report in sorted(reports, key=_worth, reverse=True):
+        said = given.get((report.who, report.abuse), 0)
+        if report.at < oldest or (said >= _MOST_OF_ONE and not report.trusted):
+            continue
+        given[report.who, report.abuse] = said + 1
+        chosen.append(report)
+        if len(chosen) == MOST_REPORTS:
+            break
+    return tuple(sorted(chosen, key=_order))
+
+
+def encode_reports(reports: Sequence[Report]) -> bytes:
+    """Return reports as MessagePack, as a store keeps them."""
+    return _ENCODER.encode(reports)
+
+
+def decode_reports(kept_bytes: bytes) -> tuple[Report, ...]:
+    """Return the reports of a stored record; msgspec.DecodeError for bytes that are none."""
+    return _DECODER.decode(kept_bytes)
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(tuple[Report, ...])
+
+
+def _worth(report: Report) -> tuple[bool, float, str]:
+    return report.trusted, report.at, report.label
+
+
+def _order(report: Report) -> tuple[float, str]:
+    return report.at, report.label
