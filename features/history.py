@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.columns.sender_columns import COLUMNS
+from features.reported import Hearing, Reported
 
 __all__ = ["UNKNOWN", "History", "known"]
 
@@ -25,6 +26,8 @@ class History:
     somebody in the recipient's own organization, and writes from outside of it.
     `watched_outbound` is for how long outbound mail was seen, 0 where none comes, NaN where nobody
     asked: who answers nothing that our users sent is a forger only if what they send is seen.
+    `reported` are the entities of the message of which reports stand, `hearing` is what the
+    tenant's policy asks of them.
     Detectors read nothing else of the state, so that a replay finds what the first judgement found.
     """
 
@@ -33,6 +36,8 @@ class History:
     watched: float = float("nan")
     colleague: bool = False
     watched_outbound: float = float("nan")
+    reported: tuple[Reported, ...] = ()
+    hearing: Hearing = Hearing()
 
     def __getitem__(self, name: str) -> float:
         """Return a number by its column's name; KeyError for an unknown one."""
@@ -48,9 +53,16 @@ def known(
     correspondent: str = "",
     watched: float = float("nan"),
     watched_outbound: float = float("nan"),
+    reported: tuple[Reported, ...] = (),
 ) -> History:
     """Return the history of which these numbers are known; KeyError for an unknown name."""
     numbers = UNKNOWN.numbers.copy()
     for name, value in readings.items():
         numbers[_PLACES[name]] = value
-    return History(numbers, correspondent, watched=watched, watched_outbound=watched_outbound)
+    return History(
+        numbers,
+        correspondent,
+        watched=watched,
+        watched_outbound=watched_outbound,
+        reported=reported,
+    )
