@@ -13,6 +13,7 @@ from msgspec import inspect
 
 from features.context import Context, Limits
 from streams.keys import Keys, KeysError, read_keys, write_keys
+from streams.learner_section import LearnerSection
 from streams.sections import (
     AttachmentsSection,
     HttpSection,
@@ -64,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     identity: IdentitySection = IdentitySection()
     privacy: PrivacySection = PrivacySection()
     models: ModelsSection = ModelsSection()
+    learner: LearnerSection = LearnerSection()
     policy: PolicySection = PolicySection()
     http: HttpSection = HttpSection()
     log: LogSection = LogSection()

@@ -1,0 +1,1 @@
+"""The learner's parts: its claim, its models, what it publishes, and how it all comes back."""

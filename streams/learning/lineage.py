@@ -1,0 +1,192 @@
+"""The learner's models as `mail.models` tells them: published, and those with all steps.
+
+Records go in in the order of the log, whoever wrote them; those of a lower fence than a claim
+before them don't count. A step is learned at once, published by a marker, or revoked by one.
+"""
+
+from typing import Final
+
+from features.vector import SCHEMA
+from models.ensemble import Ensemble
+from models.lessons import read_lesson
+from models.manifest import ArtifactError
+from models.snapshot import LabelPosition, Snapshot
+from models.step import Lesson
+from streams.learning.memory import Memory
+from streams.model_records import Claim, Marker, ModelRecord, Pointer, StepRecord
+
+__all__ = ["Lineage", "SchemaError", "logit_of"]
+
+_CLIP: Final = 15.0
+
+
+class SchemaError(ArtifactError):
+    """A step is bound to another feature schema or token layout than those in force."""
+
+
+def logit_of(models: Ensemble, lesson: Lesson) -> float:
+    """Return the logit that models give a message now, by their say in the verdict.
+
+    What offline models and signals say of it is as it was when it was judged.
+    """
+    sample = read_lesson(lesson).sample
+    terms = dict(lesson.terms)
+    if models.needs_tokens is False or sample.tokens is not None:
+        for said in models.predict([sample])[0]:
+            terms[f"learned_{said.model}"] = max(-_CLIP, min(_CLIP, said.logit))
+    return models.fusion.share * models.fusion.logit(terms)
+
+
+class Lineage:
+    """Models from a snapshot on, with every later step that counts.
+
+    `head` has learned all steps, `published` those up to the last marker; both are the caller's
+    to read, not to change. `sequence` is the highest that was ever used, `labels` the last label
+    that is handled, `fence` the highest claim. `lost` says that steps are missing between.
+    """
+
+    def __init__(self, models: Ensemble, memory: Memory, layout: str) -> None:
+        self.head = models
+        self.memory = memory
+        self.published = models.clone()
+        self._published_memory = memory.copy()
+        self._layout = layout
+        self.sequence = models.sequence
+        self.published_sequence = models.sequence
+        self.labels: LabelPosition | None = None
+        self.fence = 0
+        self.frozen = False
+        self.lost = False
+        self.jump: Pointer | None = None
+        self.digest = ""
+        self._waiting: list[StepRecord] = []
+
+    @classmethod
+    def of(cls, models: Ensemble, memory: Memory, snapshot: Snapshot, layout: str) -> "Lineage":
+        """Return the lineage that goes on from a snapshot, which `models` were restored from."""
+        lineage = cls(models, memory, layout)
+        lineage.fence, lineage.labels = snapshot.fence, snapshot.labels
+        return lineage
+
+    @property
+    def waiting(self) -> int:
+        """Steps that are learned and not yet published."""
+        return len(self._waiting)
+
+    def follow(self, record: ModelRecord) -> None:
+        """Take in the next record of the log; raises SchemaError for a step that doesn't fit."""
+        if record.fence < self.fence:
+            return
+        if isinstance(record, Claim):
+            self.fence = record.fence
+            return
+        self.fence = record.fence
+        if isinstance(record, StepRecord):
+            self._step(record)
+        elif isinstance(record, Marker):
+            self._marker(record)
+        elif isinstance(record, Pointer):
+            self._pointer(record)
+
+    def learn(self, record: StepRecord) -> None:
+        """Learn a step that is next in order; raises ValueError for one that isn't readable."""
+        self.head.apply(record.step)
+        self.head.sequence = self.sequence = record.sequence
+        self.labels = record.labels
+        self._waiting.append(record)
+        first = record.step.lessons[0] if record.step.lessons else None
+        anchor = 0.0
+        if first is not None and not first.abuse and first.weight > 0:
+            anchor = logit_of(self.head, first)
+        self.memory.take(record, anchor)
+
+    def publish(self) -> None:
+        """Make all steps published ones."""
+        if self._waiting:
+            self.published = self.head.clone()
+            self._published_memory = self.memory.copy()
+            self._waiting = []
+        self.published_sequence = self.sequence
+
+    def revoke(self) -> tuple[tuple[int, int], ...]:
+        """Let go of all steps that wait; return their range, as a marker names it."""
+        if not self._waiting:
+            return ()
+        ranges = ((self._waiting[0].sequence, self._waiting[-1].sequence),)
+        self._restart([])
+        return ranges
+
+    def replace(self, models: Ensemble, sequence: int) -> None:
+        """Go on with other models, under a sequence that was never used; what waited is gone."""
+        models.sequence = sequence
+        self.head, self.published = models, models.clone()
+        self._published_memory = self.memory.copy()
+        self._waiting = []
+        self.sequence = self.published_sequence = sequence
+        self.jump = None
+        self.lost = False
+
+    def published_state(self) -> tuple[Ensemble, Memory]:
+        """Return what a snapshot holds."""
+        return self.published, self._published_memory
+
+    def _step(self, record: StepRecord) -> None:
+        if record.sequence <= self.sequence:
+            return  # a repetition, or in the snapshot
+        if record.schema != SCHEMA.digest or record.layout != self._layout:
+            raise SchemaError(
+                f"step {record.sequence}: schema {record.schema[:12]!r} and token layout "
+                f"{record.layout!r} given, {SCHEMA.digest[:12]!r} and {self._layout!r} wanted"
+            )
+        if record.sequence > self.sequence + 1:
+            self.lost = True
+        if self.lost:
+            self.sequence, self.labels = record.sequence, record.labels
+            return
+        self.learn(record)
+
+    def _marker(self, record: Marker) -> None:
+        revoked = {
+            step.sequence
+            for step in self._waiting
+            if any(first <= step.sequence <= last for first, last in record.revoked)
+        }
+        if revoked:
+            self._restart([step for step in self._waiting if step.sequence not in revoked])
+        self.sequence = max(self.sequence, record.published, *(end for _, end in record.revoked))
+        if record.published > self.published_sequence:
+            waiting = [step for step in self._waiting if step.sequence > record.published]
+            if waiting:
+                later = self._waiting
+                self._restart([step for step in later if step.sequence <= record.published])
+                self.publish()
+                for step in waiting:
+                    self.learn(step)
+            else:
+                self.publish()
+            self.published_sequence = record.published
+        self.digest = record.digest
+        self.frozen = record.frozen
+        if record.labels is not None and _is_later(record.labels, self.labels):
+            self.labels = record.labels
+
+    def _pointer(self, record: Pointer) -> None:
+        """An online artifact whose sequence no step has leads somewhere else: it must be loaded."""
+        if record.model == "online" and record.stage == "live" and record.sequence > self.sequence:
+            self.jump = record
+            self.lost = True
+            self.sequence = record.sequence
+
+    def _restart(self, steps: list[StepRecord]) -> None:
+        """Go back to what is published, and learn these steps from there."""
+        sequence, labels = self.sequence, self.labels
+        self.head = self.published.clone()
+        self.memory = self._published_memory.copy()
+        self._waiting = []
+        for step in steps:
+            self.learn(step)
+        self.sequence, self.labels = sequence, labels
+
+
+def _is_later(one: LabelPosition, other: LabelPosition | None) -> bool:
+    return other is None or one.epoch != other.epoch or one.offset > other.offset

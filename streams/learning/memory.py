@@ -1,0 +1,179 @@
+"""What a learner remembers beside its models: labelled mail, hashed, and what labels have taught.
+
+All of it is a function of the steps in their order, so that a learner that starts again replays,
+bounds and takes back what one that never stopped would have.
+"""
+
+import hashlib
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from models.manifest import ArtifactError
+from models.step import Lesson, Part
+from models.teaching import TRUSTED, Known
+from streams.model_records import StepRecord
+
+__all__ = ["KeptMail", "Memory", "Taught"]
+
+_MAGIC: Final = b"WEIRKNOWN\x01"
+_LARGEST: Final = 1 << 29  # bytes, unpacked
+_SPAM: Final = 10  # as much ham is kept for each message of abuse
+_SENDERS: Final = 20  # one sender has at most this part of what is kept
+_TAUGHT: Final = 100_000  # labels of which it is known what they taught
+_CAMPAIGNS: Final = 10_000
+_DAY: Final = 86_400.0
+
+
+class KeptMail(msgspec.Struct, frozen=True, array_like=True):
+    """A labelled message: whom it is from (hashed), its logit when it was kept, what it teaches."""
+
+    sender: str
+    anchor: float
+    lesson: Lesson
+
+
+class Taught(msgspec.Struct, frozen=True, array_like=True):
+    """What a label has taught: its step's first lesson without the message, to take it back."""
+
+    abuse: bool
+    weight: float
+    moves: tuple[Part, ...]
+    cap: float
+
+
+class _State(msgspec.Struct, frozen=True, array_like=True):
+    ham: list[tuple[str, KeptMail]]
+    spam: list[tuple[str, KeptMail]]
+    trusted: tuple[int, int]
+    taught: list[tuple[int, Taught]]
+    campaigns: list[tuple[str, list[float]]]
+
+
+class Memory:
+    """At most `limit` honest messages and a tenth as many of abuse; the oldest make room."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._ham: OrderedDict[str, KeptMail] = OrderedDict()
+        self._spam: OrderedDict[str, KeptMail] = OrderedDict()
+        self._trusted = [0, 0]
+        self._taught: OrderedDict[int, Taught] = OrderedDict()
+        self._campaigns: OrderedDict[str, list[float]] = OrderedDict()
+
+    @property
+    def ham(self) -> Sequence[KeptMail]:
+        """The honest messages, the oldest first."""
+        return tuple(self._ham.values())
+
+    def take(self, record: StepRecord, anchor: float) -> None:
+        """Take in a step that was learned; `anchor` is the labelled message's logit after it.
+
+        A step that takes a label back takes its message out, and so does one of the other side.
+        """
+        if not record.step.lessons:
+            return
+        lesson = record.step.lessons[0]
+        digest = hashlib.sha256(lesson.slots).hexdigest()[:32]
+        self._ham.pop(digest, None)
+        self._spam.pop(digest, None)
+        if record.source in TRUSTED:
+            self._trusted[lesson.abuse] += 1 if lesson.weight > 0 else -1
+        if lesson.weight <= 0:
+            return
+        self._note(record, lesson)
+        if lesson.sizes:
+            kept = KeptMail(record.sender, anchor, lesson)
+            if lesson.abuse:
+                _put(self._spam, digest, kept, self._limit // _SPAM)
+            else:
+                _put(self._ham, digest, kept, self._limit)
+
+    def known(self) -> Known:
+        """Return what a new step may replay."""
+        return Known(
+            ham=[kept.lesson for kept in self._ham.values()],
+            spam=[kept.lesson for kept in self._spam.values()],
+            trusted=max(0, min(self._trusted)),
+        )
+
+    def taught(self, offset: int) -> Taught | None:
+        """Return what the label at an offset of the topic has taught; None for nothing."""
+        return self._taught.get(offset)
+
+    def campaign(self, name: str, at: float, *, abuse: bool) -> int:
+        """Return how many labels of plain users a campaign has taught in the day before `at`."""
+        times = self._campaigns.get(f"{name}:{abuse:d}", ()) if name else ()
+        return sum(1 for time in times if at - _DAY < time)
+
+    def copy(self) -> "Memory":
+        """Return what is remembered now, apart from what comes."""
+        other = Memory(self._limit)
+        other._ham, other._spam = self._ham.copy(), self._spam.copy()
+        other._trusted, other._taught = list(self._trusted), self._taught.copy()
+        other._campaigns = OrderedDict((n, list(times)) for n, times in self._campaigns.items())
+        return other
+
+    def dump(self) -> bytes:
+        """Return it as bytes, with their digest."""
+        state = _State(
+            list(self._ham.items()),
+            list(self._spam.items()),
+            (self._trusted[0], self._trusted[1]),
+            list(self._taught.items()),
+            list(self._campaigns.items()),
+        )
+        packed = zlib.compress(msgspec.msgpack.encode(state), 1)
+        return _MAGIC + hashlib.sha256(packed).digest() + packed
+
+    @classmethod
+    def load(cls, content: bytes, limit: int) -> "Memory":
+        """Read it back; raises ArtifactError, one line, for bytes that are damaged or none."""
+        start = len(_MAGIC) + 32
+        packed = content[start:]
+        given = content[len(_MAGIC) : start]
+        if not content.startswith(_MAGIC) or hashlib.sha256(packed).digest() != given:
+            raise ArtifactError("known mail: damaged, cut short, or not written by Weir")
+        try:
+            unpacked = zlib.decompressobj().decompress(packed, _LARGEST)
+            state = msgspec.msgpack.decode(unpacked, type=_State)
+        except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ArtifactError(f"known mail: not readable ({error})") from None
+        found = cls(limit)
+        found._trusted = list(state.trusted)
+        found._taught = OrderedDict(state.taught)
+        found._campaigns = OrderedDict(state.campaigns)
+        for digest, kept in state.ham:
+            _put(found._ham, digest, kept, limit)
+        for digest, kept in state.spam:
+            _put(found._spam, digest, kept, limit // _SPAM)
+        return found
+
+    def _note(self, record: StepRecord, lesson: Lesson) -> None:
+        self._taught[record.labels.offset] = Taught(
+            lesson.abuse, lesson.weight, lesson.moves, lesson.cap
+        )
+        while len(self._taught) > _TAUGHT:
+            self._taught.popitem(last=False)
+        if record.campaign and record.source not in TRUSTED:
+            key = f"{record.campaign}:{lesson.abuse:d}"
+            before = self._campaigns.pop(key, [])
+            fresh = [time for time in before if record.at - _DAY < time]
+            self._campaigns[key] = [*fresh, record.at]
+            while len(self._campaigns) > _CAMPAIGNS:
+                self._campaigns.popitem(last=False)
+
+
+def _put(kept: OrderedDict[str, KeptMail], digest: str, mail: KeptMail, limit: int) -> None:
+    """Keep a message; whom it is from has a share, and the oldest make room."""
+    if mail.sender:
+        share = max(1, limit // _SENDERS)
+        own = [key for key, other in kept.items() if other.sender == mail.sender]
+        for key in own[: max(0, len(own) + 1 - share)]:
+            del kept[key]
+    kept[digest] = mail
+    while len(kept) > limit:
+        kept.popitem(last=False)
