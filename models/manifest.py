@@ -1,10 +1,19 @@
 """What comes with an artifact: its digest, the features it reads, its data and metrics."""
 
 import hashlib
+from typing import Literal
 
 import msgspec
 
-__all__ = ["ArtifactError", "Calibration", "DataSource", "Manifest", "digest", "read_manifest"]
+__all__ = [
+    "ArtifactError",
+    "Calibration",
+    "DataSource",
+    "Manifest",
+    "Passed",
+    "digest",
+    "read_manifest",
+]
 
 
 class ArtifactError(ValueError):
@@ -31,6 +40,14 @@ class DataSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
 
 
+class Passed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A release gate: whether it holds, and what was found, in one line."""
+
+    name: str
+    holds: bool
+    found: str
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The record beside an ONNX artifact.
 
@@ -39,6 +56,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     order. `metrics` maps a sub-corpus to its figures (docs in the model card). `trainer` names
     library versions and parameters.
     `trained_on` is the SHA-256 of the list of training messages beside it, if there is one.
+    `gates` is what an operator's own model was held to before it may act; where `stage` is
+    "shadow" not all of them hold, and it is one to watch: workers don't start with it. A model
+    that wasn't held to them has none.
     """
 
     format: int = 1
@@ -53,10 +73,20 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     trained_on: str = ""
     metrics: dict[str, dict[str, float | None]] = {}
     trainer: dict[str, str | int | float | bool] = {}
+    stage: Literal["live", "shadow"] = "live"
+    gates: tuple[Passed, ...] = ()
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """What was found by the gates that don't hold."""
+        return tuple(gate.found for gate in self.gates if not gate.holds)
 
     def encode(self) -> bytes:
         """Return the manifest as indented JSON, the same bytes for the same values."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+        given = msgspec.to_builtins(self)
+        if not self.gates:
+            del given["stage"], given["gates"]
+        return msgspec.json.format(msgspec.json.encode(given), indent=2) + b"\n"
 
 
 def digest(content: bytes) -> str:

@@ -1,0 +1,117 @@
+"""`weir models list` and `show`: what there is, and what is known of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from apps.cli.options import as_json, config, read_settings, run
+
+if TYPE_CHECKING:
+    from apps.models.rows import Row
+    from streams.listing import Listing
+    from streams.settings import Settings
+
+__all__ = ["list_", "show"]
+
+
+@click.command(name="list")
+@as_json
+@config
+def list_(config: Path | None, as_json: bool) -> None:
+    """List the models: what is live, what is a shadow, what was live earlier, what is only stored.
+
+    `state` is live (it acts), shadow (it scores all and acts on nothing), earlier (it was live: a
+    rollback can go back to it), retired, or stored (a file of the folder models.snapshots that
+    nobody was told of). `step` and `label` are the last learning step and the offset of the last
+    label that a snapshot holds. `version` is what verdicts name it by.
+
+    \b
+    Exit codes: 0 listed, 2 wrong settings, 4 Kafka could not be reached or a topic is missing.
+    """
+    listing, rows = run(_read(read_settings(config)))
+    from apps.models.words import learner_as_object, learner_lines, table
+
+    if as_json:
+        import orjson
+
+        found = {**learner_as_object(listing), "models": [row.as_object() for row in rows]}
+        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+        return
+    for line in learner_lines(listing):
+        click.echo(line)
+    click.echo()
+    for line in table(rows):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@click.option("--card", is_flag=True, help="Print the classifier's model card and nothing else.")
+@as_json
+@config
+def show(config: Path | None, name: str, card: bool, as_json: bool) -> None:
+    """Show one artifact: where it is, what it holds, the figures and gates of its manifest.
+
+    NAME is an id of `weir models list` (or more of its digest), a version as verdicts have it,
+    `live` or `shipped`; `live` needs online or classifier before it, as in `live:classifier`.
+
+    \b
+    Examples:
+      weir models show live:classifier
+      weir models show 3f9a1c27d0b4 --card | less
+
+    \b
+    Exit codes: 0 shown, 1 there is no such artifact, 2 wrong settings, 4 Kafka could not be
+    reached or a topic is missing.
+    """
+    settings = read_settings(config)
+    listing, rows = run(_read(settings))
+    from apps.cli.failures import Code, Failure
+    from apps.models.rows import bundle_in_force, find
+    from apps.models.words import bundle_lines, learner_lines, table
+    from models.bundle import Bundle
+
+    row = find(rows, name)
+    if row.fault:
+        raise Failure(row.fault, Code.NO)
+    bundle = None
+    if row.artifact.model == "classifier":
+        in_force, place = bundle_in_force(settings)
+        bundle = in_force if place == row.place else Bundle.load(run(_content(settings, row)))
+    if card:
+        if bundle is None or not bundle.card:
+            raise Failure(f"{row.ident} has no model card", Code.NO)
+        click.echo(bundle.card.decode("utf-8", "replace"), nl=False)
+        return
+    if as_json:
+        import msgspec
+        import orjson
+
+        manifest = msgspec.to_builtins(bundle.known) if bundle else None
+        click.echo(
+            orjson.dumps({**row.as_object(), "manifest": manifest}, option=orjson.OPT_INDENT_2)
+        )
+        return
+    for line in table([row]):
+        click.echo(line)
+    click.echo(f"\ndigest {row.artifact.digest}\nin {row.place}")
+    for line in bundle_lines(bundle) if bundle else learner_lines(listing):
+        click.echo(line)
+
+
+async def _read(settings: "Settings") -> "tuple[Listing, list[Row]]":
+    from apps.cli.models_opened import opened
+
+    async with opened(settings) as (known, _, rows):
+        return known.listing, rows
+
+
+async def _content(settings: "Settings", row: "Row") -> bytes:
+    from streams.registry import Registry
+
+    registry = Registry.of(settings)
+    try:
+        return await registry.get(row.artifact)
+    finally:
+        await registry.close()

@@ -1,0 +1,43 @@
+"""The topic of models and the registry, opened for a command, with progress on the terminal."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+
+from apps.cli.progress import bar
+from apps.models.commanding import Known, open_listing
+from apps.models.rows import Row, rows_of
+from streams.registry import Registry
+from streams.settings import Settings
+
+__all__ = ["opened"]
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[tuple[Known, Registry, list[Row]]]:
+    """Open what is known of the models; the consumer stands behind what was read.
+
+    Raises TopicError where the brokers or a topic aren't there.
+    """
+    registry = Registry.of(settings)
+    try:
+        with ExitStack() as shown:
+            async with open_listing(settings, _told(shown)) as known:
+                shown.close()
+                yield known, registry, await rows_of(settings, known.listing, registry)
+    finally:
+        await registry.close()
+
+
+def _told(shown: ExitStack) -> Callable[[int, int], None]:
+    """Return what shows how far the reading is, from its first report on."""
+    bars: list[Callable[[int], None]] = []
+    seen = 0
+
+    def told(done: int, total: int) -> None:
+        nonlocal seen
+        if not bars:
+            bars.append(shown.enter_context(bar("reading models", total, "records")))
+        bars[0](done - seen)
+        seen = done
+
+    return told

@@ -1,0 +1,89 @@
+"""A command for the learner: published on the topic of labels, and awaited on that of models."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from apps.publishing import open_publisher
+from models.command import Act, Command
+from streams.label_records import command_record
+from streams.listing import Listing, read_all, read_on
+from streams.model_records import Executed
+from streams.reader import open_reader
+from streams.registry import Artifact
+from streams.settings import Settings
+from streams.topics import check, name
+from streams.wire import new_id
+
+__all__ = ["Known", "Unanswered", "command", "open_listing"]
+
+_SOURCE = "/weir/models"
+
+Told = Callable[[int, int], None]
+
+
+class Unanswered(NamedTuple):
+    """No learner has executed a command in time: where the command lies until one does."""
+
+    topic: str
+    offset: int
+
+
+class Known(NamedTuple):
+    """The topic of models as read so far, and the consumer that stands behind it."""
+
+    listing: Listing
+    consumer: Any
+
+
+@asynccontextmanager
+async def open_listing(
+    settings: Settings, told: Told = lambda _done, _total: None
+) -> AsyncIterator[Known]:
+    """Read what the topic of models says, and keep standing behind it.
+
+    Raises TopicError, in one line, where the brokers or topics aren't there.
+    """
+    await check(settings)
+    async with open_reader(settings) as consumer:
+        yield Known(await read_all(consumer, name(settings, "models"), told), consumer)
+
+
+async def command(
+    settings: Settings,
+    known: Known,
+    act: Act,
+    artifact: Artifact | None = None,
+    *,
+    reason: str = "",
+    seconds: float,
+    told: Callable[[float], None] = lambda _seconds: None,
+) -> Executed | Unanswered:
+    """Publish a command and wait, so many seconds at most, until the learner has executed it.
+
+    `told` is given the seconds waited, a few times a second.
+    """
+    given = Command(
+        id=new_id(),
+        act=act,
+        model=artifact.model if artifact else None,
+        name=artifact.name if artifact else "",
+        digest=artifact.digest if artifact else "",
+        sequence=artifact.sequence if artifact else 0,
+        reason=reason,
+        given_at=datetime.now(UTC),
+    )
+    topic = name(settings, "labels")
+    async with open_publisher(settings) as publisher:
+        await publisher.send(command_record(topic, given, source=_SOURCE))
+        (delivered,) = await publisher.flush()
+    began = time.monotonic()
+    while given.id not in known.listing.executed:
+        waited = time.monotonic() - began
+        if waited > seconds:
+            return Unanswered(topic, delivered.offset)
+        told(waited)
+        await read_on(known.consumer, known.listing)
+    return known.listing.executed[given.id]

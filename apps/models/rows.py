@@ -1,0 +1,197 @@
+"""The artifacts of an installation as a person sees them: announced, in the folder, or shipped."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib import resources
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from apps.cli.failures import Code, Failure
+from models.bundle import Bundle
+from models.manifest import ArtifactError
+from streams.listing import Entry, Listing
+from streams.model_records import Pointer
+from streams.registry import LARGEST, Artifact, Registry, Stored, identify
+from streams.settings import Settings
+from streams.snapshots import latest
+
+__all__ = ["Row", "before", "bundle_in_force", "bundle_of", "find", "rows_of"]
+
+_SHOWN = 50  # unannounced files that are read and shown, the latest first
+_LEAST = 4  # digits of a digest that may stand for it
+
+
+class Row(NamedTuple):
+    """One artifact: its state, since when, and where its bytes are.
+
+    `version` is what verdicts name it by, '' where its bytes can't be read: `fault` says why.
+    `state` is live, shadow, earlier (it was live), retired, or stored: it lies in the folder and
+    nobody was told of it. `sequence` and `labels` (an offset) are what an online snapshot holds.
+    `shadow_only` are the release gates that it didn't pass.
+    """
+
+    artifact: Artifact
+    state: str
+    since: datetime | None
+    version: str
+    place: str
+    shadow_only: tuple[str, ...] = ()
+    fault: str = ""
+
+    @property
+    def ident(self) -> str:
+        """What a person types: 12 digits of the digest."""
+        return self.artifact.digest[:12]
+
+    def as_object(self) -> dict[str, Any]:
+        """Return the row for JSON."""
+        artifact = self.artifact
+        return {
+            "id": self.ident,
+            "model": artifact.model,
+            "state": self.state,
+            "since": self.since,
+            "name": artifact.name,
+            "version": self.version,
+            "digest": artifact.digest,
+            "sequence": artifact.sequence,
+            "labels": artifact.labels.offset if artifact.labels else None,
+            "bytes": artifact.size,
+            "place": self.place,
+            "shadow_only": self.shadow_only,
+            "fault": self.fault,
+        }
+
+
+async def rows_of(settings: Settings, listing: Listing, registry: Registry) -> list[Row]:
+    """Return all artifacts, by model; what is announced first, the latest first."""
+    stored = registry.stored()
+    rows = [await _announced(entry, registry, stored) for entry in listing.entries()]
+    known = {row.artifact.digest for row in rows}
+    rows += [row for row in _unannounced(settings, listing, stored) if row.ident not in known]
+    in_force = _in_force(settings, listing)
+    if in_force.artifact.digest not in {row.artifact.digest for row in rows}:
+        rows.append(in_force)
+    return sorted(rows, key=lambda row: row.artifact.model)
+
+
+def find(rows: Sequence[Row], text: str, model: str | None = None) -> Row:
+    """Return the row that a person names: an id or the start of a digest, a version, live, shipped.
+
+    Raises Failure, exit code 1, where none or more than one is meant.
+    """
+    chosen = [row for row in rows if model in {None, row.artifact.model}]
+    found = [row for row in chosen if _named(row, text)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        said = ", ".join(f"{row.ident} ({row.artifact.model})" for row in found[:5])
+        raise Failure(f"{text!r} is more than one: {said}; name one, or give --model", Code.NO)
+    said = ", ".join(row.ident for row in chosen[:8]) or "none"
+    raise Failure(f"no artifact {text!r}; there are {said} (weir models list)", Code.NO)
+
+
+def before(rows: Sequence[Row], model: str) -> Row:
+    """Return what was live of a model before what is; raises Failure where nothing was."""
+    earlier = [row for row in rows if row.artifact.model == model and row.state == "earlier"]
+    if not earlier:
+        raise Failure(
+            f"there is no earlier {model} model; name one of `weir models list` to go back to",
+            Code.NO,
+        )
+    return max(earlier, key=lambda row: (row.since is not None, row.since))
+
+
+def bundle_in_force(settings: Settings) -> tuple[Bundle, str]:
+    """Return the classifier that a worker starts with, and where it is from.
+
+    Raises ArtifactError where its folder can't be read.
+    """
+    if settings.models.classifier:
+        return bundle_of(Path(settings.models.classifier)), settings.models.classifier
+    folder = resources.files("models") / "artifacts"
+    return Bundle.of({file.name: file.read_bytes() for file in folder.iterdir()}), "shipped"
+
+
+def bundle_of(folder: Path) -> Bundle:
+    """Return the classifier of a folder that `weir train` wrote; raises ArtifactError."""
+    files = {}
+    for name in ("manifest.json", "classifier.onnx", "MODEL_CARD.md", "trained_on.bin"):
+        path = folder / name
+        if path.is_file():
+            if path.stat().st_size > LARGEST:
+                raise ArtifactError(f"{path}: more than {LARGEST:,} bytes, which is no classifier")
+            files[name] = path.read_bytes()
+    try:
+        bundle = Bundle.of(files)
+    except ArtifactError as error:
+        raise ArtifactError(f"{folder}: {error}") from None
+    return Bundle.load(bundle.dump())
+
+
+async def _announced(entry: Entry, registry: Registry, stored: Sequence[Stored]) -> Row:
+    pointer = entry.pointer
+    since = datetime.fromtimestamp(entry.since, UTC)
+    try:
+        content = await registry.get(pointer)
+        artifact = identify(content)
+    except ArtifactError as error:
+        artifact = Artifact(
+            pointer.model, pointer.name, pointer.digest, 0, pointer.sequence, pointer.labels
+        )
+        return Row(artifact, entry.state, since, "", "", (), str(error))
+    place = next((file.path.name for file in stored if _is(file, pointer)), "Redis")
+    return _row(artifact, content, entry.state, since, place)
+
+
+def _unannounced(settings: Settings, listing: Listing, stored: Sequence[Stored]) -> Iterator[Row]:
+    announced = [entry.pointer for entry in listing.entries()]
+    first = latest(Path(settings.models.snapshots)) if stored else None
+    alone = listing.live("online") is None
+    others = (file for file in stored if not any(_is(file, pointer) for pointer in announced))
+    for file in islice(others, _SHOWN):
+        since = datetime.fromtimestamp(file.changed, UTC)
+        state = "live" if alone and file.path == first else "stored"
+        try:
+            content = file.path.read_bytes() if file.size <= LARGEST else b""
+            yield _row(identify(content), content, state, since, file.path.name)
+        except (ArtifactError, OSError) as error:
+            artifact = Artifact(file.model, file.name, file.digest, file.size, file.sequence)
+            yield Row(artifact, state, since, "", file.path.name, (), str(error))
+
+
+def _in_force(settings: Settings, listing: Listing) -> Row:
+    bundle, place = bundle_in_force(settings)
+    content = bundle.dump()
+    state = "stored" if listing.live("classifier") else "live"
+    return _row(identify(content), content, state, None, place)
+
+
+def _row(artifact: Artifact, content: bytes, state: str, since: datetime | None, place: str) -> Row:
+    if artifact.model == "online":
+        version = f"{artifact.name}@{artifact.digest[:12]}+{artifact.sequence}"
+        return Row(artifact, state, since, version, place)
+    bundle = Bundle.load(content)
+    version = f"{artifact.name}@{bundle.version}"
+    return Row(artifact, state, since, version, place, bundle.known.failed)
+
+
+def _is(file: Stored, pointer: Pointer) -> bool:
+    if file.model != pointer.model or file.name != pointer.name:
+        return False
+    if file.digest:
+        return pointer.digest.startswith(file.digest)
+    return file.sequence == pointer.sequence
+
+
+def _named(row: Row, text: str) -> bool:
+    versions = {row.version, row.version.partition("@")[2]} - {""}
+    stem = f"{row.artifact.name}-{row.artifact.sequence}"
+    return (
+        (len(text) >= _LEAST and row.artifact.digest.startswith(text.lower()))
+        or text in versions
+        or (row.artifact.model == "online" and text == stem)
+        or (row.state == "live" and text in {"live", f"live:{row.artifact.model}"})
+        or text == row.place == "shipped"
+    )

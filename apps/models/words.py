@@ -1,0 +1,121 @@
+"""Models in words and columns: what `weir models` prints."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from apps.models.rows import Row
+from models.bundle import Bundle
+from models.manifest import Manifest
+from streams.listing import Listing
+
+__all__ = ["bundle_lines", "learner_as_object", "learner_lines", "table"]
+
+_MIB = 1 << 20
+_QUIET = 300.0  # seconds without a marker after which no learner seems to run: it sets one a minute
+_METRICS = {
+    "auc": "ROC area",
+    "recall_at_fp_0.1pct": "caught at 0.1 % of ham misjudged",
+    "recall_at_fp_1pct": "caught at 1 % of ham misjudged",
+    "brier": "Brier score",
+    "log_loss": "log loss",
+}
+
+
+def learner_lines(listing: Listing) -> Iterator[str]:
+    """Yield what is known of the learner, one line each: who, how long ago, frozen, gate."""
+    now = time.time()
+    if listing.claim is None:
+        yield "No learner has run here yet: `weir learner` starts one."
+        return
+    claimed = _ago(listing.claimed_at, now)
+    yield f"Learner {listing.claim.learner}, claim {listing.fence}, {claimed}."
+    marker = listing.marker
+    if marker is None:
+        yield "It has published nothing yet."
+        return
+    labels = f", labels up to offset {marker.labels.offset:,}" if marker.labels else ""
+    yield f"Published {_ago(listing.marked_at, now)}: step {marker.published:,}{labels}."
+    if now - listing.marked_at > _QUIET:
+        yield "No learner seems to run now: it publishes every minute. `weir learner` starts one."
+    if listing.frozen:
+        since = _moment(listing.frozen_since)
+        yield f"Frozen since {since}: nothing is learned until `weir models thaw`."
+    if listing.closed:
+        yield f"Gate closed: {listing.closed}"
+
+
+def learner_as_object(listing: Listing) -> dict[str, object]:
+    """Return the same for JSON; times are epoch seconds, null where nothing happened."""
+    marker = listing.marker
+    return {
+        "learner": listing.claim.learner if listing.claim else None,
+        "fence": listing.fence or None,
+        "claimed_at": listing.claimed_at or None,
+        "published_at": listing.marked_at or None,
+        "published": marker.published if marker else None,
+        "labels": marker.labels.offset if marker and marker.labels else None,
+        "learned_at": listing.learned or None,
+        "frozen": listing.frozen,
+        "frozen_since": listing.frozen_since if listing.frozen else None,
+        "gate_closed": listing.closed,
+        "malformed": listing.malformed,
+    }
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield a line for each artifact, below a heading."""
+    yield (
+        f"{'id':12}  {'model':10}  {'state':8}  {'since':16}  {'step':>9}  {'label':>9}  "
+        f"{'MiB':>6}  version"
+    )
+    for row in rows:
+        artifact = row.artifact
+        online = artifact.model == "online"
+        label = f"{artifact.labels.offset:,}" if artifact.labels else ""
+        note = row.fault or ("may not act: a gate doesn't hold" if row.shadow_only else "")
+        yield (
+            f"{row.ident:12}  {artifact.model:10}  {row.state:8}  "
+            f"{_since(row.since):16}  {f'{artifact.sequence:,}' if online else '':>9}  "
+            f"{label:>9}  {artifact.size / _MIB:>6.1f}  {row.version}"
+            + (" (shipped with Weir)" if row.place == "shipped" else "")
+            + (f"  {note}" if note else "")
+        )
+
+
+def bundle_lines(bundle: Bundle) -> Iterator[str]:
+    """Yield what a classifier's manifest says: its data, its figures, its gates."""
+    known = bundle.known
+    ham, spam = sum(d.ham for d in known.data), sum(d.spam for d in known.data)
+    yield f"trained on {ham:,} legitimate and {spam:,} abusive messages of {_sources(known)}"
+    yield f"reads {len(known.inputs)} features, schema {known.schema}"
+    figures = known.metrics.get("all", {})
+    for key, words in _METRICS.items():
+        value = figures.get(key)
+        if value is not None:
+            yield f"{words}: {value:.4g}"
+    for gate in known.gates:
+        yield f"gate {gate.name}: {'holds' if gate.holds else 'DOES NOT HOLD'}: {gate.found}"
+    if known.stage == "shadow":
+        yield "a shadow only: promoting it needs --force"
+
+
+def _sources(known: Manifest) -> str:
+    names = [source.name for source in known.data]
+    return ", ".join(names) if len(names) < 6 else f"{len(names)} sources"
+
+
+def _since(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if at else ""
+
+
+def _moment(at: float) -> str:
+    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _ago(at: float, now: float) -> str:
+    seconds = max(0, int(now - at))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
