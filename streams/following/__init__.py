@@ -1,0 +1,1 @@
+"""How a scorer keeps up with what the learner publishes on `mail.models`."""
