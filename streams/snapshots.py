@@ -1,6 +1,7 @@
-"""The online models that a worker starts with: the latest snapshot of a folder."""
+"""The online models that a worker starts with: the latest good snapshot of a folder."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -13,13 +14,21 @@ from models.manifest import ArtifactError
 from models.snapshot import Snapshot, load
 from streams.settings import Settings
 
-__all__ = ["latest", "open_models", "read_snapshot", "restore", "version"]
+__all__ = [
+    "latest",
+    "latest_good",
+    "newest_first",
+    "open_models",
+    "read_snapshot",
+    "restore",
+    "version",
+]
 
 _NAME: Final = re.compile(r"(?:.+-)?([0-9]{1,18})\.snapshot", re.ASCII)
 
 
-def latest(folder: Path) -> Path | None:
-    """Return the file NAME-SEQUENCE.snapshot with the highest sequence, None where there is none.
+def newest_first(folder: Path) -> list[Path]:
+    """Return the files NAME-SEQUENCE.snapshot, the highest sequence first.
 
     Raises ArtifactError, one line, for a folder that can't be read.
     """
@@ -31,7 +40,32 @@ def latest(folder: Path) -> Path | None:
             "empty"
         ) from None
     found = [(int(name[1]), path) for name, path in names if name]
-    return max(found)[1] if found else None
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def latest(folder: Path) -> Path | None:
+    """Return the file with the highest sequence, None where there is none; raises ArtifactError."""
+    return next(iter(newest_first(folder)), None)
+
+
+def latest_good(
+    folder: Path, context: Context | None, told: Callable[[str], None]
+) -> tuple[Path, Snapshot] | None:
+    """Return the latest snapshot that is whole and fits, None where there is no file of any.
+
+    `told` hears, in one line, of each that was passed over. Raises ArtifactError, that of the
+    latest, where there are some and none can be used.
+    """
+    first: ArtifactError | None = None
+    for path in newest_first(folder):
+        try:
+            return path, read_snapshot(path, context)
+        except ArtifactError as error:
+            told(str(error))
+            first = first or error
+    if first is not None:
+        raise first
+    return None
 
 
 def read_snapshot(path: Path, context: Context | None) -> Snapshot:
@@ -48,27 +82,38 @@ def read_snapshot(path: Path, context: Context | None) -> Snapshot:
 
 def restore(models: Ensemble, path: Path, context: Context) -> None:
     """Make models those of a snapshot; raises ArtifactError where it lacks one or doesn't fit."""
-    known = read_snapshot(path, context)
-    try:
-        models.restore(known.states, known.digest[:12], known.sequence)
-    except ArtifactError as error:
-        raise ArtifactError(f"{path}: {error}") from None
+    _take(models, path, read_snapshot(path, context))
 
 
-def open_models(settings: Settings, context: Context, stack: Stack) -> Ensemble | None:
-    """Return the models of the latest snapshot in `models.snapshots`, None where there is none.
+def open_models(
+    settings: Settings,
+    context: Context,
+    stack: Stack,
+    told: Callable[[str], None] = lambda _: None,
+) -> Ensemble | None:
+    """Return the models of the latest good snapshot in `models.snapshots`, None without any.
 
-    Raises ArtifactError, one line, for a folder or a snapshot that can't be used.
+    `told` hears of those that were passed over. Raises ArtifactError, one line, for a folder that
+    can't be read, or where no snapshot in it can be used.
     """
-    path = latest(Path(settings.models.snapshots)) if settings.models.snapshots else None
-    if path is None:
+    folder = settings.models.snapshots
+    found = latest_good(Path(folder), context, told) if folder else None
+    if found is None:
         return None
     models = Ensemble.fresh(stack.fresh_fusion())
-    restore(models, path, context)
+    _take(models, *found)
     return models
 
 
 def version(settings: Settings) -> str:
-    """Return the version of the latest snapshot, '' if there is none; opens no model."""
-    path = latest(Path(settings.models.snapshots)) if settings.models.snapshots else None
-    return read_snapshot(path, None).version if path else ""
+    """Return the version of the latest good snapshot, '' if there is none; opens no model."""
+    folder = settings.models.snapshots
+    found = latest_good(Path(folder), None, lambda _: None) if folder else None
+    return found[1].version if found else ""
+
+
+def _take(models: Ensemble, path: Path, known: Snapshot) -> None:
+    try:
+        models.restore(known.states, known.digest[:12], known.sequence)
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}") from None

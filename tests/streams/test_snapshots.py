@@ -59,7 +59,6 @@ def test_the_models_bear_the_snapshots_digest_and_sequence(settings, content, tm
 @pytest.mark.parametrize("broken", ["damaged", "foreign salt", "no snapshot", "no folder"])
 def test_what_can_not_be_loaded_is_one_line_that_names_it(settings, content, tmp_path, broken):
     path, context = tmp_path / "online-121.snapshot", CONTEXT
-    (tmp_path / "online-120.snapshot").write_bytes(content)
     path.write_bytes(content)
     if broken == "damaged":
         path.write_bytes(content[:-1])
@@ -74,6 +73,22 @@ def test_what_can_not_be_loaded_is_one_line_that_names_it(settings, content, tmp
         open_models(settings, context, shipped_stack())
     assert path.name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("broken", ["cut short", "another digest", "no snapshot"])
+def test_the_last_good_snapshot_is_taken_where_a_later_one_is_damaged(
+    settings, content, tmp_path, broken
+):
+    flipped = bytes([*content[:-1], content[-1] ^ 1])
+    damaged = {"cut short": content[:-1], "another digest": flipped, "no snapshot": b"hello"}
+    (tmp_path / "online-120.snapshot").write_bytes(content)
+    (tmp_path / "online-121.snapshot").write_bytes(damaged[broken])
+    told = []
+    models = open_models(settings, CONTEXT, shipped_stack(), told.append)
+    assert models is not None
+    assert models.sequence == 120
+    assert version(settings).endswith("+120")
+    assert ["online-121.snapshot" in line for line in told] == [True]
 
 
 def test_a_worker_judges_with_the_models_of_its_latest_snapshot(tmp_path):
