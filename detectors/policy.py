@@ -13,6 +13,7 @@ import orjson
 from detectors.actions import Action
 from detectors.signals import AbuseClass
 from features.envelope import Direction
+from models.trust import Trust
 
 __all__ = [
     "ListEntry",
@@ -73,7 +74,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """One tenant's policy, complete: docs/policy.md says what each key means.
 
     `thresholds` are probabilities by direction, class ("" for any) and action, 0 for never.
-    `class_threshold` is in logits.
+    `class_threshold` is in logits. `labels` says who may teach.
     """
 
     shadow: bool
@@ -87,6 +88,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     deny: tuple[ListEntry, ...] = ()
     own_domains: tuple[str, ...] = ()
     brands: tuple[OwnBrand, ...] = ()
+    labels: Trust = Trust()
 
     def thresholds_for(self, direction: Direction, class_: AbuseClass) -> dict[Action, float]:
         """Return the thresholds in force for a message: the class's own over those for any."""
@@ -123,6 +125,8 @@ def _canonical(policy: Policy) -> dict[str, Any]:
     for young in ("brands", "own_domains"):
         if not fields[young]:
             del fields[young]
+    if policy.labels == Trust():
+        del fields["labels"]
     return fields
 
 

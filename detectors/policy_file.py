@@ -11,6 +11,7 @@ from detectors.policy_reader import Reader
 from detectors.stack import Stack, shipped_stack
 from detectors.thresholds import contradiction
 from detectors.toml_places import Path, Places, dotted, locate, syntax_place
+from models.trust import distrust
 
 __all__ = ["read_policy", "shipped_policy", "shipped_policy_text"]
 
@@ -91,6 +92,9 @@ def _contradictions(parts: Mapping[str, Part], places: Places) -> list[Problem]:
                 path = (*top, "thresholds", direction, *((class_,) if class_ else ()))
                 if found:
                     problems.add(_problem(places, path, found))
+        found = distrust(part.trust())
+        if found and (not name or found != distrust(parts[""].trust())):
+            problems.add(_problem(places, (*top, "labels"), found))
         if not part.settings["allow_discard"]:
             what = "discard is off; it loses mail without a trace; allow_discard = true allows it"
             problems.update(_problem(places, path, what) for path in part.discards)

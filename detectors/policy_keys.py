@@ -20,6 +20,8 @@ __all__ = [
     "DIRECTIONS",
     "ENTRY_FIELDS",
     "KEYS",
+    "LABEL_FIELDS",
+    "LABEL_WEIGHTS",
     "POLICY_FIELDS",
     "RULE_FIELDS",
     "SIGNAL_FIELDS",
@@ -60,6 +62,13 @@ def _one_of(*words: str) -> Field:
 
 def _number(low: float, high: float, what: str) -> Field:
     return Field(what, lambda value: type(value) in (int, float) and low <= value <= high)
+
+
+def _whole(low: int, high: int) -> Field:
+    return Field(
+        f"a whole number from {low:,} to {high:,}",
+        lambda value: type(value) is int and low <= value <= high,
+    )
 
 
 def _is_text(value: Any) -> bool:
@@ -127,9 +136,7 @@ POLICY_FIELDS: Mapping[str, Field] = {
     "shadow": _BOOL,
     "on_failure": _one_of("accept", "add_header", "quarantine", "defer"),
     "allow_discard": _BOOL,
-    "reject_needs_groups": Field(
-        "a whole number from 1 to 9", lambda value: type(value) is int and 1 <= value <= 9
-    ),
+    "reject_needs_groups": _whole(1, 9),
     "class_threshold": _number(0, 100, "a number of logits from 0 to 100"),
     "own_domains": _DOMAINS,
 }
@@ -165,10 +172,28 @@ ENTRY_FIELDS: Mapping[str, Field] = {
         "a date, or a time with its offset from UTC", lambda value: instant(value) is not None
     ),
 }
+_SHARE = _number(0, 1, "a number from 0 to 1")
+LABEL_FIELDS: Mapping[str, Field] = {
+    "reporters": _whole(1, 100),
+    "recent_days": _number(0.01, 365, "a number of days from 0.01 to 365"),
+    "complaint_rate": _SHARE,
+    "freeing_analysts": _whole(1, 100),
+    "daily_cap": _whole(1, 100_000),
+    "campaign_cap": _whole(0, 1_000),
+    "veto_ham": _whole(1, 1_000),
+    "reputation_prior": _SHARE,
+    "reputation_cases": _number(0.1, 1_000, "a number of labels from 0.1 to 1,000"),
+    "reputation_heard": _SHARE,
+    "reputation_earned": _number(0.01, 1, "a number from 0.01 to 1"),
+    "traps": Field('addresses such as ["name@example.com"]', _is_address, each=True),
+}
+LABEL_WEIGHTS: Mapping[str, Field] = dict.fromkeys(("analyst", "trap", "user", "automatic"), _SHARE)
 _TOP = (
     *POLICY_FIELDS,
     "thresholds.DIRECTION.ACTION",
     "thresholds.DIRECTION.CLASS.ACTION",
+    *(f"labels.{key}" for key in LABEL_FIELDS),
+    *(f"labels.weights.{key}" for key in LABEL_WEIGHTS),
     *(f"signals.NAME.{key}" for key in SIGNAL_FIELDS),
     *(f"rules.{key}" for key in RULE_FIELDS),
     *(f"brands.{key}" for key in BRAND_FIELDS),

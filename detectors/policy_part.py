@@ -8,6 +8,7 @@ import msgspec
 
 from detectors.policy import ListEntry, OwnBrand, Policy, Rule, SignalSetting, Thresholds
 from detectors.toml_places import Path
+from models.trust import Trust
 
 __all__ = ["Part"]
 
@@ -25,6 +26,8 @@ class Part:
     signals: Mapping[str, SignalSetting] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
     brands: Mapping[str, OwnBrand] = field(default_factory=dict)
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    label_weights: Mapping[str, float] = field(default_factory=dict)
     allow: tuple[ListEntry, ...] = ()
     deny: tuple[ListEntry, ...] = ()
     discards: tuple[Path, ...] = ()
@@ -54,6 +57,8 @@ class Part:
             {**self.signals, **upper.signals},
             {**upper.rules, **{k: v for k, v in self.rules.items() if k not in upper.rules}},
             {**upper.brands, **{k: v for k, v in self.brands.items() if k not in upper.brands}},
+            {**self.labels, **upper.labels},
+            {**self.label_weights, **upper.label_weights},
             upper.allow + self.allow,
             upper.deny + self.deny,
             upper.discards + self.discards,
@@ -80,4 +85,11 @@ class Part:
             deny=self.deny,
             own_domains=tuple(sorted(set(own_domains))),
             brands=tuple(self.brands.values()),
+            labels=self.trust(),
         )
+
+    def trust(self) -> Trust:
+        """Return who may teach by this part, as shipped where it says nothing."""
+        traps = {address.strip().lower() for address in self.labels.get("traps", ())}
+        given = {**self.labels, "traps": tuple(sorted(traps)), "weights": self.label_weights}
+        return msgspec.convert(given, Trust)

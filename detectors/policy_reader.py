@@ -12,6 +12,8 @@ from detectors.policy_keys import (
     CLASSES,
     DIRECTIONS,
     ENTRY_FIELDS,
+    LABEL_FIELDS,
+    LABEL_WEIGHTS,
     POLICY_FIELDS,
     RULE_FIELDS,
     SIGNAL_FIELDS,
@@ -28,7 +30,7 @@ from detectors.toml_places import Path, Place, Places, dotted
 
 __all__ = ["Reader"]
 
-_TABLES = ("thresholds", "signals", "rules", "brands", "allow", "deny", "tenant")
+_TABLES = ("thresholds", "labels", "signals", "rules", "brands", "allow", "deny", "tenant")
 
 
 class Reader:
@@ -66,6 +68,7 @@ class Reader:
             self._signals(table.get("signals", {}), (*path, "signals")),
             {rule.name: rule for rule in rules.values()},
             {brand.name.casefold(): brand for brand in brands},
+            *self._labels(table.get("labels", {}), (*path, "labels")),
             tuple(allow.values()),
             tuple(deny.values()),
             tuple(discards),
@@ -142,6 +145,17 @@ class Reader:
                 if values.get("discard"):
                     discards.append((*at, *((class_,) if class_ else ()), "discard"))
         return found, discards
+
+    def _labels(self, table: Any, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what a table says of labels, and of what they weigh."""
+        if not self._is_table(table, path):
+            return {}, {}
+        own = {key: value for key, value in table.items() if key != "weights"}
+        weights, at = table.get("weights", {}), (*path, "weights")
+        return (
+            self._values(own, path, LABEL_FIELDS),
+            self._values(weights, at, LABEL_WEIGHTS) if self._is_table(weights, at) else {},
+        )
 
     def _signals(self, table: Any, path: Path) -> dict[str, SignalSetting]:
         if not self._is_table(table, path):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.columns.sender_columns import COLUMNS
-from features.reported import Hearing, Reported
+from features.reported import ASKED, Hearing, Reported
 
 __all__ = ["UNKNOWN", "History", "known"]
 
@@ -37,7 +37,7 @@ class History:
     colleague: bool = False
     watched_outbound: float = float("nan")
     reported: tuple[Reported, ...] = ()
-    hearing: Hearing = Hearing()
+    hearing: Hearing = ASKED
 
     def __getitem__(self, name: str) -> float:
         """Return a number by its column's name; KeyError for an unknown one."""

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 __all__ = [
+    "ASKED",
     "MOST_REPORTS",
     "REPORTED",
     "TRUSTED",
@@ -72,6 +73,10 @@ class Hearing(NamedTuple):
     seconds: float = 604_800.0
     rate: float = 0.003
     clears: int = 3
+
+
+ASKED: Final = Hearing()
+"""What is asked where no policy says otherwise."""
 
 
 def who_is(reporter: str, source: str) -> bytes:

@@ -1,10 +1,11 @@
-"""Who may teach: what a label weighs, and how far it may reach (docs/decisions/0020).
+"""Who may teach: what a label weighs, and how far it may reach (docs/decisions/0017).
 
 People beat automata, and who was right before beats who wasn't: a reporter's reputation is the
 share of their labels with which a later trusted one agreed, drawn to a low prior. Age and number
 alone are worth nothing.
 """
 
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from features.reported import Hearing
 from models.label import Source
 
-__all__ = ["RANKS", "TRUSTED", "USERS", "Reputation", "Trust", "Weights"]
+__all__ = ["RANKS", "TRUSTED", "USERS", "Reputation", "Trust", "Weights", "distrust"]
 
 TRUSTED: Final[frozenset[Source]] = frozenset({"analyst", "trap"})
 """Sources whose one word is enough, and by which reporters are measured."""
@@ -119,3 +120,17 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     def is_trap(self, address: str) -> bool:
         """Say whether mail to an address (any case) is abuse because nobody has it."""
         return bool(self.traps) and address.strip().lower() in self.traps
+
+
+def distrust(trust: Trust) -> str:
+    """Return what contradicts itself in a tenant's trust, '' if nothing does."""
+    by_source = msgspec.structs.asdict(trust.weights)
+    for (above, high), (below, low) in pairwise(by_source.items()):
+        if low > high:
+            return f"weights.{below} = {low} lies above weights.{above} = {high}"
+    for name in ("reputation_heard", "reputation_prior"):
+        value = getattr(trust, name)
+        if not value < trust.reputation_earned:
+            earned = trust.reputation_earned
+            return f"{name} = {value} doesn't lie below reputation_earned = {earned}"
+    return ""

@@ -121,6 +121,7 @@ def _lines(policy: Policy) -> list[str]:
         f"reject_needs_groups  {policy.reject_needs_groups}",
         f"class_threshold      {policy.class_threshold:g} (logits)",
         f"own_domains          {', '.join(policy.own_domains) or 'none'}",
+        f"labels               {_trust(policy)}",
         "thresholds (probability of abuse)",
     ]
     for direction, classes in policy.thresholds.items():
@@ -139,6 +140,14 @@ def _lines(policy: Policy) -> list[str]:
     lines += [_entry("allow", entry) for entry in policy.allow]
     lines += [_entry("deny", entry) for entry in policy.deny]
     return lines
+
+
+def _trust(policy: Policy) -> str:
+    labels = policy.labels
+    return (
+        f"{labels.reporters} reporters within {labels.recent_days:g} days or one trusted source; "
+        f"{labels.daily_cap} a reporter and day; {len(labels.traps)} trap addresses"
+    )
 
 
 def _brand(brand: OwnBrand) -> str:

@@ -2,8 +2,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from detectors.policy import PolicyError, SignalSetting
+from detectors.policy import PolicyError, SignalSetting, _canonical
 from detectors.policy_file import read_policy, shipped_policy, shipped_policy_text
+from models.trust import Trust, Weights
 
 RULE = '[[rules]]\nname = "r"\nwhen = "{}"\naction = "accept"\nreason = "why"\n'
 
@@ -65,6 +66,28 @@ def test_the_digest_sees_values_and_not_their_spelling():
     assert read_policy("shadow = true\nclass_threshold = 3.5\n").digest != plain.digest
     assert read_policy("shadow = true\nclass_threshold = 3\n[tenant.a]").digest != plain.digest
     assert len(plain.digest) == 16
+
+
+def test_labels_of_a_tenant_lie_over_those_of_the_file_key_by_key():
+    policies = read_policy(
+        "[labels]\nreporters = 5\ntraps = ['Old@Example.com']\n[labels.weights]\nuser = 0.9\n"
+        "[tenant.a.labels]\ndaily_cap = 7\n[tenant.a.labels.weights]\ntrap = 0.9\n"
+    )
+    assert policies.default.labels == Trust(
+        reporters=5, traps=("old@example.com",), weights=Weights(user=0.9)
+    )
+    assert policies.for_tenant("a").labels == Trust(
+        reporters=5,
+        daily_cap=7,
+        traps=("old@example.com",),
+        weights=Weights(trap=0.9, user=0.9),
+    )
+
+
+def test_a_section_on_labels_that_says_what_is_shipped_leaves_the_digest():
+    assert read_policy("[labels]\nreporters = 3\n").digest == shipped_policy().digest
+    assert read_policy("[labels]\nreporters = 4\n").digest != shipped_policy().digest
+    assert "labels" not in _canonical(shipped_policy().default)
 
 
 def test_signals_take_a_weight_and_a_mode():
@@ -147,6 +170,19 @@ def test_a_date_holds_to_its_end_and_a_time_to_the_second():
         (
             "[[deny]]\ndomain = 'a.b'\nreason = 'x'\nexpires = 2026-01-01T00:00:00",
             "my.toml:4:11: deny[0].expires: 2026-01-01 00:00:00 given, allowed: a date, or a time",
+        ),
+        ("[labels]\nreporter = 4", "my.toml:2:1: labels.reporter: unknown key; did you mean repor"),
+        ("[labels]\nreporters = 0", "my.toml:2:13: labels.reporters: 0 given, allowed: a whole n"),
+        ("[labels]\ntraps = ['x']", 'my.toml:2:9: labels.traps: "x" given, allowed: addresses'),
+        ("labels = 1", "my.toml:1:1: labels: 1 given, allowed: a table"),
+        ("[labels.weights]\ntrap = 2", "my.toml:2:8: labels.weights.trap: 2 given, allowed: a num"),
+        (
+            "[tenant.a.labels.weights]\nuser = 0.1",
+            "my.toml:1:1: tenant.a.labels: weights.automatic = 0.3 lies above weights.user = 0.1",
+        ),
+        (
+            "[labels]\nreputation_earned = 0.2",
+            "my.toml:1:1: labels: reputation_prior = 0.25 doesn't lie below reputation_earned = 0",
         ),
         ("tenant = 1", "my.toml:1:1: tenant: allowed: tables [tenant.NAME]"),
         ("[tenant.'A B']", "my.toml:1:1: tenant.A B: a tenant's name is"),
