@@ -111,7 +111,7 @@ def _spread(logit: float) -> float:
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
     schema: int
     first: float
-    hours: dict[int, list[int]]
+    hours: dict[int, list[float]]
 
 
 class Volume:
@@ -123,22 +123,22 @@ class Volume:
     """
 
     def __init__(self) -> None:
-        self._hours: dict[int, list[int]] = {}
+        self._hours: dict[int, list[float]] = {}
         self._first = inf
 
-    def add(self, logit: float, at: float) -> None:
-        """Count a verdict with this logit at this time (s since the epoch)."""
+    def add(self, logit: float, at: float, weight: float = 1.0) -> None:
+        """Count a verdict with this logit at this time (s), that stands for `weight` of them."""
         hour = int(at // _HOUR)
         row = self._hours.get(hour)
         if row is None:
             newest = max(self._hours, default=hour)
             if hour < newest - _HOURS:  # it comes a day late, and tells nothing of this one
                 return
-            row = self._hours[hour] = [0] * (len(EDGES) + 1)
+            row = self._hours[hour] = [0.0] * (len(EDGES) + 1)
             for old in [known for known in self._hours if known < hour - _HOURS]:
                 del self._hours[old]
         self._first = min(self._first, at)
-        row[bisect_right(EDGES, logit)] += 1
+        row[bisect_right(EDGES, logit)] += weight
 
     def daily(self, now: float) -> tuple[float, ...]:
         """Return messages a day by stratum as of now (s): those of the last 24 hours and this one.

@@ -73,3 +73,12 @@ class LearnerSection(msgspec.Struct, frozen=True, kw_only=True):
             "their labels count as handled. What was counted stays.",
         ),
     ] = 3600.0
+    audit_labels: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Messages a day that an analyst is asked to label (docs/quality.md); "
+            "0: none.",
+        ),
+    ] = 50.0
