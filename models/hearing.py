@@ -94,7 +94,8 @@ def hear(
         wide = given.truth != "unwanted"
         witnesses = _witnesses(given, earlier, siblings) if wide else ()
         return Voice(given, weight, "all" if wide else "pair", wide, witnesses=witnesses)
-    if source == "bounce":
+    if source == "bounce" or (source == "report" and facts.outbound):
+        # RFC 6650: what others report of our mail tells of the account that sent it
         return Voice(given, weight, "account", teaches=False)
     for holds, why, teaches in _narrowings(given, facts, trust, reputation):
         if holds:
