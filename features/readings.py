@@ -10,6 +10,7 @@ import numpy as np
 from features.columns.sender_columns import COLUMNS
 from features.envelope import Direction
 from features.history import History
+from features.reported import Report, Reported
 from features.rolling import DAY, KINDS, Kind, Reading
 from features.touches import Touches
 
@@ -68,13 +69,15 @@ def read_history(
     readings: Sequence[Reading | None],
     directions: Sequence[Direction | None],
     at: float,
+    reports: Sequence[Sequence[Report]] = (),
 ) -> History:
     """Return the sender part of the vector, float32 of shape (60,), at time `at` (seconds).
 
     `readings` are those of `touches.increments`, in their order, None for an entity that the state
     doesn't know; `directions` are those of the messages that `touches.mentions` name, None where
-    the state knows none. What has no entity or no reading is NaN. ValueError where the readings
-    are more or fewer than the increments.
+    the state knows none. What has no entity or no reading is NaN. `reports` are those that stand of
+    the entities, in the order of the increments; none at all where nobody asked. ValueError where
+    readings or reports are more or fewer than the increments.
     """
     found, watched, watched_outbound = _by_kind(touches, readings, at)
     asked = frozenset([increment.entity.kind.name for increment in touches.increments])
@@ -98,8 +101,36 @@ def read_history(
         colleague = _is_colleagues(found.get("name", ())) and not numbers[_KNOWN] > 0
         correspondent = _read_correspondents(numbers, touches, asked, found)
     return History(
-        np.array(numbers, dtype=np.float32), correspondent, watched, colleague, watched_outbound
+        np.array(numbers, dtype=np.float32),
+        correspondent,
+        watched,
+        colleague,
+        watched_outbound,
+        _reported(touches, readings, reports, at) if reports else (),
     )
+
+
+def _reported(
+    touches: Touches,
+    readings: Sequence[Reading | None],
+    reports: Sequence[Sequence[Report]],
+    at: float,
+) -> tuple[Reported, ...]:
+    """Return the entities of which reports stand, with how common they are."""
+    found = []
+    for increment, reading, said in zip(touches.increments, readings, reports, strict=True):
+        if not said:
+            continue
+        kind, _, label = increment.entity
+        one = Reported(kind.name, label, tuple(said))
+        if reading is not None:
+            one = one._replace(
+                messages=max(0.0, reading.total("messages")),
+                age=max(0.0, at - reading.first),
+                senders=reading.distinct("senders") if "senders" in kind.sketches else 0.0,
+            )
+        found.append(one)
+    return tuple(found)
 
 
 def _is_colleagues(names: Iterable[Reading]) -> bool:
