@@ -4,6 +4,7 @@ Records go in in the order of the log, whoever wrote them; those of a lower fenc
 before them don't count. A step is learned at once, published by a marker, or revoked by one.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from features.vector import SCHEMA
@@ -12,7 +13,7 @@ from models.lessons import read_lesson
 from models.manifest import ArtifactError
 from models.snapshot import LabelPosition, Snapshot
 from models.step import Lesson
-from streams.learning.memory import Memory
+from streams.learning.memory import Memory, own_lessons
 from streams.model_records import Claim, Marker, ModelRecord, Pointer, StepRecord
 
 __all__ = ["Lineage", "SchemaError", "logit_of"]
@@ -42,31 +43,35 @@ class Lineage:
 
     `head` has learned all steps, `published` those up to the last marker; both are the caller's
     to read, not to change. `sequence` is the highest that was ever used, `labels` the last label
-    that is handled, `fence` the highest claim. `lost` says that steps are missing between.
+    that is handled, `fence` the highest claim. `lost` says that steps are missing between. `load`
+    opens the artifact of a pointer; None where it can't.
     """
 
-    def __init__(self, models: Ensemble, memory: Memory, layout: str) -> None:
+    def __init__(
+        self,
+        models: Ensemble,
+        memory: Memory,
+        layout: str,
+        load: Callable[[Pointer], Ensemble | None] = lambda _: None,
+    ) -> None:
         self.head = models
         self.memory = memory
         self.published = models.clone()
         self._published_memory = memory.copy()
         self._layout = layout
+        self._load = load
         self.sequence = models.sequence
         self.published_sequence = models.sequence
         self.labels: LabelPosition | None = None
         self.fence = 0
         self.frozen = False
         self.lost = False
-        self.jump: Pointer | None = None
         self.digest = ""
         self._waiting: list[StepRecord] = []
 
-    @classmethod
-    def of(cls, models: Ensemble, memory: Memory, snapshot: Snapshot, layout: str) -> "Lineage":
-        """Return the lineage that goes on from a snapshot, which `models` were restored from."""
-        lineage = cls(models, memory, layout)
-        lineage.fence, lineage.labels = snapshot.fence, snapshot.labels
-        return lineage
+    def go_on_from(self, snapshot: Snapshot) -> None:
+        """Take over where a snapshot stands, which the models were restored from."""
+        self.fence, self.labels = snapshot.fence, snapshot.labels
 
     @property
     def waiting(self) -> int:
@@ -94,11 +99,9 @@ class Lineage:
         self.head.sequence = self.sequence = record.sequence
         self.labels = record.labels
         self._waiting.append(record)
-        first = record.step.lessons[0] if record.step.lessons else None
-        anchor = 0.0
-        if first is not None and not first.abuse and first.weight > 0:
-            anchor = logit_of(self.head, first)
-        self.memory.take(record, anchor)
+        last = own_lessons(record.step)[-1:]
+        honest = bool(last) and not last[0].abuse and last[0].weight > 0
+        self.memory.take(record, logit_of(self.head, last[0]) if honest else 0.0)
 
     def publish(self) -> None:
         """Make all steps published ones."""
@@ -123,7 +126,6 @@ class Lineage:
         self._published_memory = self.memory.copy()
         self._waiting = []
         self.sequence = self.published_sequence = sequence
-        self.jump = None
         self.lost = False
 
     def published_state(self) -> tuple[Ensemble, Memory]:
@@ -171,11 +173,15 @@ class Lineage:
             self.labels = record.labels
 
     def _pointer(self, record: Pointer) -> None:
-        """An online artifact whose sequence no step has leads somewhere else: it must be loaded."""
-        if record.model == "online" and record.stage == "live" and record.sequence > self.sequence:
-            self.jump = record
-            self.lost = True
-            self.sequence = record.sequence
+        """Go where an online artifact leads whose sequence no step has: an operator's choice."""
+        if record.model != "online" or record.stage != "live" or record.sequence <= self.sequence:
+            return
+        models = self._load(record)
+        if models is None:
+            self.lost, self.sequence = True, record.sequence
+        else:
+            self.replace(models, record.sequence)
+        self.labels = record.labels or self.labels
 
     def _restart(self, steps: list[StepRecord]) -> None:
         """Go back to what is published, and learn these steps from there."""

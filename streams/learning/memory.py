@@ -13,17 +13,17 @@ from typing import Final
 import msgspec
 
 from models.manifest import ArtifactError
-from models.step import Lesson, Part
+from models.step import Lesson, Part, Step
 from models.teaching import TRUSTED, Known
 from streams.model_records import StepRecord
 
-__all__ = ["KeptMail", "Memory", "Taught"]
+__all__ = ["KeptMail", "Memory", "Taught", "own_lessons"]
 
 _MAGIC: Final = b"WEIRKNOWN\x01"
 _LARGEST: Final = 1 << 29  # bytes, unpacked
 _SPAM: Final = 10  # as much ham is kept for each message of abuse
 _SENDERS: Final = 20  # one sender has at most this part of what is kept
-_TAUGHT: Final = 100_000  # labels of which it is known what they taught
+_TAUGHT: Final = 100_000  # messages of which it is known what they taught
 _CAMPAIGNS: Final = 10_000
 _DAY: Final = 86_400.0
 
@@ -37,7 +37,7 @@ class KeptMail(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Taught(msgspec.Struct, frozen=True, array_like=True):
-    """What a label has taught: its step's first lesson without the message, to take it back."""
+    """What models have learned of a message: its lesson without the message, to take it back."""
 
     abuse: bool
     weight: float
@@ -49,7 +49,7 @@ class _State(msgspec.Struct, frozen=True, array_like=True):
     ham: list[tuple[str, KeptMail]]
     spam: list[tuple[str, KeptMail]]
     trusted: tuple[int, int]
-    taught: list[tuple[int, Taught]]
+    taught: list[tuple[str, Taught]]
     campaigns: list[tuple[str, list[float]]]
 
 
@@ -61,7 +61,7 @@ class Memory:
         self._ham: OrderedDict[str, KeptMail] = OrderedDict()
         self._spam: OrderedDict[str, KeptMail] = OrderedDict()
         self._trusted = [0, 0]
-        self._taught: OrderedDict[int, Taught] = OrderedDict()
+        self._taught: OrderedDict[str, Taught] = OrderedDict()
         self._campaigns: OrderedDict[str, list[float]] = OrderedDict()
 
     @property
@@ -72,25 +72,22 @@ class Memory:
     def take(self, record: StepRecord, anchor: float) -> None:
         """Take in a step that was learned; `anchor` is the labelled message's logit after it.
 
-        A step that takes a label back takes its message out, and so does one of the other side.
+        What a step takes back comes out, and so does what it was held for before.
         """
-        if not record.step.lessons:
-            return
-        lesson = record.step.lessons[0]
-        digest = hashlib.sha256(lesson.slots).hexdigest()[:32]
-        self._ham.pop(digest, None)
-        self._spam.pop(digest, None)
-        if record.source in TRUSTED:
-            self._trusted[lesson.abuse] += 1 if lesson.weight > 0 else -1
-        if lesson.weight <= 0:
-            return
-        self._note(record, lesson)
-        if lesson.sizes:
-            kept = KeptMail(record.sender, anchor, lesson)
-            if lesson.abuse:
-                _put(self._spam, digest, kept, self._limit // _SPAM)
-            else:
-                _put(self._ham, digest, kept, self._limit)
+        for lesson in own_lessons(record.step):
+            digest = hashlib.sha256(lesson.slots).hexdigest()[:32]
+            self._ham.pop(digest, None)
+            self._spam.pop(digest, None)
+            gained = lesson.weight > 0
+            if record.source in TRUSTED:
+                self._trusted[lesson.abuse] += 1 if gained else -1
+            self._note(record, lesson)
+            if gained and lesson.sizes:
+                kept = KeptMail(record.sender, anchor, lesson)
+                if lesson.abuse:
+                    _put(self._spam, digest, kept, self._limit // _SPAM)
+                else:
+                    _put(self._ham, digest, kept, self._limit)
 
     def known(self) -> Known:
         """Return what a new step may replay."""
@@ -100,9 +97,9 @@ class Memory:
             trusted=max(0, min(self._trusted)),
         )
 
-    def taught(self, offset: int) -> Taught | None:
-        """Return what the label at an offset of the topic has taught; None for nothing."""
-        return self._taught.get(offset)
+    def taught(self, message: str) -> Taught | None:
+        """Return what models have learned of a message; None for nothing."""
+        return self._taught.get(message)
 
     def campaign(self, name: str, at: float, *, abuse: bool) -> int:
         """Return how many labels of plain users a campaign has taught in the day before `at`."""
@@ -153,18 +150,35 @@ class Memory:
         return found
 
     def _note(self, record: StepRecord, lesson: Lesson) -> None:
-        self._taught[record.labels.offset] = Taught(
-            lesson.abuse, lesson.weight, lesson.moves, lesson.cap
-        )
-        while len(self._taught) > _TAUGHT:
-            self._taught.popitem(last=False)
-        if record.campaign and record.source not in TRUSTED:
-            key = f"{record.campaign}:{lesson.abuse:d}"
-            before = self._campaigns.pop(key, [])
-            fresh = [time for time in before if record.at - _DAY < time]
-            self._campaigns[key] = [*fresh, record.at]
-            while len(self._campaigns) > _CAMPAIGNS:
-                self._campaigns.popitem(last=False)
+        gained = lesson.weight > 0
+        if gained:
+            self._taught[record.message] = Taught(
+                lesson.abuse, lesson.weight, lesson.moves, lesson.cap
+            )
+            while len(self._taught) > _TAUGHT:
+                self._taught.popitem(last=False)
+        else:
+            self._taught.pop(record.message, None)
+        if not record.campaign or record.source in TRUSTED:
+            return
+        key = f"{record.campaign}:{lesson.abuse:d}"
+        times = [time for time in self._campaigns.pop(key, ()) if record.at - _DAY < time]
+        times = [*times, record.at] if gained else times[:-1]
+        if times:
+            self._campaigns[key] = times
+        while len(self._campaigns) > _CAMPAIGNS:
+            self._campaigns.popitem(last=False)
+
+
+def own_lessons(step: Step) -> tuple[Lesson, ...]:
+    """Return the lessons of the labelled message: what is taken back of it, what is learned.
+
+    What follows them is replayed mail, which was known before.
+    """
+    first = step.lessons[:1]
+    if not first or first[0].weight > 0:
+        return first
+    return step.lessons[:2]
 
 
 def _put(kept: OrderedDict[str, KeptMail], digest: str, mail: KeptMail, limit: int) -> None:
