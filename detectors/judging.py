@@ -5,12 +5,17 @@ Between the halves the shell reads what is kept of the senders. Values in, value
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import msgspec
+
+from detectors import asking
 from detectors.apart import set_apart
 from detectors.catalogue import DETECTORS
 from detectors.faults import described, located
 from detectors.policy import Policy, PolicySet
 from detectors.predicting import ask
+from detectors.shadows import Shadow, Shadows
 from detectors.signals import Detector, Finding
 from detectors.stack import Stack
 from detectors.terms import Terms, prepare
@@ -81,6 +86,7 @@ class _Case:
     tokens: Tokens | None = None
     wanted: tuple[Request, ...] = ()
     sample: Sample | None = None
+    shadow_votes: Sequence[tuple[Prediction, ...]] = ()
     findings: list[Finding] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
@@ -93,12 +99,13 @@ class Judge:
 
     `judge` never raises for a message: what breaks on one is a degraded verdict for that one.
     A new policy or model makes a new Judge (`with_policies`, `with_models`), which the shell puts
-    in its place between batches; `models` may learn between batches, never between the halves of
-    one. `stage`, if given, is called with a stage's name at its end, once a batch, so that the
-    shell can time it: a clock is to be started before each half.
+    in its place between batches; `models` may learn whenever no `conclude` runs: `prepare` reads
+    nothing of what they learned. `shadows` score and act on nothing; `theta` says of which
+    messages the verdict asks for a label. `stage`, if given, is called with a stage's name at its
+    end, once a batch, so that the shell can time it: a clock is to be started before each half.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what judging needs, each by its name
         self,
         context: Context,
         classifier: Classifier | None,
@@ -107,6 +114,8 @@ class Judge:
         engine: str,
         *,
         models: Ensemble | None = None,
+        shadows: Sequence[Shadow] = (),
+        theta: asking.Asking | None = None,
         detectors: Sequence[Detector] = DETECTORS,
         stage: Callable[[str], None] | None = None,
     ) -> None:
@@ -115,11 +124,13 @@ class Judge:
         self.policies = policies
         self.engine = engine
         self.models = models
+        self.theta = theta
+        self._shadows = Shadows(shadows)
         self._stack = stack
         self._detectors = tuple(detectors)
         self._stage = stage or _unobserved
         self._offline = () if classifier is None else (offline_voter(classifier),)
-        for voter in self._voters():
+        for voter in (*self._voters(), *(it for shadow in shadows for it in shadow.voters())):
             for name in voter.names:
                 stack.require(name)
         present = {name for voter in self._offline for name in voter.names}
@@ -127,17 +138,30 @@ class Judge:
         self._default = self._terms(policies.default)
         self._tenants = {name: self._terms(p) for name, p in policies.tenants.items()}
 
+    @property
+    def shadows(self) -> tuple[Shadow, ...]:
+        """The models that score and act on nothing."""
+        return self._shadows.all
+
     def with_policies(self, policies: PolicySet) -> "Judge":
         """Return a judge that differs in its policies."""
-        return self._other(self.classifier, policies, self.models)
+        return self._other(policies=policies)
 
     def with_classifier(self, classifier: Classifier | None) -> "Judge":
         """Return a judge that differs in its classifier."""
-        return self._other(classifier, self.policies, self.models)
+        return self._other(classifier=classifier)
 
     def with_models(self, models: Ensemble | None) -> "Judge":
         """Return a judge that differs in its online models; without them they aren't missed."""
-        return self._other(self.classifier, self.policies, models)
+        return self._other(models=models)
+
+    def with_shadows(self, shadows: Sequence[Shadow]) -> "Judge":
+        """Return a judge that differs in its shadows."""
+        return self._other(shadows=shadows)
+
+    def with_theta(self, theta: asking.Asking | None) -> "Judge":
+        """Return a judge that differs in how it asks for labels."""
+        return self._other(theta=theta)
 
     def judge(self, batch: Sequence[Incoming]) -> list[Judged]:
         """Return one verdict a message, in order, without any state: all senders are unknown."""
@@ -196,19 +220,18 @@ class Judge:
         """Return what a message is judged by: its tenant's policy, made ready."""
         return self._tenants.get(incoming.envelope.tenant, self._default)
 
-    def _other(
-        self, classifier: Classifier | None, policies: PolicySet, models: Ensemble | None
-    ) -> "Judge":
-        return Judge(
-            self.context,
-            classifier,
-            policies,
-            self._stack,
-            self.engine,
-            models=models,
-            detectors=self._detectors,
-            stage=self._stage,
-        )
+    def _other(self, **changes: Any) -> "Judge":
+        kept = {
+            "classifier": self.classifier,
+            "policies": self.policies,
+            "models": self.models,
+            "shadows": self.shadows,
+            "theta": self.theta,
+            "detectors": self._detectors,
+            "stage": self._stage,
+        }
+        given = {**kept, **changes}
+        return Judge(self.context, stack=self._stack, engine=self.engine, **given)
 
     def _each(self, cases: Sequence[_Case], step: Callable[[_Case], None], stage: str) -> None:
         for case in cases:
@@ -229,7 +252,9 @@ class Judge:
             case.wanted = wanted(found, self.context.limits)
         except BaseException as error:  # noqa: BLE001  # looked at in the next line
             case.faults.append(f"attachments {located(error)}")
-        if self.models is None or not self.models.needs_tokens:
+        if not (
+            (self.models is not None and self.models.needs_tokens) or self._shadows.needs_tokens
+        ):
             return
         try:
             case.tokens = segments(
@@ -255,6 +280,9 @@ class Judge:
                 case.predictions += vote.predictions
                 case.degraded += vote.missing
                 case.faults += vote.faults
+        if self.shadows and cases:
+            for case, said in zip(cases, self._shadows.predict(samples), strict=True):
+                case.shadow_votes = said
 
     def _detect(self, case: _Case) -> None:
         assert case.evidence is not None
@@ -289,7 +317,7 @@ class Judge:
                     case.degraded,
                 )
                 return Judged(
-                    verdict,
+                    self._observed(case, verdict, terms),
                     case.evidence,
                     None,
                     tuple(case.faults),
@@ -302,6 +330,20 @@ class Judge:
                 case.error = f"verdict: {described(error)}"
         verdict = degraded_verdict(case.incoming, terms)
         return Judged(verdict, case.evidence, case.error, tuple(case.faults))
+
+    def _observed(self, case: _Case, verdict: Verdict, terms: Terms) -> Verdict:
+        """Add what changes no action: the audit's question, and what shadows say."""
+        if self.theta is not None:
+            drawn = asking.ask(verdict.id, self.context.hash_key, verdict.logit, self.theta)
+            verdict = msgspec.structs.replace(verdict, ask=drawn)
+        if case.shadow_votes:
+            scored, faults = self._shadows.score(
+                case.shadow_votes, case.predictions, case.findings, terms.stack
+            )
+            case.faults += faults
+            if scored:
+                verdict = msgspec.structs.replace(verdict, shadow_models=scored)
+        return verdict
 
     def _versions(self, predictions: Sequence[Prediction]) -> tuple[ModelVersion, ...]:
         """Name every model the verdict rests on; the fusion's weights are one of them."""

@@ -35,6 +35,7 @@ __all__ = [
     "LogPlace",
     "ModelVersion",
     "Override",
+    "ShadowModel",
     "Verdict",
     "class_of",
     "degraded_verdict",
@@ -67,12 +68,24 @@ class ModelVersion(msgspec.Struct, frozen=True):
     version: str
 
 
+class ShadowModel(msgspec.Struct, frozen=True):
+    """A model that scores and acts on nothing: the message's logit if it were live, in millionths.
+
+    `name` is "online", or the classifier's.
+    """
+
+    name: str
+    version: str
+    logit: int
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """One verdict. Holds nothing that depends on a clock or a host: those are record headers.
 
     `logit` is in millionths and equals `bias` plus the signals' contributions; it is None where
     the message broke the pipeline. `score` is its logistic function, rounded to 1e-6.
-    `thresholds` are scores by action. Personal addresses are keyed hashes.
+    `thresholds` are scores by action. Personal addresses are keyed hashes. `shadow_models` is left
+    out where there are none.
     """
 
     schema: int = 1
@@ -107,6 +120,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     degraded: tuple[str, ...]
     flags: tuple[str, ...]
     ask: Ask
+    shadow_models: tuple[ShadowModel, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 def judge(
