@@ -7,7 +7,7 @@ import msgspec
 from features.envelope import LogPosition
 from features.reported import Report
 from features.rolling import Entity
-from streams.stores.label_state import LabelChange, LabelRecord, LabelState, Reporter
+from streams.stores.label_state import Campaign, LabelChange, LabelRecord, LabelState, Reporter
 
 __all__ = ["LabelMemory", "LabelsKept"]
 
@@ -17,9 +17,10 @@ class LabelsKept(msgspec.Struct):
 
     applied: LogPosition | None = None
     records: dict[str, LabelRecord] = {}
-    reporters: dict[str, Reporter] = {}
+    reporters: dict[bytes, Reporter] = {}
     reports: dict[bytes, tuple[Report, ...]] = {}
     labels: dict[str, str] = {}
+    campaigns: dict[bytes, Campaign] = {}
 
 
 class LabelMemory:
@@ -29,7 +30,7 @@ class LabelMemory:
         self.kept = LabelsKept()
 
     def state(
-        self, messages: Sequence[str], reporters: Sequence[str], entities: Sequence[Entity]
+        self, messages: Sequence[str], reporters: Sequence[bytes], entities: Sequence[Entity]
     ) -> LabelState:
         """Return what is kept of messages, reporters and entities."""
         kept = self.kept
@@ -38,6 +39,7 @@ class LabelMemory:
             {name: kept.records[name] for name in messages if name in kept.records},
             {name: kept.reporters[name] for name in reporters if name in kept.reporters},
             {each.key: kept.reports[each.key] for each in entities if each.key in kept.reports},
+            {each.key: found for each in entities if (found := kept.campaigns.get(each.key))},
         )
 
     def keep(self, change: LabelChange) -> bool:
@@ -54,6 +56,7 @@ class LabelMemory:
                 kept.reporters[who] = reporter
         for entity, reports in change.reports.items():
             self.report(entity, reports)
+        kept.campaigns.update({entity.key: it for entity, it in change.campaigns.items()})
         kept.labels.update(change.labels)
         return True
 

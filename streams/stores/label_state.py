@@ -12,11 +12,12 @@ import msgspec
 from features.envelope import Direction, LogPosition
 from features.reported import REPORTED, Report
 from features.rolling import KINDS, Entity
-from models.label import Given
+from models.hearing import MessageFacts, Voice
 from models.trust import Reputation
 
 __all__ = [
-    "Counted",
+    "Campaign",
+    "Heard",
     "LabelChange",
     "LabelRecord",
     "LabelState",
@@ -42,31 +43,34 @@ class Touched(msgspec.Struct, frozen=True, array_like=True):
         return Entity(KINDS[self.kind], self.key, self.label)
 
 
-class Counted(msgspec.Struct, frozen=True, array_like=True):
-    """A label as it was counted: what it weighed then stays, whatever its reporter is worth later.
+class Heard(msgspec.Struct, frozen=True, array_like=True):
+    """A label as it was heard, and how many of its campaign users had given then: side, a day."""
 
-    `capped`: it was one too many of its reporter's day, and counts for nothing.
-    """
-
-    given: Given
-    weight: float
-    capped: bool = False
+    voice: Voice
+    campaign: int = 0
 
 
 class LabelRecord(msgspec.Struct, frozen=True, array_like=True):
     """A labelled message: all that is needed to count its labels, and to take them back exactly.
 
-    `at` is the time at which the message was counted (s). `facts` name what holds of it and what
-    labels may move rests on. `events` are in the order of their offsets.
+    `at` is the time at which the message was counted (s), `place` where it lies, None for a bare
+    one. `touched` are the entities that labels of it may count for, the sender's first. `heard`
+    are its labels and retractions in the order of their offsets.
     """
 
     message: str
     tenant: str
     direction: Direction
     at: float
+    place: LogPosition | None
     touched: tuple[Touched, ...]
-    facts: tuple[str, ...]
-    events: tuple[Counted, ...] = ()
+    facts: MessageFacts
+    heard: tuple[Heard, ...] = ()
+
+    @property
+    def voices(self) -> tuple[Voice, ...]:
+        """What was heard of it."""
+        return tuple([each.voice for each in self.heard])
 
 
 class Reporter(msgspec.Struct, frozen=True, array_like=True):
@@ -80,8 +84,19 @@ class Reporter(msgspec.Struct, frozen=True, array_like=True):
     labels: int = 0
 
 
+class Campaign(msgspec.Struct, frozen=True, array_like=True):
+    """How many labels have taught of some content on a day, as Reporter has it: abuse, and ham.
+
+    Those of analysts and traps aren't among them.
+    """
+
+    day: int = 0
+    abuse: int = 0
+    ham: int = 0
+
+
 class LabelState(NamedTuple):
-    """What is kept of what was asked for: by message id, by reporter, by entity's key.
+    """What is kept of what was asked for: by message id, by reporter (Report.who), by entity's key.
 
     What isn't kept is missing. `applied` is the place in mail.labels up to which all of it has
     been applied, None before the first label.
@@ -89,8 +104,9 @@ class LabelState(NamedTuple):
 
     applied: LogPosition | None
     labelled: Mapping[str, LabelRecord]
-    reporters: Mapping[str, Reporter]
+    reporters: Mapping[bytes, Reporter]
     reports: Mapping[bytes, tuple[Report, ...]]
+    campaigns: Mapping[bytes, Campaign]
 
 
 class LabelChange(NamedTuple):
@@ -103,8 +119,9 @@ class LabelChange(NamedTuple):
     expected: LogPosition | None
     applied: LogPosition | None
     labelled: Sequence[LabelRecord] = ()
-    reporters: Mapping[str, Reporter | None] = {}
+    reporters: Mapping[bytes, Reporter | None] = {}
     reports: Mapping[Entity, tuple[Report, ...]] = {}
+    campaigns: Mapping[Entity, Campaign] = {}
     labels: Mapping[str, str] = {}
 
 
@@ -114,7 +131,7 @@ class LabelStore(Protocol):
     async def label_state(
         self,
         messages: Sequence[str] = (),
-        reporters: Sequence[str] = (),
+        reporters: Sequence[bytes] = (),
         entities: Sequence[Entity] = (),
     ) -> LabelState:
         """Return what is kept of messages, reporters and entities, as of one moment."""

@@ -108,6 +108,10 @@ class MemoryStore:
         self._state.advance("outcome", outcomes)
         return in_force
 
+    async def count(self, moves: Sequence[Move]) -> None:
+        """Apply outcomes that whoever calls sends again until they are applied."""
+        self._state.advance("outcome", moves)
+
     async def marks(self, epoch: str) -> dict[int, int]:
         """Return the highest offset that any shard has applied, by partition of the mail log."""
         return self._state.marks(epoch)
@@ -135,7 +139,7 @@ class MemoryStore:
     async def label_state(
         self,
         messages: Sequence[str] = (),
-        reporters: Sequence[str] = (),
+        reporters: Sequence[bytes] = (),
         entities: Sequence[Entity] = (),
     ) -> LabelState:
         """Return what is kept of messages, reporters and entities, as of one moment."""

@@ -11,6 +11,7 @@ from features.envelope import LogPosition
 from features.reported import decode_reports, encode_reports
 from features.rolling import Entity
 from streams.stores.label_state import (
+    Campaign,
     LabelChange,
     LabelRecord,
     LabelState,
@@ -35,6 +36,8 @@ return 1
 """
 _SCAN: Final = 1000  # keys looked at in one round trip
 _LABELLED: Final = msgspec.msgpack.Decoder(LabelRecord)
+_CAMPAIGN_SECONDS: Final = 2 * 86_400
+_CAMPAIGN: Final = msgspec.msgpack.Decoder(Campaign)
 _REPORTER: Final = msgspec.msgpack.Decoder(Reporter)
 _GLOB: Final = re.compile(r"([*?\[\]\\])")  # a prefix may have any printable character
 _ESCAPED: Final = r"\\\1"
@@ -65,13 +68,17 @@ class LabelKeys:
         """Return the key under which a label's message is found."""
         return f"{self._prefix}label:{label}"
 
-    def reporter(self, who: str) -> str:
-        """Return the key of a reporter."""
-        return f"{self._prefix}reporter:{who}"
+    def reporter(self, who: bytes) -> str:
+        """Return the key of a reporter, named as in Report.who."""
+        return f"{self._prefix}reporter:{who.hex()}"
 
     def reports(self, entity: Entity) -> str:
         """Return the key of an entity's standing reports."""
         return f"{self._reports}{entity.kind.code}{entity.key.hex()}"
+
+    def campaign(self, entity: Entity) -> str:
+        """Return the key of how much was taught of some content."""
+        return f"{self._prefix}campaign:{entity.key.hex()}"
 
 
 class RedisLabels:
@@ -83,7 +90,7 @@ class RedisLabels:
         self.keys = LabelKeys(prefix)
 
     async def state(
-        self, messages: Sequence[str], reporters: Sequence[str], entities: Sequence[Entity]
+        self, messages: Sequence[str], reporters: Sequence[bytes], entities: Sequence[Entity]
     ) -> LabelState:
         """Return what is kept of messages, reporters and entities, by one command."""
         keys = self.keys
@@ -92,6 +99,7 @@ class RedisLabels:
             *map(keys.labelled, messages),
             *map(keys.reporter, reporters),
             *map(keys.reports, entities),
+            *map(keys.campaign, entities),
         ]
         (values,) = await self._send([("MGET", *asked)])
         found = iter(values)
@@ -101,6 +109,7 @@ class RedisLabels:
             {name: _LABELLED.decode(value) for name in messages if (value := next(found))},
             {name: _REPORTER.decode(value) for name in reporters if (value := next(found))},
             {entity.key: decode_reports(value) for entity in entities if (value := next(found))},
+            {entity.key: _CAMPAIGN.decode(value) for entity in entities if (value := next(found))},
         )
 
     async def keep(self, change: LabelChange) -> bool:
@@ -120,6 +129,9 @@ class RedisLabels:
         for entity, reports in change.reports.items():
             named.append(keys.reports(entity))
             values += (self._seconds.reports, encode_reports(reports) if reports else b"")
+        for entity, campaign in change.campaigns.items():
+            named.append(keys.campaign(entity))
+            values += (_CAMPAIGN_SECONDS, _encode(campaign))
         places = (_written(change.expected), _written(change.applied), long)
         command = ("EVAL", _KEEP, 1 + len(named), keys.applied, *named, *places, *values)
         (kept,) = await self._send([command])

@@ -52,20 +52,23 @@ class RedisState:
         name = await self.namespace()
         return self._missed or bool(await self._redis.exists(self._layout.lost(name)))
 
-    async def apply(self, step: Step, moves: Sequence[Move], *others: Command) -> Answer:
+    async def apply(
+        self, step: Step, moves: Sequence[Move], *others: Command, again: bool = False
+    ) -> Answer:
         """Apply a step and send other commands with it, in one round trip.
 
-        A namespace that was closed is looked for again, once. Errors that Redis answers are in
+        `again` says that the caller sends it again until it is applied: it isn't lost then. A
+        namespace that was closed is looked for again, once. Errors that Redis answers are in
         the answer; those of the connection are raised.
         """
         calls = Calls(step, moves, self._layout.shards)
         try:
             answer = await self._apply(calls, others)
         except BaseException:  # a time limit ends it as a cancellation
-            self._missed = self._missed or bool(moves)
+            self._missed = self._missed or (bool(moves) and not again)
             raise
         if answer.problem is not None:
-            self._missed = True
+            self._missed = self._missed or not again
         elif self._missed and moves:
             with contextlib.suppress(RedisError, OSError):  # the next success says it
                 await self.namespaces.note_loss(self._namespace)

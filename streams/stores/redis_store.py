@@ -240,6 +240,19 @@ class RedisStore:
             raise answer.problem
         return verdicts
 
+    async def count(self, moves: Sequence[Move]) -> None:
+        """Apply outcomes that whoever calls sends again until they are applied.
+
+        Raises StateMovingError while the state is being switched.
+        """
+        if not moves:
+            return
+        answer = await self._answer("count", self._state.apply("outcome", moves, again=True))
+        if isinstance(answer.problem, StoreError):
+            raise answer.problem
+        if answer.problem is not None:
+            raise _failure("count", answer.problem) from answer.problem
+
     async def recorded(self, positions: Sequence[LogPosition]) -> list[bytes]:
         """Return the recorded verdicts of places, of those that have one."""
         if not positions:
@@ -290,7 +303,7 @@ class RedisStore:
     async def label_state(
         self,
         messages: Sequence[str] = (),
-        reporters: Sequence[str] = (),
+        reporters: Sequence[bytes] = (),
         entities: Sequence[Entity] = (),
     ) -> LabelState:
         """Return what is kept of messages, reporters and entities, as of one moment."""

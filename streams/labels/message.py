@@ -1,0 +1,87 @@
+"""A labelled message as it was found, and what of it is kept with its labels."""
+
+from typing import Final, Literal, NamedTuple
+
+from detectors.verdict import Verdict
+from features.envelope import Incoming
+from features.evidence import Evidence
+from models.hearing import MessageFacts
+from models.label import Label
+from models.standing import KINDS_OF
+from streams.stores.label_state import LabelRecord, Touched
+from streams.wire import Arrival
+
+__all__ = ["Found", "Taken", "Unfound", "record_of"]
+
+Reason = Literal["unknown", "foreign", "forged", "gone", "untrusted"]
+
+_COUNTED: Final = frozenset().union(*KINDS_OF.values())
+_BARE: Final = KINDS_OF["content"]
+
+
+class Taken(NamedTuple):
+    """A label as `mail.labels` has it: with its offset and its append time (s)."""
+
+    label: Label
+    offset: int
+    at: float
+
+
+class Found(NamedTuple):
+    """The message that a label is of.
+
+    `arrival` is the message as the log has it, None where it is gone or never was there. `incoming`
+    is what the judge can prepare: the arrival's, or a bare message's. `verdict` is the recorded
+    one, None where there is none any more. `record` is what earlier labels left; with it counts
+    are taken back even where the message is gone. One of `incoming` and `record` is there.
+    """
+
+    id: str
+    arrival: Arrival | None = None
+    incoming: Incoming | None = None
+    verdict: Verdict | None = None
+    record: LabelRecord | None = None
+
+    @property
+    def bare(self) -> bool:
+        """Whether it came with its label alone, and nobody knows who sent it."""
+        return self.arrival is None and self.incoming is not None
+
+
+class Unfound(NamedTuple):
+    """Why a label's message isn't found, in a word and in a line.
+
+    unknown: nothing is known of it; foreign: another tenant's; forged: a token that isn't ours;
+    gone: no longer in the log; untrusted: a bare message from a source that may not teach by it.
+    """
+
+    reason: Reason
+    detail: str
+
+
+def record_of(found: Found, evidence: Evidence, at: float) -> LabelRecord:
+    """Return what is kept of a message: no label yet; `at` is when it was counted (s).
+
+    Of a bare message only the content is: where it came from is anybody's word.
+    """
+    kinds = _BARE if found.bare else _COUNTED
+    entities = dict.fromkeys(increment.entity for increment in evidence.touches.increments)
+    return LabelRecord(
+        message=found.id,
+        tenant=evidence.envelope.tenant,
+        direction=evidence.envelope.direction,
+        at=at,
+        place=found.arrival.position if found.arrival else None,
+        touched=tuple(
+            [
+                Touched(each.kind.name, each.key, each.label)
+                for each in entities
+                if each.kind.name in kinds
+            ]
+        ),
+        facts=MessageFacts(
+            proven=evidence.authentication.aligned is True and not found.bare,
+            one_click=evidence.headers.one_click and evidence.headers.list_unsubscribe,
+            outbound=evidence.envelope.direction == "outbound",
+        ),
+    )
