@@ -14,6 +14,7 @@ __all__ = [
     "Action",
     "Apply",
     "Due",
+    "Jump",
     "Load",
     "Order",
     "Refuse",
@@ -75,8 +76,15 @@ class Reload:
 
 
 @dataclass(frozen=True, slots=True)
+class Jump:
+    """The online models go on from another state, that of this snapshot: all else is void."""
+
+    pointer: Pointer
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
-    """The learner names an artifact: a snapshot of the online models or a classifier."""
+    """The learner names an artifact: a snapshot of the state, a shadow, or a classifier."""
 
     pointer: Pointer
 
@@ -88,7 +96,7 @@ class Rewind:
     offset: int
 
 
-Action = Apply | Verify | Refuse | Reload | Load | Rewind
+Action = Apply | Verify | Refuse | Reload | Jump | Load | Rewind
 
 
 class Order:
@@ -159,7 +167,7 @@ class Order:
                 return self._publish(record, seen)
             case Pointer() if seen.offset > self.heeded:
                 self.heeded = seen.offset
-                return [Load(record)]
+                return self._point(record)
             case _:
                 return []
 
@@ -185,11 +193,11 @@ class Order:
     def _publish(self, record: Marker, seen: Seen) -> list[Action]:
         self.marker = record
         self._revoke(record.revoked)
+        self.seen = max(self.seen, *(last for _, last in record.revoked), record.published)
         if record.published <= self.published:
             return self._go_on()
         self.published, self._marked_at = record.published, seen.at
         self._digest = (record.published, record.digest)
-        self.seen = max(self.seen, record.published)
         found = self._go_on()
         if self.applied == self.published:
             return found
@@ -197,6 +205,15 @@ class Order:
             return [*found, Reload(self.published)]
         offset, self._left_out = self._left_out, None
         return [*found, Rewind(offset)]
+
+    def _point(self, record: Pointer) -> list[Action]:
+        """Tell a snapshot whose sequence no step has from one of the state that steps lead to."""
+        if record.model != "online" or record.stage != "live" or record.sequence <= self.seen:
+            return [Load(record)]
+        self.applied = self.published = self.seen = record.sequence
+        self._waiting.clear()
+        self._held, self._left_out, self._digest = 0, None, None
+        return [Jump(record)]
 
     def _go_on(self) -> list[Action]:
         """Take all steps whose turn has come."""

@@ -6,7 +6,7 @@ import pytest
 
 from models.snapshot import LabelPosition
 from models.step import Step
-from streams.following.order import Apply, Load, Order, Refuse, Reload, Rewind, Seen, Verify
+from streams.following.order import Apply, Jump, Load, Order, Refuse, Reload, Rewind, Seen, Verify
 from streams.model_records import Claim, Executed, Marker, Pointer, StepRecord, Theta
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -218,7 +218,8 @@ def test_memory_is_bounded_while_the_gate_is_closed():
 def test_pointers_are_told_once_and_not_those_heeded_before():
     log = Log(heeded=0)
     assert log.read(pointer()) == []
-    assert log.read(pointer(digest="cd")) == [Load(pointer(digest="cd"))]
+    other = pointer(digest="cd", stage="shadow", sequence=7)
+    assert log.read(other) == [Load(other)]
     assert log.order.heeded == 1
 
 
@@ -233,3 +234,31 @@ def test_theta_is_that_of_the_last_marker_that_counts():
     theta = Theta("t", (), (0.1,))
     log.read(claim(2), marker(0, fence=2, theta=theta), marker(0, fence=1))
     assert log.order.marker.theta == theta
+
+
+def test_a_snapshot_of_the_state_that_steps_lead_to_is_no_jump():
+    log = Log()
+    log.read(step(1), step(2), marker(1))
+    assert log.read(pointer(sequence=1)) == [Load(pointer(sequence=1))]
+    assert log.read(pointer(sequence=2)) == [Load(pointer(sequence=2))]
+
+
+def test_a_snapshot_whose_sequence_no_step_has_makes_all_before_it_void():
+    log = Log()
+    log.read(*map(step, range(1, 5)), marker(2))
+    assert log.read(pointer(sequence=5)) == [Jump(pointer(sequence=5))]
+    assert (log.order.applied, log.order.behind, log.order.held) == (5, 0, 0)
+    assert log.read(step(4), marker(5)) == []
+    assert applied(log.read(step(6), marker(6))) == [6]
+
+
+def test_the_sequences_of_revoked_steps_were_used():
+    log = Log()
+    log.read(step(1), marker(1, (2, 4)))
+    assert isinstance(log.read(pointer(sequence=4))[0], Load)
+    assert isinstance(log.read(pointer(sequence=5))[0], Jump)
+
+
+def test_a_classifier_never_makes_steps_void():
+    log = Log()
+    assert isinstance(log.read(pointer(model="classifier", sequence=9))[0], Load)
