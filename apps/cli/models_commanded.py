@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streams.registry import Artifact, Registry
     from streams.settings import Settings
 
-__all__ = ["freeze", "promote", "retire", "rollback", "shadow", "thaw"]
+__all__ = ["freeze", "need_folder", "promote", "retire", "rollback", "shadow", "thaw"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _MODELS = click.Choice(["online", "classifier"])
@@ -166,7 +166,7 @@ async def _shadow(
     from apps.cli.models_opened import opened
     from apps.models.candidate import candidate
 
-    _need_folder(settings)
+    need_folder(settings)
     content = candidate(settings, path)
     async with opened(settings) as (known, registry, _rows):
         artifact = await registry.put(content, candidate=True)
@@ -179,7 +179,7 @@ async def _promote(
     from apps.cli.models_opened import opened
     from apps.models.rows import find
 
-    _need_folder(settings)
+    need_folder(settings)
     async with opened(settings) as (known, registry, rows):
         row = find(rows, name)
         if row.fault:
@@ -213,7 +213,7 @@ async def _rollback(
     from apps.cli.models_opened import opened
     from apps.models.rows import before, find
 
-    _need_folder(settings)
+    need_folder(settings)
     async with opened(settings) as (known, registry, rows):
         row = find(rows, to, model) if to else before(rows, model or "online")
         if row.fault:
@@ -287,7 +287,8 @@ def _done(act: "Act", artifact: "Artifact | None") -> str:
     }[act]
 
 
-def _need_folder(settings: "Settings") -> None:
+def need_folder(settings: "Settings") -> None:
+    """Raise Failure where there is no folder for artifacts."""
     if not settings.models.snapshots:
         raise Failure(
             "models.snapshots = ''; wanted: the folder where learner and workers find artifacts "

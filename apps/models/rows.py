@@ -174,7 +174,9 @@ def _row(artifact: Artifact, content: bytes, state: str, since: datetime | None,
         return Row(artifact, state, since, version, place)
     bundle = Bundle.load(content)
     version = f"{artifact.name}@{bundle.version}"
-    return Row(artifact, state, since, version, place, bundle.known.failed)
+    known = bundle.known
+    withheld = known.failed if known.stage == "shadow" else ()
+    return Row(artifact, state, since, version, place, withheld)
 
 
 def _is(file: Stored, pointer: Pointer) -> bool:

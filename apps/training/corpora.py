@@ -10,7 +10,15 @@ from typing import Literal, NamedTuple
 
 from apps.training.templates import RECIPIENT, wrap
 
-__all__ = ["Label", "Sample", "collector", "pooled", "read_corpora", "strip_artefacts"]
+__all__ = [
+    "Label",
+    "Sample",
+    "collector",
+    "pooled",
+    "read_corpora",
+    "read_templates",
+    "strip_artefacts",
+]
 
 Label = Literal["ham", "spam", "phish"]
 
@@ -51,6 +59,19 @@ def read_corpora(folder: Path) -> Iterator[Sample]:
         raise FileNotFoundError(f"no corpora in {folder}: expected sa/, modern/, phishing_pot*/")
 
 
+def read_templates(folder: Path) -> Iterator[Sample]:
+    """Yield each HTML file below a folder as two messages, sources as in `read_corpora`.
+
+    Templates of one design are taken to lie in a folder of their own. Raises FileNotFoundError
+    where there are none.
+    """
+    paths = sorted(path for path in folder.rglob("*.html") if path.is_file())
+    if not paths:
+        raise FileNotFoundError(f"no *.html in {folder}")
+    for path in paths:
+        yield from _wrapped(path)
+
+
 def pooled(source: str) -> str:
     """Return the pool that a source's false positives are counted in: easy, hard, ...
 
@@ -83,10 +104,14 @@ def _read(path: Path, folder: Path, owner: bytes) -> Iterator[Sample]:
         source = "phishing-pot-forwards" if _FORWARDED.search(raw) else "phishing-pot"
         yield Sample(source, "phish", strip_artefacts(_anonymise(raw, owner)))
     elif top == "transactional_templates" and path.suffix == ".html":
-        html = path.read_text("utf-8", "replace")
-        family = path.parent.name
-        yield Sample("templates-plain", "ham", wrap(html, esp=False), family)
-        yield Sample("templates-esp", "ham", wrap(html, esp=True), family)
+        yield from _wrapped(path)
+
+
+def _wrapped(path: Path) -> Iterator[Sample]:
+    html = path.read_text("utf-8", "replace")
+    family = path.parent.name
+    yield Sample("templates-plain", "ham", wrap(html, esp=False), family)
+    yield Sample("templates-esp", "ham", wrap(html, esp=True), family)
 
 
 # --- header fields that a receiver, a filter or the corpus's maker added

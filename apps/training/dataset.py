@@ -1,8 +1,9 @@
 """Messages as numbers with labels: what the classifier is trained and judged on."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import NamedTuple
@@ -30,6 +31,8 @@ class Dataset:
 
     Messages of one cluster are near-duplicates or of one template family. `sha256` is of the
     message as read. `measured`, shape (n,), is what `read_dataset` was asked to measure, else 0.
+    `times`, shape (n,), are when messages were received (epoch seconds; NaN: their header doesn't
+    say), or empty where nobody asks.
     """
 
     vectors: NDArray[np.float32]
@@ -38,6 +41,7 @@ class Dataset:
     clusters: NDArray[np.intp]
     sha256: tuple[str, ...]
     measured: NDArray[np.float64]
+    times: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def __len__(self) -> int:
         """Return the number of messages."""
@@ -58,6 +62,7 @@ class Dataset:
             self.clusters[mask],
             kept,
             self.measured[mask],
+            self.times[mask] if len(self.times) else self.times,
         )
 
     def joined(self, other: "Dataset | None") -> "Dataset":
@@ -71,6 +76,9 @@ class Dataset:
             np.concatenate([self.clusters, other.clusters + self.clusters.max(initial=-1) + 1]),
             self.sha256 + other.sha256,
             np.concatenate([self.measured, other.measured]),
+            np.concatenate([self.times, other.times])
+            if len(self.times) and len(other.times)
+            else np.empty(0),
         )
 
 
@@ -81,6 +89,7 @@ class _Row(NamedTuple):
     keys: tuple[str, ...]
     sha256: str
     measured: float
+    time: float
 
 
 def origin(source: str) -> str:
@@ -149,7 +158,9 @@ def _rows(
         if sample.family:
             keys = (*keys, "family:" + sample.family)
         spam = sample.label != "ham"
-        yield _Row(evidence.vector, spam, sample.source, keys, digest, measure(evidence))
+        received = evidence.envelope.received_at
+        time = math.nan if received == _UNDATED else received.timestamp()
+        yield _Row(evidence.vector, spam, sample.source, keys, digest, measure(evidence), time)
 
 
 def _dataset(rows: Sequence[_Row], clusters: NDArray[np.intp]) -> Dataset:
@@ -165,4 +176,5 @@ def _dataset(rows: Sequence[_Row], clusters: NDArray[np.intp]) -> Dataset:
         clusters,
         tuple(row.sha256 for row in rows),
         np.array([row.measured for row in rows], dtype=np.float64),
+        np.array([row.time for row in rows], dtype=np.float64),
     )

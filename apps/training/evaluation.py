@@ -18,10 +18,13 @@ from models.manifest import Calibration
 __all__ = [
     "REJECT",
     "TAG",
+    "Figures",
     "Validation",
     "figures",
     "leave_sources_out",
+    "ranking",
     "reliability_of",
+    "shares",
     "validate",
 ]
 
@@ -105,7 +108,7 @@ def leave_sources_out(
     for unit, own, logits in without_sources(
         dataset, columns, parameters, calibration, say, beside=beside
     ):
-        found[f"without:{unit}"] = {"ham": float(own.sum()), **_shares(sigmoid(logits))}
+        found[f"without:{unit}"] = {"ham": float(own.sum()), **shares(sigmoid(logits))}
     return found
 
 
@@ -116,12 +119,12 @@ def figures(dataset: Dataset, unseen: Dataset, validation: Validation) -> Figure
     at fixed probabilities and at the thresholds where 0.1 and 1 % of all ham, or of today's ham
     (templates and modern), lies above. Evaluation-only sources are averaged over the folds.
     """
-    found: Figures = {"all": _ranking(validation.logits, dataset.spam)}
+    found: Figures = {"all": ranking(validation.logits, dataset.spam)}
     origins = dataset.origins
     for name in np.unique(origins).tolist():
         own = origins == name
         if dataset.spam[own].any() and not dataset.spam[own].all():
-            found[f"corpus:{name}"] = _ranking(validation.logits[own], dataset.spam[own])
+            found[f"corpus:{name}"] = ranking(validation.logits[own], dataset.spam[own])
     today = np.isin(origins, ["modern", _TEMPLATES]) & ~dataset.spam
     hams = {"": validation.logits[~dataset.spam], "_today": validation.logits[today]}
     thresholds = {
@@ -132,7 +135,7 @@ def figures(dataset: Dataset, unseen: Dataset, validation: Validation) -> Figure
     }
     for name, logits, spam in _by_source(dataset, unseen, validation):
         entry: dict[str, float | None] = {("spam" if spam else "ham"): float(logits.shape[1])}
-        entry.update(_shares(sigmoid(logits)))
+        entry.update(shares(sigmoid(logits)))
         entry.update({key: float(np.mean(logits >= t)) for key, t in thresholds.items()})
         if spam:
             areas = [roc(row, hams[""]).area for row in logits]
@@ -158,14 +161,16 @@ def _by_source(
                     yield label, logits[:, own], spam
 
 
-def _shares(probability: NDArray[np.float64]) -> dict[str, float | None]:
+def shares(probability: NDArray[np.float64]) -> dict[str, float | None]:
+    """Return the shares of probabilities at the tagging and the reject threshold or above."""
     return {
         "above_tag": float(np.mean(probability >= TAG)),
         "above_reject": float(np.mean(probability >= REJECT)),
     }
 
 
-def _ranking(logits: NDArray[np.float64], spam: NDArray[np.bool_]) -> dict[str, float | None]:
+def ranking(logits: NDArray[np.float64], spam: NDArray[np.bool_]) -> dict[str, float | None]:
+    """Return counts, ROC area with its interval, recall and calibration; None where undefined."""
     area = roc(logits[spam], logits[~spam])
     entry: dict[str, float | None] = {
         "ham": float((~spam).sum()),

@@ -13,6 +13,7 @@ from apps.sources import Unreadable, read_mail
 if TYPE_CHECKING:  # what needs the train extra is imported when it is used: `--help` does without
     from apps.training.corpora import Sample
     from apps.training.dataset import Dataset
+    from apps.training.labelled import Meaning
     from features.evidence import Evidence
 
 __all__ = ["gather", "mail_options", "say"]
@@ -23,8 +24,23 @@ _UNREADABLE = 3
 _MAIL = click.Path(exists=True)
 
 _OPTIONS = (
+    click.option(
+        "--mail",
+        multiple=True,
+        type=click.Path(exists=True, file_okay=False),
+        metavar="DIR",
+        help="A Maildir, or a folder of folders: what lies in Junk, Spam and the like is abuse, "
+        "what was sent or thrown away is passed over, the rest is legitimate.",
+    ),
     click.option("--ham", multiple=True, type=_MAIL, metavar="PATH", help="Legitimate mail."),
     click.option("--spam", multiple=True, type=_MAIL, metavar="PATH", help="Abusive mail."),
+    click.option(
+        "--templates",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="HTML templates of legitimate mail, a folder each: trained on, and none may be "
+        "rejected by models that didn't see its folder.",
+    ),
     click.option(
         "--corpora",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -56,7 +72,7 @@ _OPTIONS = (
 
 
 def mail_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which mail is read; --ham, --spam and --hold-out may repeat.
+    """Add the options that say which mail is read; those of one's own mail may repeat.
 
     `invented` is None where it wasn't given: the recipe then decides.
     """
@@ -70,7 +86,7 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def gather(
+def gather(  # noqa: PLR0913 - each option that says which mail is read
     ham: tuple[str, ...],
     spam: tuple[str, ...],
     corpora: Path | None,
@@ -78,10 +94,14 @@ def gather(
     measure: "Callable[[Evidence], float]" = lambda _: 0.0,
     invented: int | None = None,
     apart: tuple[str, ...] = (),
+    *,
+    mail: tuple[str, ...] = (),
+    templates: Path | None = None,
 ) -> "tuple[Dataset, Dataset, Dataset]":
     """Read mail into datasets to train on and for evaluation only, and invent what goes with it.
 
-    The third is trained on and in no figure. `invented` and `apart` replace what the recipe says.
+    `mail` are folders that their owner has sorted (apps.training.labelled). The third dataset is
+    trained on and in no figure. `invented` and `apart` replace what the recipe says.
     Raises click's exceptions where the train extra is missing, nothing was named, or mail can't
     be read (exit code 3).
     """
@@ -91,8 +111,8 @@ def gather(
             f"training needs {', '.join(missing)}: install the train extra "
             "(pip install '.[train]' in the repository)"
         )
-    if corpora is None and not (ham and spam):
-        raise click.UsageError("give --ham and --spam, or --corpora")
+    if corpora is None and not mail and not (ham and spam):
+        raise click.UsageError("give --mail, or --ham and --spam, or --corpora")
 
     import numpy as np  # noqa: PLC0415 - `--help` does without
 
@@ -109,7 +129,13 @@ def gather(
         recipe = recipe._replace(invented=invented)
     if apart:
         recipe = recipe._replace(apart=apart)
-    dataset = read_dataset(_samples(ham, spam, corpora), _messages(hold_out), say, measure)
+    more = _sorted(mail)
+    own = (ham + more["ham"], spam + more["spam"])
+    if corpora is None and not all(own):
+        lacking = "legitimate" if own[1] else "abusive"
+        raise click.UsageError(f"no {lacking} mail found; give --{'ham' if own[1] else 'spam'} too")
+    samples = _samples(*own, corpora, templates)
+    dataset = read_dataset(samples, _messages(hold_out), say, measure)
     unseen = evaluation_only(dataset, recipe)
     kin = np.isin(dataset.clusters, dataset.clusters[~unseen])
     return dataset.where(~unseen), dataset.where(unseen & ~kin), invented_mail(recipe)
@@ -124,17 +150,31 @@ def _messages(paths: tuple[str, ...]) -> Iterator[bytes]:
         yield item.raw
 
 
+def _sorted(roots: tuple[str, ...]) -> "dict[Meaning, tuple[str, ...]]":
+    from apps.training.labelled import sorted_mail  # noqa: PLC0415 - `--help` does without
+
+    found: dict[Meaning, list[str]] = {"ham": [], "spam": [], "passed over": []}
+    for root in roots:
+        for folder in sorted_mail(root):
+            if folder.files:
+                say(f"{folder.meaning:11}  {len(folder.files):>7,}  {root}: {folder.name}")
+                found[folder.meaning] += folder.files
+    return {meaning: tuple(files) for meaning, files in found.items()}
+
+
 def _samples(
-    ham: tuple[str, ...], spam: tuple[str, ...], corpora: Path | None
+    ham: tuple[str, ...], spam: tuple[str, ...], corpora: Path | None, templates: Path | None
 ) -> "Iterator[Sample]":
     from apps.training.corpora import (  # noqa: PLC0415 - `--help` does without
         Sample,
         read_corpora,
+        read_templates,
         strip_artefacts,
     )
 
     given = chain(
         (Sample("mail-ham", "ham", strip_artefacts(raw)) for raw in _messages(ham)),
         (Sample("mail-spam", "spam", strip_artefacts(raw)) for raw in _messages(spam)),
+        read_templates(templates) if templates else (),
     )
     return chain(read_corpora(corpora), given) if corpora else given

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["assign_folds", "cluster"]
+__all__ = ["assign_folds", "cluster", "later"]
 
 
 def cluster(keys: Sequence[Iterable[Hashable]]) -> NDArray[np.intp]:
@@ -58,6 +58,24 @@ def assign_folds(
             folds[index] = fold
             held[fold][name] += 1
     return folds
+
+
+def later(
+    clusters: NDArray[np.intp], times: NDArray[np.float64], share: float
+) -> NDArray[np.bool_]:
+    """Return which messages are the newest `share`, and of no campaign that began before them.
+
+    A cluster is as old as its first message: what goes on from earlier days isn't later mail. Mail
+    without a time (NaN) counts as old. All arrays have shape (n,).
+    """
+    known = times[~np.isnan(times)]
+    if not len(known):
+        return np.zeros(len(clusters), dtype=np.bool_)
+    cut = np.quantile(known, 1 - share)
+    old = np.where(np.isnan(times), -np.inf, times)
+    first = np.full(clusters.max(initial=0) + 1, np.inf)
+    np.minimum.at(first, clusters, old)
+    return np.asarray(first[clusters] > cut)
 
 
 def _draw(seed: int, number: int) -> bytes:
