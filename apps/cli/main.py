@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": Lazy("apps.cli.doctor:doctor", "Find what is wrong here and say what to do."),
     "evaluate": Lazy("apps.cli.evaluate:evaluate", "Score labelled mail in order, as TREC does."),
     "keys": Lazy("apps.cli.keys:keys", "Make the secrets that workers share."),
+    "label": Lazy("apps.cli.label:label", "Say what messages were; take it back; see what it did."),
     "models": Lazy("apps.cli.models:models", "See models; shadow, promote, roll back, freeze."),
     "policy": Lazy("apps.cli.policy:policy", "Check and try a policy file; show the one in force."),
     "send": Lazy("apps.cli.send:send", "Publish mail to the mail log at a given rate."),

@@ -26,13 +26,13 @@ def read_bounce(message: Message) -> Report | NoReport:
     part = next(p for p in message.attachments if p.content_type in _TYPES and not p.nested)
     recipients = [fields for fields in blocks(part.content) if "action" in fields]
     if not recipients:
-        return NoReport("a delivery status without a recipient")
+        return NoReport("a delivery status without a recipient", "bounce")
     if not any(map(_is_hard, recipients)):
         said = sorted({fields["action"].lower()[:20] for fields in recipients})
-        return NoReport(f"no hard bounce but a status {', '.join(said)}")
+        return NoReport(f"no hard bounce but a status {', '.join(said)}", "bounce")
     found = tuple(returned(message))
     if not found:
-        return NoReport("a bounce without the headers of the message that it is about")
+        return NoReport("a bounce without the headers of the message that it is about", "bounce")
     sender = parse_mailbox(message.raw_first("from")).address
     # nobody reads there: a word about the account that sent, and about no message
     return Report("bounce", "unwanted", sender, found[:1], len(found) - 1)

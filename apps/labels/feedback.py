@@ -39,12 +39,12 @@ def read_feedback(message: Message) -> Report | NoReport:
     fields = next(iter(blocks(part.content)), {})
     kind = fields.get("feedback-type", "").partition(";")[0].strip().lower()
     if not kind:
-        return NoReport("a feedback report without Feedback-Type")
+        return NoReport("a feedback report without Feedback-Type", "arf")
     if kind in {"auth-failure", "dmarc"}:
-        return NoReport(f"a report of type {kind}, which no person gave")
+        return NoReport(f"a report of type {kind}, which no person gave", "arf")
     found = tuple(returned(message))
     if not found:
-        return NoReport("a feedback report without the message that it is about")
+        return NoReport("a feedback report without the message that it is about", "arf")
     # RFC 5965, 2 (d): a report is about one message
     return Report("arf", FEEDBACK_TYPES.get(kind), _sender(message), found[:1], len(found) - 1)
 

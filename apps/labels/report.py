@@ -37,6 +37,7 @@ class Report(NamedTuple):
 
 
 class NoReport(NamedTuple):
-    """Why a mail is no report that can be used, in a few words."""
+    """Why a mail is no report that can be used; `form` is what it looks like, None for none."""
 
     reason: str
+    form: Form | None = None
