@@ -37,6 +37,10 @@ class Fence:
         async for entry in self._log.until(offset + 1):
             self._look(entry)
 
+    async def end(self) -> int:
+        """Return the offset behind the log's last record."""
+        return await self._log.end()
+
     async def watch(self) -> None:
         """Look at what has come since; raises SupersededError."""
         for entry in await self._log.arrived():

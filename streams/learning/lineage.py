@@ -111,13 +111,15 @@ class Lineage:
             self._waiting = []
         self.published_sequence = self.sequence
 
-    def revoke(self) -> tuple[tuple[int, int], ...]:
-        """Let go of all steps that wait; return their range, as a marker names it."""
+    def waiting_ranges(self) -> tuple[tuple[int, int], ...]:
+        """Return the steps that wait, as a marker names what it revokes."""
         if not self._waiting:
             return ()
-        ranges = ((self._waiting[0].sequence, self._waiting[-1].sequence),)
+        return ((self._waiting[0].sequence, self._waiting[-1].sequence),)
+
+    def revoke(self) -> None:
+        """Let go of all steps that wait."""
         self._restart([])
-        return ranges
 
     def replace(self, models: Ensemble, sequence: int) -> None:
         """Go on with other models, under a sequence that was never used; what waited is gone."""

@@ -1,7 +1,7 @@
 """What a learner remembers beside its models: labelled mail, hashed, and what labels have taught.
 
 All of it is a function of the steps in their order, so that a learner that starts again replays,
-bounds and takes back what one that never stopped would have.
+and takes back what one that never stopped would have.
 """
 
 import hashlib
@@ -24,8 +24,6 @@ _LARGEST: Final = 1 << 29  # bytes, unpacked
 _SPAM: Final = 10  # as much ham is kept for each message of abuse
 _SENDERS: Final = 20  # one sender has at most this part of what is kept
 _TAUGHT: Final = 100_000  # messages of which it is known what they taught
-_CAMPAIGNS: Final = 10_000
-_DAY: Final = 86_400.0
 
 
 class KeptMail(msgspec.Struct, frozen=True, array_like=True):
@@ -50,7 +48,6 @@ class _State(msgspec.Struct, frozen=True, array_like=True):
     spam: list[tuple[str, KeptMail]]
     trusted: tuple[int, int]
     taught: list[tuple[str, Taught]]
-    campaigns: list[tuple[str, list[float]]]
 
 
 class Memory:
@@ -62,7 +59,6 @@ class Memory:
         self._spam: OrderedDict[str, KeptMail] = OrderedDict()
         self._trusted = [0, 0]
         self._taught: OrderedDict[str, Taught] = OrderedDict()
-        self._campaigns: OrderedDict[str, list[float]] = OrderedDict()
 
     @property
     def ham(self) -> Sequence[KeptMail]:
@@ -101,17 +97,11 @@ class Memory:
         """Return what models have learned of a message; None for nothing."""
         return self._taught.get(message)
 
-    def campaign(self, name: str, at: float, *, abuse: bool) -> int:
-        """Return how many labels of plain users a campaign has taught in the day before `at`."""
-        times = self._campaigns.get(f"{name}:{abuse:d}", ()) if name else ()
-        return sum(1 for time in times if at - _DAY < time)
-
     def copy(self) -> "Memory":
         """Return what is remembered now, apart from what comes."""
         other = Memory(self._limit)
         other._ham, other._spam = self._ham.copy(), self._spam.copy()
         other._trusted, other._taught = list(self._trusted), self._taught.copy()
-        other._campaigns = OrderedDict((n, list(times)) for n, times in self._campaigns.items())
         return other
 
     def dump(self) -> bytes:
@@ -121,7 +111,6 @@ class Memory:
             list(self._spam.items()),
             (self._trusted[0], self._trusted[1]),
             list(self._taught.items()),
-            list(self._campaigns.items()),
         )
         packed = zlib.compress(msgspec.msgpack.encode(state), 1)
         return _MAGIC + hashlib.sha256(packed).digest() + packed
@@ -142,7 +131,6 @@ class Memory:
         found = cls(limit)
         found._trusted = list(state.trusted)
         found._taught = OrderedDict(state.taught)
-        found._campaigns = OrderedDict(state.campaigns)
         for digest, kept in state.ham:
             _put(found._ham, digest, kept, limit)
         for digest, kept in state.spam:
@@ -159,15 +147,6 @@ class Memory:
                 self._taught.popitem(last=False)
         else:
             self._taught.pop(record.message, None)
-        if not record.campaign or record.source in TRUSTED:
-            return
-        key = f"{record.campaign}:{lesson.abuse:d}"
-        times = [time for time in self._campaigns.pop(key, ()) if record.at - _DAY < time]
-        times = [*times, record.at] if gained else times[:-1]
-        if times:
-            self._campaigns[key] = times
-        while len(self._campaigns) > _CAMPAIGNS:
-            self._campaigns.popitem(last=False)
 
 
 def own_lessons(step: Step) -> tuple[Lesson, ...]:
