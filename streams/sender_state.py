@@ -130,8 +130,9 @@ def history(case: Case) -> History | None:
     if case.advanced is None:
         return None
     directions = [mention and mention.direction for mention in case.advanced.mentions]
+    advanced, at = case.advanced, moment(case.arrival)
     try:
-        return read_history(case.touches, case.advanced.readings, directions, moment(case.arrival))
+        return read_history(case.touches, advanced.readings, directions, at, advanced.reports)
     except Exception as error:  # noqa: BLE001 - a defect of ours costs this part, not the message
         log.error("history_not_read", error=type(error).__name__)  # noqa: TRY400 - may quote mail
         return None

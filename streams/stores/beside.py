@@ -4,7 +4,7 @@ Standing reports are asked for only where labels are kept at all, which the answ
 tells: an installation without reports pays nothing for them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from features.reported import Report, decode_reports
 from streams.stores import message_index
 from streams.stores.label_state import is_reported
-from streams.stores.protocol import NO_REPORTS, Mention, Move
+from streams.stores.protocol import Mention, Move
 from streams.stores.redis_labels import LabelKeys
 from streams.stores.round_trip import Command, round_trip
 
@@ -31,7 +31,7 @@ class Read(NamedTuple):
     """What was read of one message."""
 
     mentions: tuple[Mention | None, ...]
-    reports: Mapping[int, tuple[Report, ...]]
+    reports: tuple[tuple[Report, ...], ...]
 
 
 class Beside:
@@ -68,10 +68,10 @@ class Beside:
             places = _reported(asked.moves)
             found = iter(await self._get(self._of_entities(asked.moves, places)))
         if places is None:
-            return [Read(each, NO_REPORTS) for each in mentions]
+            return [Read(each, ()) for each in mentions]
         return [
-            Read(mentioned, _reports(each, found))
-            for mentioned, each in zip(mentions, places, strict=True)
+            Read(mentioned, _reports(each, len(move.increments), found))
+            for mentioned, each, move in zip(mentions, places, asked.moves, strict=True)
         ]
 
     def _of_entities(self, moves: Sequence[Move], places: Sequence[Sequence[int]]) -> list[str]:
@@ -100,9 +100,17 @@ def _reported(moves: Sequence[Move]) -> list[list[int]]:
 
 
 def _reports(
-    places: Sequence[int], found: Iterator[bytes | None]
-) -> Mapping[int, tuple[Report, ...]]:
-    return {place: decode_reports(value) for place in places if (value := next(found)) is not None}
+    places: Sequence[int], count: int, found: Iterator[bytes | None]
+) -> tuple[tuple[Report, ...], ...]:
+    """Return the reports of `count` increments' entities, those at `places` were asked about."""
+    values = [next(found) for _ in places]
+    if not any(values):
+        return ()
+    reports: list[tuple[Report, ...]] = [()] * count
+    for place, value in zip(places, values, strict=True):
+        if value is not None:
+            reports[place] = decode_reports(value)
+    return tuple(reports)
 
 
 def _mention(value: bytes | None) -> Mention | None:

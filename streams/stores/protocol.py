@@ -1,15 +1,13 @@
 """What the pipeline asks of a store, whichever keeps it."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Final, Literal, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
 
 from features.envelope import Direction, LogPosition
 from features.reported import Report
 from features.rolling import Increment, Reading
 
 __all__ = [
-    "NO_REPORTS",
     "Advanced",
     "Found",
     "Keeping",
@@ -25,8 +23,6 @@ __all__ = [
 ]
 
 Step = Literal["arrival", "outcome"]
-
-NO_REPORTS: Final[Mapping[int, tuple[Report, ...]]] = MappingProxyType({})
 
 
 class StoreError(RuntimeError):
@@ -102,13 +98,13 @@ class Mention(NamedTuple):
 class Advanced(NamedTuple):
     """The readings of a move's increments in their order, None where the entity is unknown.
 
-    `reports` are those that stand on its entities, by the place of the increment, of entities of
-    the kinds features.reported.REPORTED that have any.
+    `reports` are those that stand on the entities, in that order too, () where none stands on any;
+    only the kinds features.reported.REPORTED have some.
     """
 
     readings: tuple[Reading | None, ...]
     mentions: tuple[Mention | None, ...] = ()
-    reports: Mapping[int, tuple[Report, ...]] = NO_REPORTS
+    reports: tuple[tuple[Report, ...], ...] = ()
 
 
 class Keeping(NamedTuple):

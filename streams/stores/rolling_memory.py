@@ -17,7 +17,7 @@ from streams.stores.entity_records import added, is_full, read
 from streams.stores.label_memory import LabelMemory, LabelsKept
 from streams.stores.label_state import is_reported
 from streams.stores.message_index import SECONDS
-from streams.stores.protocol import NO_REPORTS, Advanced, LayoutError, Mention, Move, Step, Usage
+from streams.stores.protocol import Advanced, LayoutError, Mention, Move, Step, Usage
 
 __all__ = ["Kept", "RollingMemory"]
 
@@ -177,14 +177,14 @@ class RollingMemory:
         at, mention = self._index.get(message_id, (-math.inf, None))
         return mention if self._now - at <= SECONDS else None
 
-    def _reported(self, move: Move) -> Mapping[int, tuple[Report, ...]]:
+    def _reported(self, move: Move) -> tuple[tuple[Report, ...], ...]:
         if not self.labels.kept.reports:
-            return NO_REPORTS
-        return {
-            place: reports
-            for place, (entity, _, _) in enumerate(move.increments)
-            if is_reported(entity) and (reports := self.labels.reports(entity))
-        }
+            return ()
+        reports = tuple(
+            self.labels.reports(entity) if is_reported(entity) else ()
+            for entity, _, _ in move.increments
+        )
+        return reports if any(reports) else ()
 
     def kept(self) -> Kept:
         """Return all there is, for `restore`; it isn't copied."""
