@@ -14,6 +14,10 @@ import orjson
 from detectors.explanation import Explanation
 from detectors.verdict import Verdict
 from features.envelope import Envelope
+from models.command import Command
+from models.label import Label
+from streams.label_records import COMMAND, GIVEN, RETRACTED
+from streams.model_records import Claim, Executed, Marker, Pointer
 from streams.settings import Settings
 from streams.topics import table
 
@@ -21,11 +25,17 @@ __all__ = ["documents"]
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _RECORDS: dict[str, type] = {
+    "claim": Claim,
+    "command": Command,
     "envelope": Envelope,
+    "executed": Executed,
     "explanation": Explanation,  # of no topic: `weir check --explain --json` writes it
+    "label": Label,
+    "marker": Marker,
+    "pointer": Pointer,
     "verdict": Verdict,
 }
-_FORMATS = {"received_at": "date-time", "at": "date-time"}
+_FORMATS = {"received_at": "date-time", "at": "date-time", "given_at": "date-time"}
 
 _CLOUD_EVENTS = {
     "ce_specversion": "CloudEvents version, always 1.0",
@@ -55,15 +65,34 @@ _HEADERS: dict[str, dict[str, str]] = {
     },
 }
 _HEADERS["replies"] = _HEADERS["verdicts"]
-_PAYLOADS: dict[str, dict[str, Any]] = {  # labels and models come with the learner
-    "messages": {"contentType": "message/rfc822", "payload": {"type": "string"}},
-    "verdicts": {
-        "contentType": "application/json",
-        "payload": {"$ref": "verdict.schema.json"},
+_JSON = "application/json"
+
+
+def _json(schema: str) -> dict[str, Any]:
+    return {"contentType": _JSON, "payload": {"$ref": f"{schema}.schema.json"}}
+
+
+# The messages of a topic by name: by ce_type where there is more than one sort.
+_MESSAGES: dict[str, dict[str, dict[str, Any]]] = {
+    "messages": {"messages": {"contentType": "message/rfc822", "payload": {"type": "string"}}},
+    "verdicts": {"verdicts": _json("verdict")},
+    "replies": {"replies": _json("verdict")},
+    "labels": {GIVEN: _json("label"), RETRACTED: _json("label"), COMMAND: _json("command")},
+    "models": {
+        "weir.model.step": {
+            "contentType": "application/msgpack",
+            "payload": {"type": "string", "description": "a learning step (models.md)"},
+        },
+        "weir.model.publish": _json("marker"),
+        "weir.model.claim": _json("claim"),
+        "weir.model.snapshot": _json("pointer"),
+        "weir.model.executed": _json("executed"),
     },
-    "deadletter": {"contentType": "application/octet-stream", "payload": {"type": "string"}},
+    "deadletter": {
+        "deadletter": {"contentType": "application/octet-stream", "payload": {"type": "string"}}
+    },
 }
-_PAYLOADS["replies"] = _PAYLOADS["verdicts"]
+_RECEIVED = {"messages", "labels"}  # topics that Weir reads from others; it writes the rest
 
 
 def documents() -> dict[str, bytes]:
@@ -99,22 +128,21 @@ def _asyncapi() -> dict[str, Any]:
     channels = {}
     operations = {}
     for topic in table(Settings()):
-        if topic.role not in _PAYLOADS:
-            continue
-        action = "receive" if topic.role == "messages" else "send"
+        action = "receive" if topic.role in _RECEIVED else "send"
         headers = {
             name: {"type": "string", "description": what}
-            for name, what in {**_CLOUD_EVENTS, **_HEADERS[topic.role]}.items()
+            for name, what in {**_CLOUD_EVENTS, **_HEADERS.get(topic.role, {})}.items()
         }
         channels[topic.role] = {
             "address": topic.name,
             "description": topic.value,
             "messages": {
-                topic.role: {
-                    **_PAYLOADS[topic.role],
+                message: {
+                    **payload,
                     "headers": {"type": "object", "properties": headers},
                     "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}}},
                 }
+                for message, payload in _MESSAGES[topic.role].items()
             },
             "bindings": {"kafka": {"partitions": topic.partitions}},
         }
@@ -127,7 +155,8 @@ def _asyncapi() -> dict[str, Any]:
         "info": {
             "title": "Weir",
             "version": "1",
-            "description": "Mail in, verdicts out. Names are those of the default topic prefix.",
+            "description": "Mail and labels in, verdicts out. Names are those of the default "
+            "topic prefix.",
         },
         "defaultContentType": "application/json",
         "channels": channels,

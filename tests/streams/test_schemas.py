@@ -1,6 +1,7 @@
 """The published schemas are those of the types, and every field is explained."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,11 @@ from jsonschema import Draft202012Validator
 from detectors.explanation import Explanation, Rehearsal, Tried, WeightInForce
 from detectors.verdict import Verdict
 from features.envelope import Envelope
+from models.command import Command
+from models.label import Label, Place, Target
+from models.step import Lesson, Step
+from streams.label_records import command_record, label_record, new_label, retraction
+from streams.model_records import Claim, Executed, Marker, Pointer, StepRecord, Theta
 from streams.schemas import documents
 from streams.settings import Settings
 from streams.topics import table
@@ -38,6 +44,18 @@ def test_schema_is_valid_json_schema(page):
         (Tried, "explanation.md"),
         (WeightInForce, "explanation.md"),
         (Rehearsal, "explanation.md"),
+        (Label, "label.md"),
+        (Target, "label.md"),
+        (Place, "label.md"),
+        (Command, "label.md"),
+        (Claim, "models.md"),
+        (Marker, "models.md"),
+        (Theta, "models.md"),
+        (Pointer, "models.md"),
+        (Executed, "models.md"),
+        (StepRecord, "models.md"),
+        (Step, "models.md"),
+        (Lesson, "models.md"),
     ],
 )
 def test_every_field_of_a_record_is_explained(record, page):
@@ -52,6 +70,42 @@ def test_asyncapi_names_the_topics_and_their_headers():
 
     assert api["channels"]["verdicts"]["address"] == "mail.verdicts"
     assert {"ce_id", "ce_type", "weir-envelope", "weir-reply-partition"} <= set(headers)
+
+
+def test_asyncapi_names_every_topic_and_its_records_have_their_schemas():
+    api = orjson.loads(documents()["asyncapi.json"])
+    named = {
+        message["payload"]["$ref"]
+        for channel in api["channels"].values()
+        for message in channel["messages"].values()
+        if "$ref" in message["payload"]
+    }
+
+    assert {channel["address"] for channel in api["channels"].values()} == {
+        topic.name for topic in table(Settings())
+    }
+    assert named - set(documents()) == set()
+
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LABEL = new_label(Target(raw=b"\xff"), "spam", "report", reporter="1:ab", given_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("schema", "record"),
+    [
+        ("label", label_record("t", LABEL, source="/test")),
+        ("label", label_record("t", retraction(LABEL, NOW), source="/test")),
+        (
+            "command",
+            command_record("t", Command(id="c", act="freeze", given_at=NOW), source="/test"),
+        ),
+    ],
+)
+def test_a_published_record_is_as_its_schema_says(schema, record):
+    Draft202012Validator(orjson.loads(documents()[f"{schema}.schema.json"])).validate(
+        orjson.loads(record.value)
+    )
 
 
 def test_every_topic_is_explained():
