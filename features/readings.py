@@ -127,7 +127,6 @@ def _reported(
             one = one._replace(
                 messages=max(0.0, reading.total("messages")),
                 age=max(0.0, at - reading.first),
-                senders=reading.distinct("senders") if "senders" in kind.sketches else 0.0,
             )
         found.append(one)
     return tuple(found)

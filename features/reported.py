@@ -52,8 +52,7 @@ class Reported(NamedTuple):
     """The standing reports of one entity: its kind's name, its label, the reports by time.
 
     `messages` are all that the entity was seen in, this one among them, `age` the seconds since
-    the first, `senders` the distinct ones of today and yesterday where its kind tells them: how
-    much honest mail a few reports would stop.
+    the first: how much honest mail a few reports would stop.
     """
 
     kind: str
@@ -61,7 +60,6 @@ class Reported(NamedTuple):
     reports: tuple[Report, ...]
     messages: float = 0.0
     age: float = 0.0
-    senders: float = 0.0
 
 
 class Hearing(NamedTuple):
