@@ -10,6 +10,7 @@ _LISTED = "apps.cli.models_listed"
 _COMMANDED = "apps.cli.models_commanded"
 
 COMMANDS = {
+    "compare": Lazy("apps.cli.models_compared:compare", "Two models on labelled traffic."),
     "freeze": Lazy(f"{_COMMANDED}:freeze", "Stop learning; counts and judging go on."),
     "list": Lazy(f"{_LISTED}:list_", "What is live, what is a shadow, what was live earlier."),
     "promote": Lazy(f"{_COMMANDED}:promote", "Make an artifact live, without a restart."),

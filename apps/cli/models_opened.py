@@ -9,7 +9,7 @@ from apps.models.rows import Row, rows_of
 from streams.registry import Registry
 from streams.settings import Settings
 
-__all__ = ["opened"]
+__all__ = ["opened", "showing"]
 
 
 @asynccontextmanager
@@ -21,22 +21,22 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Known, Registry, lis
     registry = Registry.of(settings)
     try:
         with ExitStack() as shown:
-            async with open_listing(settings, _told(shown)) as known:
+            async with open_listing(settings, showing(shown, "reading models")) as known:
                 shown.close()
                 yield known, registry, await rows_of(settings, known.listing, registry)
     finally:
         await registry.close()
 
 
-def _told(shown: ExitStack) -> Callable[[int, int], None]:
-    """Return what shows how far the reading is, from its first report on."""
+def showing(shown: ExitStack, what: str) -> Callable[[int, int], None]:
+    """Return what shows how far a reading is, records done of all, from its first report on."""
     bars: list[Callable[[int], None]] = []
     seen = 0
 
     def told(done: int, total: int) -> None:
         nonlocal seen
         if not bars:
-            bars.append(shown.enter_context(bar("reading models", total, "records")))
+            bars.append(shown.enter_context(bar(what, total, "records")))
         bars[0](done - seen)
         seen = done
 
