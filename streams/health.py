@@ -1,14 +1,22 @@
 """Liveness, readiness and metrics over HTTP."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from streams.metrics import Metrics
 from streams.settings import SettingsError
 
 __all__ = ["HealthServer"]
+
+
+class Exposed(Protocol):
+    """What metrics need be for HTTP."""
+
+    def exposition(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        ...
 
 
 class HealthServer:
@@ -19,7 +27,7 @@ class HealthServer:
     """
 
     def __init__(
-        self, bind: str, metrics: Metrics, ready: Callable[[], Mapping[str, bool]]
+        self, bind: str, metrics: Exposed, ready: Callable[[], Mapping[str, bool]]
     ) -> None:
         self._bind = bind
         self._metrics = metrics

@@ -3,28 +3,42 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from faust.types import TP
+from prometheus_client import Gauge
 
-from streams.metrics import Metrics
-from streams.wire import Arrival
+from features.envelope import LogPosition
 
 __all__ = ["Progress"]
 
 _ANSWER_SECONDS = 5.0
 
 
+class Lagging(Protocol):
+    """Metrics, as far as the lag goes."""
+
+    lag: Gauge
+
+
+class Placed(Protocol):
+    """A record of a log that was worked on."""
+
+    @property
+    def position(self) -> LogPosition:
+        """Where it lies."""
+
+
 class Progress:
     """Counts acknowledged messages and asks the broker how many are left."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Lagging) -> None:
         self._metrics = metrics
         self._next: dict[int, int] = {}
         self._labels: set[int] = set()
         self.acked = 0
 
-    def acknowledged(self, arrival: Arrival) -> None:
+    def acknowledged(self, arrival: Placed) -> None:
         """Note that a message is done."""
         self.acked += 1
         self._next[arrival.position.partition] = arrival.position.offset + 1
