@@ -18,9 +18,10 @@ from streams.stores.label_state import LabelRecord, LabelStore
 from streams.tokens import read_token
 from streams.wire import Arrival, hashed_id
 
-__all__ = ["Finding"]
+__all__ = ["CLOCK_AHEAD_MS", "Finding", "made_at"]
 
-_BEFORE_MS: Final = 60_000  # how far the clock that made an id may go ahead of the log's
+CLOCK_AHEAD_MS: Final = 60_000
+"""How far the clock that made an id may go ahead of the log's."""
 _CACHED: Final = 64  # messages; several report one
 _CACHED_BYTES: Final = 16_777_216
 _UUID7: Final = 7
@@ -115,10 +116,10 @@ class Finding:
         if place is None:
             (place,) = await self._known.positions([message])
         if place is None:
-            since = _made_at(message)
+            since = made_at(message)
             if since is None:
                 return Unfound("unknown", "no message of the last day has this id")
-            verdict = await self._log.verdict(message, since - _BEFORE_MS)
+            verdict = await self._log.verdict(message, since - CLOCK_AHEAD_MS)
             if verdict is None or verdict.log is None:
                 return Unfound("unknown", "no verdict on a message of this id is kept")
             place = LogPosition(verdict.log.epoch, verdict.log.partition, verdict.log.offset)
@@ -160,7 +161,7 @@ def _tenant(arrival: Arrival | None) -> str:
     return arrival.incoming.envelope.tenant if arrival else ""
 
 
-def _made_at(message: str) -> int | None:
+def made_at(message: str) -> int | None:
     """Return when an id was made (epoch ms), None where it doesn't tell: UUIDv7 (RFC 9562)."""
     try:
         found = UUID(message)
