@@ -4,7 +4,7 @@ Between the halves the shell reads what is kept of the senders. Values in, value
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from features.evidence import Evidence, examine
 from features.history import UNKNOWN, History
 from features.message import Message, parse
 from features.opened import File, Request
+from features.reported import Hearing
 from features.tokens import Tokens, segments
 from features.wanted import wanted
 from models.classifier import Classifier, Prediction
@@ -125,8 +126,8 @@ class Judge:
         self.engine = engine
         self.models = models
         self.theta = theta
+        self.stack = stack
         self._shadows = Shadows(shadows)
-        self._stack = stack
         self._detectors = tuple(detectors)
         self._stage = stage or _unobserved
         self._offline = () if classifier is None else (offline_voter(classifier),)
@@ -203,7 +204,7 @@ class Judge:
             for one in prepared
         ]
         for case, one, history in zip(cases, prepared, histories, strict=True):
-            _remember(case, history)
+            _remember(case, history, self.terms_of(case.incoming).policy.labels.hearing)
             _reveal(case, one.opened)
         self._predict([case for case in cases if case.error is None])
         self._stage("predict")
@@ -231,7 +232,7 @@ class Judge:
             "stage": self._stage,
         }
         given = {**kept, **changes}
-        return Judge(self.context, stack=self._stack, engine=self.engine, **given)
+        return Judge(self.context, stack=self.stack, engine=self.engine, **given)
 
     def _each(self, cases: Sequence[_Case], step: Callable[[_Case], None], stage: str) -> None:
         for case in cases:
@@ -353,18 +354,20 @@ class Judge:
         return (*versions, ModelVersion("fusion", self.models.version("fusion")))
 
     def _terms(self, policy: Policy) -> Terms:
-        stack = self._stack if self.models is None else self._stack.fused(self.models.fusion)
+        stack = self.stack if self.models is None else self.stack.fused(self.models.fusion)
         return prepare(policy, self.policies.digest, stack, self.context, self.engine)
 
 
-def _remember(case: _Case, history: History | None) -> None:
-    """Put what is known of the sender into the evidence."""
+def _remember(case: _Case, history: History | None, hearing: Hearing) -> None:
+    """Put what is known of the sender into the evidence, and what reports must come to."""
     if case.error is not None or case.evidence is None:
         return
     if history is None:
         case.degraded.append("sender")
     elif history is not UNKNOWN:
         try:
+            if history.reported:
+                history = replace(history, hearing=hearing)
             case.evidence = case.evidence.with_history(history)
         except BaseException as error:  # noqa: BLE001  # looked at in the next line
             case.faults.append(f"sender {located(error)}")

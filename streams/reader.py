@@ -15,16 +15,17 @@ __all__ = ["open_reader"]
 
 
 @asynccontextmanager
-async def open_reader(settings: Settings) -> AsyncIterator[Any]:
+async def open_reader(settings: Settings, fetch_wait_ms: int = 0) -> AsyncIterator[Any]:
     """Open a consumer to which nothing is assigned yet.
 
+    `fetch_wait_ms` replaces the setting: who only waits for what comes need not ask often.
     Raises TopicError where the brokers can't be reached, then or while the block reads.
     """
     consumer = AIOKafkaConsumer(
         **client_options(settings),
         group_id=None,
         enable_auto_commit=False,
-        fetch_max_wait_ms=settings.kafka.fetch_wait_ms,
+        fetch_max_wait_ms=fetch_wait_ms or settings.kafka.fetch_wait_ms,
         max_partition_fetch_bytes=settings.dead_letter_bytes,
     )
     try:
