@@ -61,7 +61,7 @@ class Counter:
     half_lives: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # there is one of each: entities are keys of dicts
 class Kind:
     """What is kept of one kind of entity; a kind keeps only what its features read.
 
