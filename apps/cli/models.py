@@ -10,12 +10,14 @@ _LISTED = "apps.cli.models_listed"
 _COMMANDED = "apps.cli.models_commanded"
 
 COMMANDS = {
+    "asked": Lazy("apps.cli.quality:asked", "Messages that the audit asks you to label."),
     "compare": Lazy("apps.cli.models_compared:compare", "Two models on labelled traffic."),
     "freeze": Lazy(f"{_COMMANDED}:freeze", "Stop learning; counts and judging go on."),
     "list": Lazy(f"{_LISTED}:list_", "What is live, what is a shadow, what was live earlier."),
     "promote": Lazy(f"{_COMMANDED}:promote", "Make an artifact live, without a restart."),
     "rollback": Lazy(f"{_COMMANDED}:rollback", "Go back to an earlier snapshot or classifier."),
     "shadow": Lazy(f"{_COMMANDED}:shadow", "Let an artifact score all and act on nothing."),
+    "quality": Lazy("apps.cli.quality:quality", "How good verdicts were: mistakes, models, drift."),
     "retire": Lazy(f"{_COMMANDED}:retire", "Let a shadow go."),
     "show": Lazy(f"{_LISTED}:show", "One artifact, with the figures of its card."),
     "thaw": Lazy(f"{_COMMANDED}:thaw", "Learn again."),

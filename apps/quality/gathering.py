@@ -1,6 +1,7 @@
 """Reading the topics of labels and verdicts, outside of any group: nothing is committed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -23,13 +24,12 @@ _WATCHED: Final = 50_000  # verdicts whose drift is read; of more, every second,
 async def gather(
     settings: Settings,
     since: datetime,
-    until: datetime | None = None,
-    told: Callable[[int, int], None] = lambda _done, _total: None,
+    progress: Callable[[int], AbstractContextManager[Callable[[int], None]]],
 ) -> History:
-    """Return verdicts appended from `since` to before `until` (None: now), with all labels.
+    """Return the verdicts appended since a moment, with all labels.
 
-    `told` is given the verdicts read and all there are, now and then. Raises TopicError where the
-    brokers or the topics can't be read.
+    `progress` is entered with the number of verdicts, and what it yields told how many more were
+    read. Raises TopicError where the brokers or the topics can't be read.
     """
     counts = await check(settings)
     async with open_reader(settings) as consumer:
@@ -37,18 +37,17 @@ async def gather(
         topic = name(settings, "verdicts")
         places = [TopicPartition(topic, number) for number in range(counts[topic])]
         consumer.assign(places)
-        starts = await _offsets(consumer, places, since)
-        ends = await _offsets(consumer, places, until)
+        ends = await consumer.end_offsets(places)
+        starts = await _starts(consumer, ends, since)
         for place in places:
             consumer.seek(place, starts[place])
         total = sum(max(0, ends[place] - starts[place]) for place in places)
         history = History(truths, stride=1 + total // _WATCHED)
-        done = 0
-        async for records in by_time(consumer, ends):
-            for record in records:
-                history.add(record.value, record.timestamp / 1000)
-            done += len(records)
-            told(done, total)
+        with progress(total) as advance:
+            async for records in by_time(consumer, ends):
+                for record in records:
+                    history.add(record.value, record.timestamp / 1000)
+                advance(len(records))
     return history
 
 
@@ -66,13 +65,12 @@ async def _labels(consumer: Any, topic: str) -> Truths:
     return truths
 
 
-async def _offsets(
-    consumer: Any, places: list[TopicPartition], moment: datetime | None
+async def _starts(
+    consumer: Any, ends: Mapping[TopicPartition, int], moment: datetime
 ) -> dict[TopicPartition, int]:
     """Return the first offset of each partition at or after a moment; its end where none is."""
-    ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
-    if moment is None:
-        return ends
     at = int(moment.timestamp() * 1000)
-    found = await consumer.offsets_for_times(dict.fromkeys(places, at))
-    return {place: ends[place] if found[place] is None else found[place].offset for place in places}
+    found = await consumer.offsets_for_times(dict.fromkeys(ends, at))
+    return {
+        place: end if found[place] is None else found[place].offset for place, end in ends.items()
+    }
