@@ -27,9 +27,15 @@ def open_core(
     """
     context = settings.context(read_keys(Path(settings.privacy.keys_file)))
     stack, weights = load_weights(settings)
+    classifier = load_classifier(settings)
+    if classifier.manifest.stage == "shadow":
+        raise ArtifactError(
+            f"models.classifier = {settings.models.classifier!r}: it may score and not act: "
+            f"{'; '.join(classifier.manifest.failed)}; give it to `weir models shadow`"
+        )
     return Judge(
         context,
-        load_classifier(settings),
+        classifier,
         policies,
         stack,
         engine_digest(context, weights),

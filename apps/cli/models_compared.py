@@ -155,6 +155,7 @@ def _lines(
     yield (
         f"on {found.ham:,} legitimate and {found.spam:,} abusive messages that both have scored"
         + (f"; {found.without:,} labelled ones not scored by both" if found.without else "")
+        + (f"; {traffic.unfound:,} labels of older or unknown mail" if traffic.unfound else "")
     )
     yield ""
     yield f"{'':30}{'A':>9}{'B':>9}{'A - B':>10}   95 %"

@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 __all__ = ["list_", "show"]
 
+_EARLIER = 10  # shown of each model
+
 
 @click.command(name="list")
+@click.option(
+    "--all", "everything", is_flag=True, help="All that was live earlier, not the last 10."
+)
 @as_json
 @config
-def list_(config: Path | None, as_json: bool) -> None:
+def list_(config: Path | None, everything: bool, as_json: bool) -> None:
     """List the models: what is live, what is a shadow, what was live earlier, what is only stored.
 
     `state` is live (it acts), shadow (it scores all and acts on nothing), earlier (it was live: a
@@ -41,7 +46,7 @@ def list_(config: Path | None, as_json: bool) -> None:
     for line in learner_lines(listing):
         click.echo(line)
     click.echo()
-    for line in table(rows):
+    for line in table(rows, None if everything else _EARLIER):
         click.echo(line)
 
 
@@ -71,14 +76,15 @@ def show(config: Path | None, name: str, card: bool, as_json: bool) -> None:
     from apps.models.rows import bundle_in_force, find
     from apps.models.words import bundle_lines, learner_lines, table
     from models.bundle import Bundle
+    from streams.registry import identify
 
     row = find(rows, name)
     if row.fault:
         raise Failure(row.fault, Code.NO)
-    bundle = None
-    if row.artifact.model == "classifier":
-        in_force, place = bundle_in_force(settings)
-        bundle = in_force if place == row.place else Bundle.load(run(_content(settings, row)))
+    in_force, place = bundle_in_force(settings)
+    content = in_force.dump() if place == row.place else run(_content(settings, row))
+    identify(content)
+    bundle = Bundle.load(content) if row.artifact.model == "classifier" else None
     if card:
         if bundle is None or not bundle.card:
             raise Failure(f"{row.ident} has no model card", Code.NO)

@@ -18,7 +18,7 @@ from streams.snapshots import latest
 
 __all__ = ["Row", "before", "bundle_in_force", "bundle_of", "find", "rows_of"]
 
-_SHOWN = 50  # unannounced files that are read and shown, the latest first
+_SHOWN = 10  # unannounced files that are read and shown, the latest first
 _LEAST = 4  # digits of a digest that may stand for it
 
 
@@ -131,18 +131,22 @@ def bundle_of(folder: Path) -> Bundle:
 
 
 async def _announced(entry: Entry, registry: Registry, stored: Sequence[Stored]) -> Row:
+    """Return the row of a pointer. Snapshots aren't read: an hourly one is megabytes."""
     pointer = entry.pointer
     since = datetime.fromtimestamp(entry.since, UTC)
+    file = next((file for file in stored if _is(file, pointer)), None)
+    place = file.path.name if file else "Redis"
+    size = file.size if file else 0
+    artifact = Artifact(
+        pointer.model, pointer.name, pointer.digest, size, pointer.sequence, pointer.labels
+    )
+    if file is not None and pointer.model == "online":
+        return Row(artifact, entry.state, since, _online_version(artifact), place)
     try:
         content = await registry.get(pointer)
-        artifact = identify(content)
+        return _row(identify(content), content, entry.state, since, place)
     except ArtifactError as error:
-        artifact = Artifact(
-            pointer.model, pointer.name, pointer.digest, 0, pointer.sequence, pointer.labels
-        )
         return Row(artifact, entry.state, since, "", "", (), str(error))
-    place = next((file.path.name for file in stored if _is(file, pointer)), "Redis")
-    return _row(artifact, content, entry.state, since, place)
 
 
 def _unannounced(settings: Settings, listing: Listing, stored: Sequence[Stored]) -> Iterator[Row]:
@@ -170,13 +174,16 @@ def _in_force(settings: Settings, listing: Listing) -> Row:
 
 def _row(artifact: Artifact, content: bytes, state: str, since: datetime | None, place: str) -> Row:
     if artifact.model == "online":
-        version = f"{artifact.name}@{artifact.digest[:12]}+{artifact.sequence}"
-        return Row(artifact, state, since, version, place)
+        return Row(artifact, state, since, _online_version(artifact), place)
     bundle = Bundle.load(content)
     version = f"{artifact.name}@{bundle.version}"
     known = bundle.known
     withheld = known.failed if known.stage == "shadow" else ()
     return Row(artifact, state, since, version, place, withheld)
+
+
+def _online_version(artifact: Artifact) -> str:
+    return f"{artifact.name}@{artifact.digest[:12]}+{artifact.sequence}"
 
 
 def _is(file: Stored, pointer: Pointer) -> bool:

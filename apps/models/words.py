@@ -1,6 +1,7 @@
 """Models in words and columns: what `weir models` prints."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -63,14 +64,25 @@ def learner_as_object(listing: Listing) -> dict[str, object]:
     }
 
 
-def table(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield a line for each artifact, below a heading."""
+def table(rows: Sequence[Row], most: int | None = None) -> Iterator[str]:
+    """Yield a line for each artifact, below a heading; of those that neither act nor score `most`.
+
+    None: all of them.
+    """
     yield (
         f"{'id':12}  {'model':10}  {'state':8}  {'since':16}  {'step':>9}  {'label':>9}  "
         f"{'MiB':>6}  version"
     )
+    passed: Counter[str] = Counter()
     for row in rows:
         artifact = row.artifact
+        passed[artifact.model] += row.state not in {"live", "shadow"}
+        if (
+            most is not None
+            and row.state not in {"live", "shadow"}
+            and passed[artifact.model] > most
+        ):
+            continue
         online = artifact.model == "online"
         label = f"{artifact.labels.offset:,}" if artifact.labels else ""
         note = row.fault or ("may not act: a gate doesn't hold" if row.shadow_only else "")
@@ -81,6 +93,9 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
             + (" (shipped with Weir)" if row.place == "shipped" else "")
             + (f"  {note}" if note else "")
         )
+    more = sum(max(0, count - most) for count in passed.values()) if most is not None else 0
+    if more:
+        yield f"... and {more:,} more (--all)"
 
 
 def bundle_lines(bundle: Bundle) -> Iterator[str]:
