@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from apps.labels.reading import read_report
 from apps.labels.report import Form, NoReport, Report, Returned
-from apps.labels.returned import read_returned
+from apps.labels.returned import has_header, read_returned
 from apps.sources import STDIN, Mail
 from features.addresses import hash_address
 from features.context import Context, Limits
@@ -160,6 +160,9 @@ def _itself(mail: Mail, wanted: Wanted) -> Iterator[Candidate | Refused]:
     source = wanted.source or "analyst"
     if wanted.truth is None and not wanted.retracts:
         yield Refused(mail.name, "no report that says what it is; say it: weir label FILE spam")
+        return
+    if not has_header(mail.raw):
+        yield Unread(mail.name, "no header field, so it's no message")
         return
     note = f"read up to {len(mail.raw):,} of {mail.size:,} bytes" if mail.sha256 else ""
     returned = read_returned(mail.raw, whole=True)

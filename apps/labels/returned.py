@@ -9,7 +9,7 @@ from features.header_block import read_header
 from features.message import Message, Part
 from streams.tokens import HEADER
 
-__all__ = ["enclosed", "read_returned", "returned"]
+__all__ = ["enclosed", "has_header", "read_returned", "returned"]
 
 _WHOLE: Final = frozenset({"message/rfc822", "message/global"})
 _HEADERS: Final = frozenset({"text/rfc822-headers", "message/global-headers", "text/rfc822"})
@@ -33,6 +33,11 @@ def returned(message: Message) -> Iterator[Returned]:
     for part in message.attachments:
         if not part.nested and part.content_type in _WHOLE | _HEADERS:
             yield read_returned(part.content, whole=part.content_type in _WHOLE)
+
+
+def has_header(raw: bytes) -> bool:
+    """Tell whether bytes begin with a header field, as every message does."""
+    return bool(read_header(raw, _FIELDS, _HEADER_BYTES)[1].fields)
 
 
 def read_returned(raw: bytes, *, whole: bool) -> Returned:

@@ -122,7 +122,7 @@ class Finder:
             return Refused(
                 name, f"{unknown}; bare messages are learned from {' and '.join(sorted(_TRUSTED))}"
             )
-        note = "learned as a bare message, counted for nobody"
+        note = "learned as a bare message, of which only the content counts"
         if len(raw) > self._raw_bytes:
             raw, note = raw[: self._raw_bytes], f"{note}; its first {self._raw_bytes:,} bytes"
         return Found(candidate, Target(raw=raw), "", f"{unknown}: {note}")

@@ -1,0 +1,229 @@
+"""`weir label` on a real Kafka and Redis: what it publishes is what is read back."""
+
+import asyncio
+import json
+import secrets
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import CliRunner
+
+from apps.cli.main import weir
+from apps.cli.tail import tail
+from features.addresses import hash_address
+from features.entities import Namer
+from features.envelope import LogPosition
+from features.sender import index_keys
+from models.label import Label, Target
+from streams.label_records import label_id, read_record
+from streams.labels.path import LabelPaths, Passed
+from streams.settings import load, read_keys, write_keys
+from streams.stores.protocol import Keeping, Query
+from streams.stores.redis_store import RedisStore, open_redis
+from streams.tokens import read_token, sign_token
+from streams.topics import name
+from streams.wire import new_id
+
+pytestmark = pytest.mark.integration
+
+PLACE = LogPosition("e1", 1, 77)
+NOTICE = b"From: a@sender.example\r\nMessage-ID: <known@sender.example>\r\n\r\nBuy now\r\n"
+REPORT = b"""From: Anna <anna@our.example>
+To: abuse@our.example
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=feedback-report; boundary=b
+
+--b
+Content-Type: text/plain
+
+This is a report.
+--b
+Content-Type: message/feedback-report
+
+Feedback-Type: fraud
+Version: 1
+--b
+Content-Type: message/rfc822
+
+X-Weir-Id: %b
+From: thief@sender.example
+Message-ID: <other@sender.example>
+
+Your account
+--b--
+"""
+
+
+class Installation:
+    """Topics, keys and one judged message of this test's own."""
+
+    def __init__(self, brokers, redis_url, directory):
+        own = secrets.token_hex(4)
+        self.environment = {
+            "WEIR_KAFKA__BROKERS": brokers,
+            "WEIR_TOPICS__PREFIX": f"{own}.",
+            "WEIR_REDIS__URL": redis_url,
+            "WEIR_REDIS__KEY_PREFIX": f"{own}:",
+            "WEIR_PRIVACY__KEYS_FILE": str(directory / "keys.toml"),
+        }
+        self.keys = write_keys(directory / "keys.toml")
+        self.settings = load(None, self.environment)
+        self.context = self.settings.context(read_keys(directory / "keys.toml"))
+        self.known = new_id()
+        assert self.run("topics", "create").exit_code == 0
+        asyncio.run(self._judge())
+
+    def run(self, *arguments, **keywords):
+        return CliRunner().invoke(
+            weir, [str(a) for a in arguments], env=self.environment, **keywords
+        )
+
+    async def _judge(self):
+        """Leave in Redis what a worker leaves of a message."""
+        store = RedisStore(self.settings)
+        try:
+            await store.look_up([Query(PLACE, self.known, "key")])
+            (key, _) = index_keys(Namer(self.context, "default"), "known@sender.example")
+            await store.record([Keeping(PLACE, b"{}", key, self.known)])
+        finally:
+            await store.close()
+
+    def labels(self):
+        """Return what lies on the topic of labels, read as the learner reads it."""
+
+        async def read():
+            topic = name(self.settings, "labels")
+            return [
+                read_record(record.value, record.headers, datetime.now(UTC))
+                async for record in tail(self.settings, topic, last=None, follow=False)
+            ]
+
+        return asyncio.run(read())
+
+    def tell(self, *passed):
+        async def tell():
+            client = open_redis(self.settings)
+            try:
+                await LabelPaths(client, self.settings).tell(passed)
+            finally:
+                await client.aclose()
+
+        asyncio.run(tell())
+
+
+@pytest.fixture
+def installed(brokers, redis_url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Installation(brokers, redis_url, tmp_path)
+
+
+def test_what_is_said_of_an_id_is_read_back_and_taken_back(installed):
+    said = installed.run("label", installed.known, "spam", "--reporter", "mara", "--json")
+    back = installed.run("label", "--retract", installed.known, "--reporter", "mara")
+    given, retracted = installed.labels()
+    line = json.loads(said.stdout)
+    assert said.exit_code == back.exit_code == 0, said.output + back.output
+    assert isinstance(given, Label)
+    assert (given.truth, given.source, line["truth"]) == ("spam", "analyst", "spam")
+    assert given.reporter == hash_address("mara", installed.context)
+    assert read_token(installed.keys.token_key, given.of.token) == (installed.known, PLACE)
+    assert line["label"] == given.id == retracted.retracts
+    assert retracted.truth is None
+
+
+def test_an_abuse_report_leads_back_by_its_token_and_says_the_rest_itself(installed, tmp_path):
+    token = installed.run("label", "--token", installed.known)
+    value = token.stdout.removeprefix("X-Weir-Id: ").strip()
+    (tmp_path / "report.eml").write_bytes(REPORT % value.encode())
+    result = installed.run("label", "report.eml")
+    (label,) = installed.labels()
+    assert result.exit_code == 0, result.output
+    assert (label.truth, label.source) == ("phish", "report")
+    assert label.of == Target(token=value)
+    assert label.reporter == hash_address("anna@our.example", installed.context)
+
+
+def test_a_forged_token_and_one_of_another_installation_are_refused(installed):
+    foreign = sign_token(b"another key", installed.known, PLACE)
+    result = installed.run("label", foreign, "spam")
+    assert result.exit_code == 1
+    assert "forged, or of another installation" in result.stderr
+    assert installed.labels() == []
+
+
+def test_a_message_is_found_by_its_message_id_in_its_own_tenant_alone(installed):
+    found = installed.run("label", "-", "spam", "--json", input=NOTICE)
+    other = installed.run("label", "-", "spam", "--json", "--tenant", "acme", input=NOTICE)
+    ours, theirs = installed.labels()
+    assert json.loads(found.stdout)["message"] == installed.known
+    assert json.loads(other.stdout)["message"] is None
+    assert read_token(installed.keys.token_key, ours.of.token).id == installed.known
+    assert theirs.of.raw == NOTICE
+
+
+def test_a_user_cannot_teach_by_a_message_that_nobody_judged(installed):
+    unknown = NOTICE.replace(b"known@", b"unknown@")
+    user = installed.run(
+        "label", "-", "spam", "--source", "report", "--reporter", "a@our.example", input=unknown
+    )
+    assert user.exit_code == 1
+    assert "no message judged in the last 3 days" in user.stderr
+    assert installed.labels() == []
+
+
+def test_an_unknown_id_is_refused_with_what_was_looked_at(installed):
+    result = installed.run("label", new_id(), "spam")
+    assert result.exit_code == 1
+    assert "neither in Redis" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_status_tells_the_path_of_a_label_as_those_who_handle_it_told_it(installed):
+    label = label_id("default", Target(id=installed.known), "trap", "")
+    before = installed.run("label", "--status", label)
+    installed.tell(
+        Passed(label, "received", 1_770_000_000.0, "7"),
+        Passed(label, "counted", 1_770_000_000.5),
+        Passed(label, "learned", 1_770_000_001.0, "12"),
+    )
+    by_label = installed.run("label", "--status", label, "--json")
+    by_message = installed.run("label", "--status", installed.known)
+    assert before.exit_code == 1
+    path = [(step["stage"], step["detail"]) for step in json.loads(by_label.stdout)["path"]]
+    assert path == [("received", "7"), ("counted", ""), ("learned", "12")]
+    assert label in by_message.stdout
+    assert "learned" in by_message.stdout
+
+
+def test_many_files_are_told_as_a_sum_and_what_could_not_be_read_is_named(installed, tmp_path):
+    (tmp_path / "ham").mkdir()
+    for number in range(30):
+        text = NOTICE.replace(b"known@", b"m%d@" % number)
+        (tmp_path / "ham" / f"{number}.eml").write_bytes(text)
+    (tmp_path / "ham" / "README").write_bytes(b"what lies here isn't spam\n")
+    result = installed.run("label", tmp_path / "ham", "ham")
+    assert result.stdout.count("ham by analyst") == 20
+    assert "30 labels published" in result.stdout
+    assert "README: no header field" in result.stderr
+    assert result.exit_code == 3
+    assert len({label.id for label in installed.labels()}) == 30
+
+
+def test_without_a_broker_it_is_one_line(installed):
+    installed.environment["WEIR_KAFKA__BROKERS"] = "127.0.0.1:1"
+    result = installed.run("label", installed.known, "spam")
+    assert result.exit_code == 4
+    assert "no broker answers" in result.stderr
+
+
+def test_without_redis_it_is_one_line(installed):
+    installed.environment["WEIR_REDIS__URL"] = "redis://127.0.0.1:1"
+    result = installed.run("label", installed.known, "spam")
+    assert result.exit_code == 4
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_who_says_nothing_of_which_message_is_told_so():
+    result = CliRunner().invoke(weir, ["label", "spam"])
+    assert result.exit_code == 2
+    assert "say of which" in result.output
