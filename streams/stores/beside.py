@@ -1,20 +1,18 @@
 """What a batch asks of Redis beside its entities: which messages it answers, and what is reported.
 
-Standing reports are asked for only where labels are kept at all, which the answer to one key more
-tells: an installation without reports pays nothing for them.
+Standing reports are asked for only where labels are kept at all, which the look-up tells on its
+way: an installation without labels pays nothing for them.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
-
-from redis.asyncio import Redis
+from typing import NamedTuple
 
 from features.reported import Report, decode_reports
 from streams.stores import message_index
 from streams.stores.label_state import is_reported
 from streams.stores.protocol import Mention, Move
 from streams.stores.redis_labels import LabelKeys
-from streams.stores.round_trip import Command, round_trip
+from streams.stores.round_trip import Command
 
 __all__ = ["Asked", "Beside", "Read"]
 
@@ -24,7 +22,7 @@ class Asked(NamedTuple):
 
     command: Command
     moves: Sequence[Move]
-    places: Sequence[Sequence[int]] | None
+    places: Sequence[Sequence[int]]
 
 
 class Read(NamedTuple):
@@ -40,38 +38,29 @@ class Beside:
     `mentioned` is what keys of the index of Message-IDs begin with.
     """
 
-    def __init__(self, redis: Redis, keys: LabelKeys, mentioned: str) -> None:
-        self._redis = redis
+    def __init__(self, keys: LabelKeys, mentioned: str) -> None:
         self._keys = keys
         self._mentioned = mentioned
-        self._labelled = False  # whether labels were kept when last looked
+        self._labelled = True  # as far as nobody has looked
 
-    def ask(self, moves: Sequence[Move]) -> Asked:
-        """Return what to ask about messages."""
-        keys = [self._keys.applied]
-        keys += [self._mentioned + hashed.hex() for move in moves for hashed in move.mentions]
-        places = _reported(moves) if self._labelled else None
-        if places:
-            keys += self._of_entities(moves, places)
-        return Asked(("MGET", *keys), moves, places)
+    def looked(self, *, labelled: bool) -> None:
+        """Take note of whether any label is kept."""
+        self._labelled = labelled
 
-    async def read(self, asked: Asked, values: Sequence[bytes | None]) -> list[Read]:
-        """Return what the answer says of each message; raises RedisError or OSError.
+    def ask(self, moves: Sequence[Move]) -> Asked | None:
+        """Return what to ask about messages, None for nothing."""
+        places = _reported(moves) if self._labelled else [()] * len(moves)
+        keys = [self._mentioned + hashed.hex() for move in moves for hashed in move.mentions]
+        keys += self._of_entities(moves, places)
+        return Asked(("MGET", *keys), moves, places) if keys else None
 
-        The first labels that are ever kept cost a trip of their own.
-        """
+    def read(self, asked: Asked, values: Sequence[bytes | None]) -> list[Read]:
+        """Return what the answer says of each message."""
         found = iter(values)
-        self._labelled = next(found) is not None
         mentions = [tuple(_mention(next(found)) for _ in move.mentions) for move in asked.moves]
-        places = asked.places
-        if places is None and self._labelled:
-            places = _reported(asked.moves)
-            found = iter(await self._get(self._of_entities(asked.moves, places)))
-        if places is None:
-            return [Read(each, ()) for each in mentions]
         return [
             Read(mentioned, _reports(each, len(move.increments), found))
-            for mentioned, each, move in zip(mentions, places, asked.moves, strict=True)
+            for mentioned, each, move in zip(mentions, asked.places, asked.moves, strict=True)
         ]
 
     def _of_entities(self, moves: Sequence[Move], places: Sequence[Sequence[int]]) -> list[str]:
@@ -82,17 +71,8 @@ class Beside:
             for place in its
         ]
 
-    async def _get(self, keys: Sequence[str]) -> Sequence[bytes | None]:
-        if not keys:
-            return ()
-        (values,) = await round_trip(self._redis, [("MGET", *keys)])
-        if isinstance(values, Exception):
-            raise values
-        answer: Any = values
-        return list(answer)
 
-
-def _reported(moves: Sequence[Move]) -> list[list[int]]:
+def _reported(moves: Sequence[Move]) -> Sequence[Sequence[int]]:
     return [
         [place for place, each in enumerate(move.increments) if is_reported(each.entity)]
         for move in moves

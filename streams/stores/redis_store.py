@@ -44,10 +44,10 @@ _HOUR = 3600
 _CONNECTIONS = 8
 
 # For each message the keys of its record, id, delivery and text ('' if unknown); its place is kept
-# under the last three.
+# under the last three. The last key tells whether any label is kept.
 _LOOK_UP = """
 local found = {}
-for at = 1, #KEYS, 4 do
+for at = 1, #KEYS - 1, 4 do
   local place = ARGV[2 + (at - 1) / 4]
   found[at] = redis.call('GET', KEYS[at])
   for key = at + 1, at + 3 do
@@ -55,6 +55,7 @@ for at = 1, #KEYS, 4 do
       and redis.call('SET', KEYS[key], place, 'NX', 'GET', 'EX', ARGV[1])
   end
 end
+found[#KEYS] = redis.call('EXISTS', KEYS[#KEYS])
 return found
 """
 # First the records' keys, then those of the index of Message-IDs. ARGV: how many records, seconds
@@ -139,7 +140,7 @@ class RedisStore:
             max(1, int(settings.state.reports_hours * _HOUR)),
         )
         self._labels = RedisLabels(self._redis, self._prefix, seconds)
-        self._beside = Beside(self._redis, self._labels.keys, f"{self._prefix}mentioned:")
+        self._beside = Beside(self._labels.keys, f"{self._prefix}mentioned:")
 
     @property
     def namespaces(self) -> Namespaces:
@@ -160,8 +161,10 @@ class RedisStore:
                 query.message_key and f"{self._prefix}text:{query.message_key}",
             )
             places.append(_place(query.position))
+        keys.append(self._labels.keys.applied)
         script = self._redis.eval(_LOOK_UP, len(keys), *keys, _DAY, *places)
-        answers = await self._answer("look_up", script)
+        *answers, labelled = await self._answer("look_up", script)
+        self._beside.looked(labelled=bool(labelled))
         revisions = await self._revisions(queries, answers[1::4])
         found = []
         for place, verdict, revision, delivered, text in zip(
@@ -198,7 +201,8 @@ class RedisStore:
         if not moves:
             return []
         asked = self._beside.ask(moves)
-        answer = await self._answer("advance", self._state.apply("arrival", moves, asked.command))
+        others = [asked.command] if asked else []
+        answer = await self._answer("advance", self._state.apply("arrival", moves, *others))
         problem = next(
             (each for each in (answer.problem, *answer.others) if isinstance(each, Exception)), None
         )
@@ -206,11 +210,11 @@ class RedisStore:
             raise problem
         if problem is not None:
             raise _failure("advance", problem) from problem
-        beside = await self._answer("advance", self._beside.read(asked, answer.others[0]))
-        return [
-            Advanced(readings, *read)
-            for readings, read in zip(answer.calls.readings(answer.records), beside, strict=True)
-        ]
+        readings = answer.calls.readings(answer.records)
+        if asked is None:
+            return [Advanced(each) for each in readings]
+        beside = self._beside.read(asked, answer.others[0])
+        return [Advanced(each, *read) for each, read in zip(readings, beside, strict=True)]
 
     async def record(self, kept: Sequence[Keeping], outcomes: Sequence[Move] = ()) -> list[bytes]:
         """Record encoded verdicts by place; return those in force, the first recorded wins.
