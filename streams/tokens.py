@@ -39,7 +39,7 @@ def sign_token(key: bytes, identifier: str, position: LogPosition | None) -> str
     place = _NOWHERE if position is None else tuple(map(str, position))
     said = ".".join(("v1", identifier, *place))
     token = f"{said}.{_mac(key, said)}"
-    if _split(token) is None:
+    if _split(token) != (identifier, position):
         raise ValueError(f"message id {identifier!r} or position {position} doesn't fit a token")
     return token
 
