@@ -131,6 +131,42 @@ def state(messages: int, batch: int, mail: str | None, as_json: bool) -> None:
 
 
 @bench.command()
+@click.option(
+    "--cases", type=click.IntRange(4), default=200, show_default=True, help="Campaigns labelled."
+)
+@click.option(
+    "--labels", type=click.IntRange(50), default=1_000, show_default=True, help="Labels in bulk."
+)
+@click.option(
+    "--seconds",
+    type=click.IntRange(3),
+    default=20,
+    show_default=True,
+    help="How long a scorer applies 50 steps a second.",
+)
+@click.option(
+    "--corpora",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The unpacked corpora (sa/): tells also what moves in unrelated mail.",
+)
+@_MAIL
+@as_json
+def learning(
+    cases: int, labels: int, seconds: int, corpora: Path | None, mail: str | None, as_json: bool
+) -> None:
+    """From labels to changed actions, on a local stack; what learning steps cost.
+
+    Three people report a campaign, or a trap is hit, beside 100 messages a second; the campaign's
+    next copies are published until one gets another action.
+    """
+    from apps.bench.learning import measure_learning
+
+    found = measure_learning(mail, corpora, cases=cases, labels=labels, seconds=seconds, say=_say)
+    _print(found, as_json)
+
+
+@bench.command()
 @_CORPORA
 @as_json
 def classifier(corpora: Path, as_json: bool) -> None:
