@@ -178,16 +178,18 @@ class Registry:
 
         Raises ArtifactError where it isn't there or has another digest.
         """
-        for candidate in (False, True):
-            path = self._path(pointer, candidate=candidate)
-            if path.exists():
-                content = _read(path)
-                if digest(content) == pointer.digest or candidate or pointer.model != "online":
-                    return _verified(content, pointer.digest, str(path))
-        raise ArtifactError(
+        complaint = ArtifactError(
             f"artifact {pointer.name} {pointer.digest[:12]} isn't in models.snapshots = "
             f"{str(self._folder or '')!r}"
         )
+        for candidate in (False, True):
+            path = self._path(pointer, candidate=candidate)
+            if path.exists():
+                try:
+                    return _verified(_read(path), pointer.digest, str(path))
+                except ArtifactError as error:
+                    complaint = error
+        raise complaint
 
     def stored(self) -> list[Stored]:
         """Return what the folder holds, the latest first; files of other names are passed over.

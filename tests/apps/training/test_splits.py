@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.training.splits import assign_folds, cluster
+from apps.training.splits import assign_folds, cluster, later
 
 
 def test_messages_that_share_a_key_are_one_cluster_also_by_way_of_others():
@@ -44,3 +44,24 @@ def test_the_seed_decides_and_nothing_else():
 
     assert once.tolist() == again.tolist()
     assert once.tolist() != other.tolist()
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(
+    clusters=st.lists(st.integers(0, 9), min_size=1, max_size=60),
+    seed=st.integers(0, 1_000),
+)
+def test_later_mail_never_has_a_campaign_that_began_before_it(clusters, seed):
+    draw = np.random.default_rng(seed)
+    times = draw.choice([np.nan, *range(20)], len(clusters))
+    numbers = np.array(clusters, dtype=np.intp)
+
+    new = later(numbers, times, 0.3)
+
+    assert not set(numbers[new]) & set(numbers[~new])
+    assert not np.isnan(times[new]).any()
+
+
+def test_later_mail_is_the_newest_share():
+    assert later(np.arange(10), np.arange(10.0), 0.2).tolist() == [False] * 8 + [True] * 2
+    assert not later(np.arange(3), np.full(3, np.nan), 0.2).any()

@@ -185,3 +185,64 @@ def test_classes_weigh_the_same_and_small_corpora_more_than_their_numbers():
     assert weights.mean() == pytest.approx(1.0)
     ratio = weights[modern].sum() / weights[old].sum()
     assert ratio == pytest.approx((40 / 300) ** 0.5)
+
+
+@pytest.fixture(scope="module")
+def dated():
+    """Own mail, a message a minute: of each kind half, alternating."""
+    data = _dataset({("mail-ham", "ham"): 300, ("mail-spam", "spam"): 200}, shift=6.0)
+    order = np.random.default_rng(5).permutation(len(data))
+    return replace(data, times=order * 60.0)
+
+
+def test_own_mail_of_a_few_hundred_becomes_a_shadow_that_says_why(dated):
+    release = train(dated, UNSEEN, INPUTS, PARAMETERS, schema=SCHEMA, own=True)
+    manifest = msgspec.json.decode(release.manifest, type=Manifest)
+
+    assert release.passes
+    assert not release.may_act
+    assert manifest.stage == "shadow"
+    assert [gate.name for gate in manifest.gates if not gate.holds] == ["legitimate mail"]
+    assert any("7,500" in found for found in manifest.failed)
+
+
+def test_a_forced_model_of_own_mail_may_act_and_still_says_what_failed(dated):
+    release = train(dated, UNSEEN, INPUTS, PARAMETERS, schema=SCHEMA, own=True, force=True)
+    manifest = msgspec.json.decode(release.manifest, type=Manifest)
+
+    assert manifest.stage == "live"
+    assert manifest.failed
+
+
+def test_mail_of_public_corpora_is_not_held_to_what_own_mail_must_show(release):
+    manifest = msgspec.json.decode(release.manifest, type=Manifest)
+
+    assert (manifest.stage, manifest.gates) == ("live", ())
+    assert b'"stage"' not in release.manifest
+    assert release.may_act
+
+
+def test_the_newest_fifth_is_judged_by_a_model_that_saw_none_of_it(dated):
+    """Feature c, which gives labels away, does so in the older mail alone."""
+    tells = replace(dated, vectors=dated.vectors.copy())
+    new = tells.times > np.quantile(tells.times, 0.8)
+    tells.vectors[:, 1] = np.where(new, np.random.default_rng(1).normal(size=len(new)), tells.spam)
+
+    metrics = msgspec.json.decode(
+        train(tells, UNSEEN, ("g.b", "g.a"), PARAMETERS, schema=SCHEMA, own=True).manifest,
+        type=Manifest,
+    ).metrics
+
+    assert metrics["later"]["ham"] + metrics["later"]["spam"] == new.sum()
+    assert metrics["later"]["auc"] < 0.7
+    assert metrics["all"]["auc"] > 0.8
+
+
+def test_mail_without_dates_has_no_later_mail(dated):
+    undated = replace(dated, times=np.full(len(dated), np.nan))
+
+    release = train(undated, UNSEEN, INPUTS, PARAMETERS, schema=SCHEMA, own=True)
+
+    metrics = msgspec.json.decode(release.manifest, type=Manifest).metrics
+    assert "later" not in metrics
+    assert next(gate for gate in release.gates if gate.name == "later mail").holds
