@@ -26,6 +26,7 @@ class LearnerMetrics:
         self.labels = counter("labels", "Labels by the stage that they have passed", "stage")
         self.steps = counter("learning_steps", "Learning steps published", "source")
         self.revoked = counter("learning_steps_revoked", "Learning steps that the gate revoked")
+        self.steps_refused = counter("learning_steps_refused", "Learning steps of another schema")
         self.commands = counter("model_commands", "Commands executed", "act", "outcome")
         self.dead_letters = counter("label_dead_letters", "Labels sent to the dead-letter topic")
         self.snapshots = counter("snapshots", "Snapshots of the models, by outcome", "outcome")

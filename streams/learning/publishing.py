@@ -67,6 +67,7 @@ class Publishing:
         self._closed_at: float | None = None
         self._said: tuple[object, ...] = ()
         self._digest = ""
+        self._marked = 0
         self._kept_sequence = -1
         self._kept_at = time.monotonic()
 
@@ -100,6 +101,18 @@ class Publishing:
         else:
             await self._let_out(theta)
         self._said = (lineage.sequence, lineage.labels, lineage.frozen, version)
+
+    async def begin_anew(self) -> None:
+        """Go on from what is here, which no steps lead to: under a sequence of its own."""
+        lineage = self._lineage
+        lineage.replace(lineage.published, lineage.sequence + 1 if lineage.sequence else 0)
+        await self.snapshot(await self._fence.end())
+        await self.look(force=True)
+
+    async def keep(self) -> None:
+        """Keep what was published since the last snapshot."""
+        if self._lineage.published_sequence > self._kept_sequence:
+            await self.snapshot(self._marked)
 
     async def snapshot(self, offset: int) -> None:
         """Keep what was published; `offset` is that of its marker. A failure costs this one."""
@@ -192,7 +205,7 @@ class Publishing:
             closed=reason,
             frozen=self._lineage.frozen,
         )
-        offset = await self._publisher.publish(marker)
+        offset = self._marked = await self._publisher.publish(marker)
         await self._fence.confirm(offset)
         return offset
 

@@ -53,8 +53,8 @@ bind = "127.0.0.1:0"
 class WorkerProcess:
     """A real worker: `python -m streams.worker`, or a script of the tests."""
 
-    def __init__(self, installation, script=None, **environ):
-        command = [sys.executable, *([str(script)] if script else ["-m", "streams.worker"])]
+    def __init__(self, installation, script=None, module="streams.worker", **environ):
+        command = [sys.executable, *([str(script)] if script else ["-m", module])]
         self.log = installation.directory / f"worker-{uuid.uuid4().hex[:8]}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -241,6 +241,23 @@ async def installation(stack, tmp_path):
     await installation.create_topics()
     yield installation
     installation.stop_all()
+
+
+@pytest.fixture
+def learner(installation):
+    """Start a learner beside the workers, which publishes as soon as it has learned."""
+
+    def start(**environ):
+        settings = {
+            "WEIR_LEARNER__PUBLISH_SECONDS": "0.2",
+            "WEIR_MODELS__SNAPSHOTS": str(installation.directory / "snapshots"),
+            **environ,
+        }
+        process = WorkerProcess(installation, module="streams.learner", **settings)
+        installation.workers.append(process)
+        return process
+
+    return start
 
 
 @pytest.fixture
