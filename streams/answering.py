@@ -1,4 +1,4 @@
-"""From encoded verdicts to records that the broker has taken: verdicts, replies, dead letters."""
+"""From verdicts to records that the broker has taken: verdicts, replies, dead letters, labels."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +9,7 @@ import structlog
 
 from streams.cases import Case, with_envelope
 from streams.delivery import Deliver, DeliveryError
+from streams.label_records import label_record
 from streams.metrics import Metrics
 from streams.wire import (
     Arrival,
@@ -22,17 +23,20 @@ from streams.wire import (
 
 __all__ = ["Answers", "Places", "RefusedError"]
 
+_SOURCE = "/weir/worker"
+
 log = structlog.get_logger(__name__)
 
 
 class Places(NamedTuple):
-    """Topic names, and how many partitions the replies' topic has."""
+    """Topic names, and how many partitions the replies' topic has; without `labels` none go out."""
 
     messages: str
     verdicts: str
     replies: str
     deadletter: str
     reply_partitions: Callable[[], int]
+    labels: str = ""
 
 
 class RefusedError(Exception):
@@ -49,7 +53,7 @@ class Answers:
         self._worker = worker
 
     async def send(self, cases: Sequence[Case], timings: Mapping[str, float]) -> None:
-        """Return when the broker has each case's verdict, its reply and its dead letter.
+        """Return when the broker has each case's verdict, reply, dead letter and labels.
 
         `timings` are milliseconds by stage. Raises DeliveryError if the broker doesn't answer,
         RefusedError for a verdict that it will never take.
@@ -69,6 +73,9 @@ class Answers:
             if case.error is not None or "pipeline" in head.degraded:
                 records.append(self._dead_letter(case))
                 owners.append((case, "dead letter"))
+            for label in case.labels if self._places.labels else ():
+                records.append(label_record(self._places.labels, label, source=_SOURCE))
+                owners.append((case, f"label of source {label.source}"))
         refusals = await self._deliver(records)
         for (case, what), refusal in zip(owners, refusals, strict=True):
             self._settle(case, what, refusal)
@@ -140,6 +147,8 @@ class Answers:
             self._metrics.replies.labels("sent" if refusal is None else "failed").inc()
         elif what == "dead letter" and refusal is None:
             self._metrics.dead_letters.inc()
+        elif what.startswith("label") and refusal is None:
+            self._metrics.labels_given.labels(what.rpartition(" ")[2]).inc()
         if refusal is None:
             return
         position = case.arrival.position

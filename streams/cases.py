@@ -12,6 +12,7 @@ from detectors.verdict import Verdict
 from features.delivery import DeliveryKeys, delivery_keys
 from features.envelope import Incoming
 from features.sender import Touches
+from models.label import Label
 from streams.stores.protocol import Advanced, Found, Keeping, Query
 from streams.wire import Arrival, Headers, read_head
 
@@ -41,7 +42,7 @@ class Case:
 
     `known` tells whether the store has answered what `found` says, `advanced` what was read of
     the sender state, None while that couldn't be read. `waited_ms` is from the append to the
-    batch's begin.
+    batch's begin. `labels` are those that the message gives by itself.
     """
 
     arrival: Arrival
@@ -54,6 +55,7 @@ class Case:
     verdict: Verdict | None = None
     value: bytes = b""
     error: str | None = None
+    labels: tuple[Label, ...] = ()
 
     @property
     def fresh(self) -> bool:

@@ -44,6 +44,9 @@ class Metrics:
         self.increments_lost = gauge(
             "state_increments_lost", "Whether the sender state lacks any: 1 until it is rebuilt"
         )
+        self.labels_given = counter(
+            "labels_given", "Labels that mail gave by itself, by source", "source"
+        )
         self.errors = counter("errors", "Failures inside the worker, by stage", "stage")
         self.store_failures = counter("store_failures", "Store calls that failed", "method")
         self.breaker = gauge("store_breaker", "Store's breaker: 0 closed, 1 half open, 2 open")
@@ -85,6 +88,8 @@ class Metrics:
             self.replies.labels(outcome)
         for kind in ("pdf", "image", "office", "text"):
             self.attachments_opened.labels(kind)
+        for source in ("reply", "trap"):
+            self.labels_given.labels(source)
         for outcome in ("loaded", "failed"):
             self.policy_reloads.labels(outcome)
 

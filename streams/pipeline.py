@@ -17,6 +17,7 @@ import structlog
 from detectors.judging import Judged
 from detectors.record import encode
 from features.envelope import Incoming, LogPosition
+from models.label import Label
 from streams.answering import Answers, Places
 from streams.cases import (
     NOTHING_FOUND,
@@ -52,7 +53,8 @@ class Pipeline:
 
     `judge` returns the core in force, asked once a batch; `executor` is the thread it runs in,
     so that the event loop goes on; `recorded` is told of each place whose verdict was recorded.
-    `sandbox` opens attachments; without one none are opened.
+    `labels` are those that a message gives by itself. `sandbox` opens attachments; without one
+    none are opened.
     """
 
     def __init__(  # noqa: PLR0913 - what a batch passes through, each by its name
@@ -66,6 +68,7 @@ class Pipeline:
         executor: Executor,
         worker: str,
         recorded: Callable[[LogPosition], None] = lambda _: None,
+        labels: Callable[[Case], tuple[Label, ...]] = lambda _: (),
         sandbox: Sandbox | None = None,
     ) -> None:
         self._judge = judge
@@ -75,6 +78,7 @@ class Pipeline:
         self._metrics = metrics
         self._executor = executor
         self._recorded = recorded
+        self._labels = labels
         self._sandbox = sandbox
 
     async def process(self, arrivals: Sequence[Arrival]) -> None:
@@ -124,6 +128,8 @@ class Pipeline:
         started = self._lap("conclude", started, timings)
         await self._record(cases, outcomes)
         started = self._lap("record", started, timings)
+        for case in cases:
+            self._label(case)
         await self._answers.send(cases, timings)
         self._lap("deliver", started, {})
 
@@ -203,6 +209,14 @@ class Pipeline:
             if value is not case.value and is_of(case, value):
                 case.value = value
             self._recorded(case.arrival.position)
+
+    def _label(self, case: Case) -> None:
+        """Find the labels that a message gives, before it is acknowledged."""
+        try:
+            case.labels = self._labels(case)
+        except Exception as error:  # noqa: BLE001 - a defect of ours costs the label, not the message
+            self._metrics.errors.labels("label").inc()
+            log.error("labels_not_found", error=type(error).__name__)  # noqa: TRY400 - may quote mail
 
     async def _give_up(self, arrival: Arrival, error: Exception) -> None:
         """Send a message that nothing helped to the dead letters, with a degraded verdict."""

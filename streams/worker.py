@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -21,19 +20,22 @@ import structlog
 import uvloop
 from faust.types import TP
 
-from detectors.judging import Judge
-from detectors.policy import PolicyError
+from detectors.policy import PolicyError, PolicySet
 from detectors.weights import WeightsError
+from models.label import Label
 from models.manifest import ArtifactError
 from streams import heap, topics
 from streams.agents import messages
 from streams.app import App, build_app
+from streams.cases import Case
 from streams.delivery import Delivery
+from streams.following.running import following
 from streams.forgetting import Forgetting
 from streams.health import HealthServer
-from streams.judging import Clocked, Judging
+from streams.implicit_labels import implicit_labels
+from streams.in_force import InForce, Wrap
+from streams.log_watch import LogWatch, read_epoch
 from streams.logs import set_up_logs
-from streams.marks import log_ends, refusal
 from streams.metrics import Metrics, StageClock
 from streams.opening import open_core
 from streams.pipeline import Pipeline, Places
@@ -49,8 +51,6 @@ from streams.watchdog import Watchdog
 from streams.wire import Record
 
 __all__ = ["Exit", "Worker", "main", "run"]
-
-Wrap = Callable[[Judging], Judging]
 
 _TICK = 1.0  # seconds between looks at policy, crash and stop
 _LAG_TICKS = 3  # lag is asked of the broker every so many ticks
@@ -80,12 +80,11 @@ class Worker:
 
     def __init__(self, settings: Settings, wrap: Wrap = lambda judge: judge) -> None:
         self._settings = settings
-        self._wrap = wrap
         self._metrics = Metrics()
         self._clock = StageClock(self._metrics)
         self._policies, self._source = read_policy_of(settings.policy)
-        self._judge: Judge = open_core(settings, self._policies, self._clock)
-        self._judging: Judging = Clocked(wrap(self._judge), self._clock)
+        judge = open_core(settings, self._policies, self._clock)
+        self._in_force = InForce(judge, self._clock, wrap)
         self._breaker = Breaker(settings.redis.breaker_failures, settings.redis.breaker_seconds)
         self._metrics.observe_breaker(lambda: self._breaker.state)
         self._store = GuardedStore(
@@ -98,10 +97,9 @@ class Worker:
         self._progress = Progress(self._metrics)
         self._forgetting = Forgetting(settings.worker.forget_seconds)
         self._app: App = build_app(settings, self._committed, self._revoked)
+        self._log = LogWatch(settings, self._store, self._app)
         self._name = settings.kafka.group_instance_id or f"{socket.gethostname()}-{os.getpid()}"
         self._store_seen = False
-        self._epoch = ""
-        self._checked: frozenset[TP] = frozenset()
         self._stop = asyncio.Event()
 
     async def run(self) -> Exit:
@@ -115,15 +113,17 @@ class Worker:
             try:
                 await self._reach_store()
                 partitions = await topics.check(settings)
-                epoch = self._epoch = await self._read_epoch()
-                await self._refuse_another_log(partitions)
+                epoch = await self._log.start(partitions)
                 await keep(self._policies, self._source, settings.policy, self._store)
                 self._install(executor, partitions, epoch)
                 if settings.http.bind:
                     health = HealthServer(settings.http.bind, self._metrics, self._ready)
                     await health.start()
                     log.info("http_listens", port=health.port)
-                return await self._serve()
+                models = await read_epoch(settings, self._store, "models")
+                registry = self._metrics.registry
+                async with following(settings, self._in_force, executor, registry, models):
+                    return await self._serve()
             finally:
                 if health is not None:
                     await health.stop()
@@ -140,12 +140,13 @@ class Worker:
             replies=topics.name(settings, "replies"),
             deadletter=topics.name(settings, "deadletter"),
             reply_partitions=self._reply_partitions(partitions),
+            labels=topics.name(settings, "labels"),
         )
         deliver = Delivery(
             self._send, settings.worker.deliver_seconds, on_resend=self._metrics.resent.inc
         )
         pipeline = Pipeline(
-            lambda: self._judging,
+            lambda: self._in_force.judging,
             self._store,
             deliver,
             places,
@@ -153,6 +154,7 @@ class Worker:
             executor=executor,
             worker=self._name,
             recorded=self._forgetting.recorded,
+            labels=self._labels,
             sandbox=self._sandbox,
         )
         messages.install(
@@ -196,17 +198,22 @@ class Worker:
                 looked = now
                 changed = await policies.look()
                 if changed is not None:
-                    self._judge = self._judge.with_policies(changed)
-                    self._judging = Clocked(self._wrap(self._judge), self._clock)
+                    self._take_policies(changed)
             with contextlib.suppress(StoreError):  # what isn't deleted expires
                 await self._store.forget(self._forgetting.due(now))
                 if ticks % _LAG_TICKS == 1:
                     self._metrics.increments_lost.set(await self._store.lost())
-            if await self._given_another_log():
+            if await self._log.given_another():
                 return Exit.UNREACHABLE
             if ticks % _LAG_TICKS == 0 and await self._stalled(watchdog):
                 return Exit.STALLED
         return Exit.OK
+
+    def _take_policies(self, policies: PolicySet) -> None:
+        self._in_force.change(lambda judge: judge.with_policies(policies))
+
+    def _labels(self, case: Case) -> tuple[Label, ...]:
+        return implicit_labels(case, self._in_force.judge.terms_of(case.arrival.incoming).policy)
 
     async def _stalled(self, watchdog: Watchdog) -> bool:
         waiting = await self._progress.waiting(self._app.consumer)
@@ -243,40 +250,6 @@ class Worker:
                 self._store_seen = True
                 return
 
-    async def _refuse_another_log(self, partitions: Mapping[str, int]) -> None:
-        topic = topics.name(self._settings, "messages")
-        marks = await self._store.marks(self._epoch)
-        ends = await log_ends(self._settings, topic, partitions[topic]) if marks else {}
-        line = refusal(topic, {**dict.fromkeys(marks, 0), **ends}, marks)
-        if line is not None:
-            raise TopicError(line)
-
-    async def _given_another_log(self) -> bool:
-        """Tell whether a partition that was just assigned is none that the state has counted."""
-        try:
-            assigned = frozenset(self._app.consumer.assignment())
-            if not assigned - self._checked:
-                self._checked = assigned
-                return False
-            marks = await self._store.marks(self._epoch)
-            ends = await self._app.consumer.highwaters(*assigned)
-        except Exception:  # noqa: BLE001 - in a rebalance, or without broker or store: looked again
-            return False
-        self._checked = assigned
-        topic = topics.name(self._settings, "messages")
-        line = refusal(topic, {tp.partition: end for tp, end in ends.items()}, marks)
-        if line is not None:
-            log.error("another_log", reason=line)
-        return line is not None
-
-    async def _read_epoch(self) -> str:
-        proposed = secrets.token_hex(4)
-        topic = topics.name(self._settings, "messages")
-        epoch = await self._store.epoch(topic, proposed)
-        if epoch == proposed:
-            log.warning("epoch_was_missing", topic=topic, epoch=epoch)
-        return epoch
-
     async def _send(self, record: Record) -> Awaitable[object]:
         return await self._app.producer.send(
             record.topic, record.key, record.value, record.partition, None, record.headers
@@ -307,7 +280,7 @@ class Worker:
         return {
             "running": not self._stop.is_set(),
             "partitions": self._assigned(),
-            "models": self._judge.classifier is not None,
+            "models": self._in_force.judge.classifier is not None,
             "store": self._store_seen,
         }
 

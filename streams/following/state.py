@@ -182,6 +182,7 @@ class State:
     async def _load(self, pointer: Pointer) -> int | None:
         if pointer.model == "online" and pointer.stage == "live":
             self._named = pointer
+            self._roles.point(pointer)
             models = self._in_force.judge.models
             if self.held:
                 return await self._mend("gap")
@@ -189,7 +190,8 @@ class State:
                 # What it holds is the state, so that all workers name the same snapshot.
                 await self._applier.name(models, digest=pointer.digest[:12])
                 self._base = pointer
-        self._roles.point(pointer)
+        else:
+            self._roles.point(pointer)
         return None
 
     async def _jump(self, pointer: Pointer) -> None:
