@@ -23,11 +23,13 @@ from detectors import (
     novelty,
     opened_attachments,
     pretexts,
+    reports,
     reputation,
     schemes,
     strange_links,
     swapped_letters,
     velocity,
+    vouching,
 )
 from detectors.enclosed import EnclosedMail
 from detectors.signals import Detector, Spec
@@ -70,6 +72,8 @@ _OF_MAIL: tuple[Detector, ...] = (
     correspondents.DETECTOR,
     first_contact.DETECTOR,
     reputation.DETECTOR,
+    reports.DETECTOR,
+    vouching.DETECTOR,
     kinds.DETECTOR,
 )
 DETECTORS: tuple[Detector, ...] = (*_OF_MAIL, EnclosedMail(_OF_MAIL))

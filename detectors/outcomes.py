@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 STATE_GROUPS: Final = frozenset(
-    {"velocity", "novelty", "correspondents", "strangers", "reputation"}
+    {"velocity", "novelty", "correspondents", "strangers", "reputation", "reports", "vouched"}
 )
 """Groups of signals that read what is kept of senders."""
 STATE_SIGNALS: Final = frozenset({"learned_counts", "learned_behaviour"})

@@ -31,7 +31,11 @@ WHY: Mapping[str, str] = {
     "novelty": "What was never seen here before. Never a reason alone: everybody is new once.",
     "correspondents": "Somebody who looks like one that our user writes with.",
     "strangers": "First contacts that want something at once.",
-    "reputation": "What became of earlier mail of the same sender, address or link.",
+    "reputation": "What became of earlier mail of the same sender.",
+    "reports": "What people said, within seconds, of mail that shares something with this one. So "
+    "many distinct ones as the [policy](policy.md) asks for, or one analyst or trap; never where "
+    "somebody trusted says that mail with the same is wanted.",
+    "vouched": "What analysts say is wanted: it frees what reports or its content stopped.",
     "kind": "Bounces, reports, invitations, lists: what such mail does by nature counts for less "
     "there ([kinds.md](kinds.md)).",
     "enclosed": "A message inside a message is judged as mail.",
@@ -49,8 +53,8 @@ together.
 **Read the rates with care.** Signals were written with this phishing and this legitimate mail in
 view: lists of hosts and brands and some exemptions were mended on false positives in the modern
 set. {unmeasured} of {signals} signals hardly any of it could fire; those weights are set by
-judgement (marked \\*), the velocity, novelty, correspondents, strangers and reputation groups among
-them, since single messages have no sender history.
+judgement (marked \\*), the velocity, novelty, correspondents, strangers, reputation, reports and
+vouched groups among them, since single messages have no sender history.
 
 **Where a weight comes from.** `ln(0.15 / rate)`, at most 6, never below 0, with the highest rate
 over the pools of legitimate mail; zero counts as three in all of it but the largest pool. 0.15

@@ -1,9 +1,12 @@
 """Each signal's reason as it is shown, on the sample that is written for it."""
 
+import math
 import tomllib
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,11 +17,12 @@ from detectors.stack import shipped_stack
 from features.context import Context
 from features.envelope import Envelope, Incoming
 from features.evidence import Evidence, extract
-from features.history import known
+from features.history import History, known
+from features.reported import Report, Reported
 from features.wanted import wanted
 from streams.sandbox.sandbox import Sandbox
 
-__all__ = ["SAMPLES", "reasons"]
+__all__ = ["SAMPLES", "history_beside", "reasons"]
 
 SAMPLES = Path(__file__).resolve().parents[2] / "tests" / "corpus" / "signals"
 
@@ -41,6 +45,43 @@ def reasons() -> dict[str, str]:
     if missing:
         raise ValueError(f"no tests/corpus/signals/NAME/fires.eml fires {', '.join(missing)}")
     return found
+
+
+def history_beside(told: Mapping[str, Any], evidence: Evidence) -> History:
+    """Return the history that a sample's .toml tells: readings, a correspondent, reports.
+
+    A table [[reported]] tells the reports of all entities of a kind that the message touches, or
+    of the one that it names. `ago` is in seconds before the message.
+    """
+    reported = []
+    for number, row in enumerate(told.get("reported", ())):
+        reports = tuple(
+            [
+                Report(
+                    said.get("label", f"{number}-{place}"),
+                    said["who"].encode(),
+                    said["source"],
+                    said["abuse"],
+                    1.0,
+                    evidence.touches.at - said["ago"],
+                )
+                for place, said in enumerate(row["reports"])
+            ]
+        )
+        touched = [
+            it.entity.label
+            for it in evidence.touches.increments
+            if it.entity.kind.name == row["kind"]
+        ]
+        for label in [row["name"]] if "name" in row else touched:
+            one = Reported(row["kind"], label, reports, row["messages"], row["age"])
+            reported.append(one)
+    return known(
+        told.get("readings", {}),
+        told.get("correspondent", ""),
+        told.get("watched", math.nan),
+        reported=tuple(reported),
+    )
 
 
 def _reason(name: str, sandbox: Sandbox) -> str:
@@ -66,7 +107,7 @@ def _read(sample: Path, context: Context, sandbox: Sandbox) -> Evidence:
     told = tomllib.loads(beside.read_text("utf-8")) if beside.exists() else {}
     envelope = msgspec.structs.replace(_ENVELOPE, direction=told.get("direction", "inbound"))
     evidence = extract(Incoming(envelope, sample.read_bytes()), context)
-    evidence = evidence.with_history(known(told.get("readings", {}), told.get("correspondent", "")))
+    evidence = evidence.with_history(history_beside(told, evidence))
     requests = wanted(evidence, context.limits)
     opened = sandbox.open(requests) if requests else None
     return evidence.with_opened(opened) if opened else evidence

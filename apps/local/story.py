@@ -18,7 +18,9 @@ from detectors.verdict import Verdict
 
 __all__ = ["Listing", "tell", "tell_changes"]
 
-_HISTORY: Final = frozenset({"velocity", "novelty", "correspondents", "strangers", "reputation"})
+_HISTORY: Final = frozenset(
+    {"velocity", "novelty", "correspondents", "strangers", "reputation", "reports", "vouched"}
+)
 _OTHERS: Final[tuple[tuple[Scene, str, str], ...]] = (
     ("lookalike", "a correspondent's lookalike", "spf"),
     ("correspondent", "the correspondent", "dkim"),

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps.bench.samples import history_beside
 from detectors.catalogue import DETECTORS, SPECS, catalogue
 from detectors.signals import Finding
 from detectors.stack import shipped_stack
 from features.context import Context
 from features.envelope import Client, Envelope, Incoming
 from features.evidence import extract
-from features.history import UNKNOWN, known
+from features.history import UNKNOWN
 
 ROOT = Path(__file__).parents[2]
 LOCAL = "zqxlocalpart"
@@ -48,16 +49,17 @@ def _messages():
 MESSAGES = dict(_messages())
 
 
-def _history(name):
+def _history(name, evidence):
     beside = ROOT / "tests" / "corpus" / "signals" / f"{name}.toml"
     if not beside.exists():
         return UNKNOWN
     told = tomllib.loads(beside.read_text("utf-8"))
-    return known(told["readings"], told.get("correspondent", ""))
+    return history_beside(told, evidence)
 
 
-HISTORIES = {name: _history(name) for name in MESSAGES}
-EVIDENCE = {name: _evidence(raw).with_history(HISTORIES[name]) for name, raw in MESSAGES.items()}
+BARE = {name: _evidence(raw) for name, raw in MESSAGES.items()}
+HISTORIES = {name: _history(name, evidence) for name, evidence in BARE.items()}
+EVIDENCE = {name: evidence.with_history(HISTORIES[name]) for name, evidence in BARE.items()}
 each_detector = pytest.mark.parametrize("detector", DETECTORS, ids=lambda d: d.specs[0].group)
 
 

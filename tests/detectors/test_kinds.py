@@ -381,7 +381,7 @@ def test_where_the_kind_cannot_be_told_apart_everything_counts_in_full():
 # Who sent it and by which way, what is known of them, and programs: true of a report too.
 COUNTS_IN_FULL = {
     *("authentication", "velocity", "novelty", "correspondents", "reputation"),
-    *("attachments", "kind", "enclosed"),
+    *("attachments", "kind", "enclosed", "vouched"),
 }
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from apps.bench.samples import history_beside
 from detectors.catalogue import DETECTORS, SPECS
 from detectors.signals import Finding
 from features.context import Context
 from features.envelope import Envelope, Incoming
 from features.evidence import extract
-from features.history import known
 from features.wanted import wanted
 from streams.sandbox.sandbox import Sandbox
 
@@ -35,9 +35,8 @@ def _detect(sample: Path) -> dict[str, Finding]:
     beside = sample.with_suffix(".toml")  # the readings of its sender's history
     told = tomllib.loads(beside.read_text("utf-8")) if beside.exists() else {}
     envelope = replace(ENVELOPE, direction=told.get("direction", "inbound"))
-    evidence = extract(Incoming(envelope, sample.read_bytes()), context).with_history(
-        known(told.get("readings", {}), told.get("correspondent", ""))
-    )
+    evidence = extract(Incoming(envelope, sample.read_bytes()), context)
+    evidence = evidence.with_history(history_beside(told, evidence))
     requests = wanted(evidence, context.limits)
     if requests:
         evidence = evidence.with_opened(SANDBOX.open(requests))

@@ -262,16 +262,3 @@ def test_a_sender_is_only_as_new_as_the_state_is_old(watched_days, age_days, you
     assert {"burst_new_sender", "first_contact"} & found.keys() == expected
     if age_days < 3:
         assert not {"burst_own_past", "many_first_contacts"} & found.keys()
-
-
-def test_few_reports_say_less_than_many_of_the_same_share():
-    def strength(spam, ham, **more):
-        readings = {"sender.messages": 100, "sender.spam": spam, "sender.ham": ham, **more}
-        found = _found(known(readings))
-        return found["reported_sender"].strength if "reported_sender" in found else 0.0
-
-    assert strength(2, 0) == 0
-    assert 0 < strength(3, 0) < strength(9, 0) < strength(40, 0)
-    assert strength(40, 40) == 0
-    assert strength(9, 0, **{"network.spam": 0, "network.ham": 50}) < strength(9, 0)
-    assert strength(40, 0, **{"sender.messages": 1e6}) == 0
