@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": Lazy("apps.cli.evaluate:evaluate", "Score labelled mail in order, as TREC does."),
     "keys": Lazy("apps.cli.keys:keys", "Make the secrets that workers share."),
     "label": Lazy("apps.cli.label:label", "Say what messages were; take it back; see what it did."),
+    "learner": Lazy("apps.cli.learner:learner", "Learn from labels: one process for all."),
     "models": Lazy("apps.cli.models:models", "See models; shadow, promote, roll back, freeze."),
     "policy": Lazy("apps.cli.policy:policy", "Check and try a policy file; show the one in force."),
     "send": Lazy("apps.cli.send:send", "Publish mail to the mail log at a given rate."),
