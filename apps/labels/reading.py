@@ -15,6 +15,7 @@ __all__ = ["MOST_FORWARDED", "form_of", "limits_of_reports", "read_report"]
 MOST_FORWARDED: Final = 100
 """Messages of one mail forwarded as attachment that are read."""
 
+_PARTS_OF_EACH: Final = 10  # of each message forwarded: all of them are walked
 _AROUND: Final = 65_536  # bytes: what a report adds to the message that it encloses
 
 
@@ -27,7 +28,7 @@ def limits_of_reports(limits: Limits) -> Limits:
         message_bytes=limits.message_bytes * 4 // 3 + limits.message_bytes // 16 + _AROUND,
         headers=limits.headers,
         header_bytes=limits.header_bytes,
-        parts=max(limits.parts, 2 * MOST_FORWARDED),
+        parts=max(limits.parts, _PARTS_OF_EACH * MOST_FORWARDED),
         depth=limits.depth,
         text_bytes=limits.text_bytes,
     )
