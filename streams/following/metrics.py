@@ -25,7 +25,7 @@ class FollowingMetrics:
         self.published = gauge("published_sequence", "Last learning step that was let out")
         self.behind = gauge("steps_behind", "Learning steps read and not applied")
         self.closed = gauge("gate_closed", "Whether the learner's gate holds steps back")
-        self.frozen = gauge("frozen", "Whether an operator has stopped learning")
+        self.frozen = gauge("learning_frozen", "Whether an operator has stopped learning")
         self.held = gauge("held", "Whether steps are passed over until the next good snapshot")
         self.shadows = gauge("shadows", "Models that score and act on nothing")
         self.applied = Counter(

@@ -1,8 +1,12 @@
 from pathlib import Path
 
-from prometheus_client import Counter, Gauge, Histogram
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.following.metrics import FollowingMetrics
+from streams.learning.metrics import LearnerMetrics
 from streams.metrics import Metrics, StageClock
+from streams.quality_metrics import QualityMetrics
 from streams.stores.breaker import Breaker
 
 
@@ -37,13 +41,23 @@ def test_two_workers_in_a_process_do_not_share_metrics():
     assert second.registry.get_sample_value("weir_messages_total") == 0
 
 
-def test_every_metric_is_documented_with_its_kind_and_labels():
+OF = {
+    "Of a worker": Metrics,
+    "Of the models that a worker follows": lambda: FollowingMetrics(CollectorRegistry()),
+    "Of a learner": LearnerMetrics,
+    "Of the quality that a learner sees": lambda: QualityMetrics(CollectorRegistry()),
+}
+
+
+@pytest.mark.parametrize("section", OF)
+def test_every_metric_is_documented_with_its_kind_and_labels(section):
     """docs/metrics.md has a row for each, and none that isn't there."""
     text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    (lines,) = [part.splitlines() for part in text.split("\n## ") if part.startswith(section)]
     rows = {
         cells[1].strip(" `"): (cells[2].strip(), cells[3].replace("`", "").strip())
-        for cells in (line.split("|") for line in text.splitlines() if line.startswith("| `weir_"))
+        for cells in (line.split("|") for line in lines if line.startswith("| `weir_"))
     }
-    metrics = vars(Metrics()).values()
+    metrics = vars(OF[section]()).values()
     wrapped = [metric for metric in metrics if isinstance(metric, Counter | Gauge | Histogram)]
     assert rows == {m._name: (m._type, ", ".join(m._labelnames)) for m in wrapped}
