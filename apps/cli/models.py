@@ -15,6 +15,7 @@ COMMANDS = {
     "freeze": Lazy(f"{_COMMANDED}:freeze", "Stop learning; counts and judging go on."),
     "list": Lazy(f"{_LISTED}:list_", "What is live, what is a shadow, what was live earlier."),
     "promote": Lazy(f"{_COMMANDED}:promote", "Make an artifact live, without a restart."),
+    "rebuild": Lazy("apps.cli.models_rebuild:rebuild", "Make the models anew from all steps."),
     "rollback": Lazy(f"{_COMMANDED}:rollback", "Go back to an earlier snapshot or classifier."),
     "shadow": Lazy(f"{_COMMANDED}:shadow", "Let an artifact score all and act on nothing."),
     "quality": Lazy("apps.cli.quality:quality", "How good verdicts were: mistakes, models, drift."),

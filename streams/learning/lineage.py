@@ -19,6 +19,7 @@ from streams.model_records import Claim, Marker, ModelRecord, Pointer, StepRecor
 __all__ = ["Lineage", "SchemaError", "logit_of"]
 
 _CLIP: Final = 15.0
+_CLONED: Final = 256
 
 
 class SchemaError(ArtifactError):
@@ -56,7 +57,8 @@ class Lineage:
     ) -> None:
         self.head = models
         self.memory = memory
-        self.published = models.clone()
+        self._base = models.clone()
+        self._since: list[StepRecord] = []
         self._published_memory = memory.copy()
         self._layout = layout
         self._load = load
@@ -72,6 +74,15 @@ class Lineage:
     def go_on_from(self, snapshot: Snapshot) -> None:
         """Take over where a snapshot stands, which the models were restored from."""
         self.fence, self.labels = snapshot.fence, snapshot.labels
+
+    @property
+    def published(self) -> Ensemble:
+        """The models as published; may take as long as the steps of the last marker do."""
+        for step in self._since:
+            self._base.apply(step.step)
+            self._base.sequence = step.sequence
+        self._since = []
+        return self._base
 
     @property
     def waiting(self) -> int:
@@ -106,9 +117,11 @@ class Lineage:
     def publish(self) -> None:
         """Make all steps published ones."""
         if self._waiting:
-            self.published = self.head.clone()
+            self._since += self._waiting
             self._published_memory = self.memory.copy()
             self._waiting = []
+            if len(self._since) > _CLONED:  # a copy costs as much as some hundred steps
+                self._base, self._since = self.head.clone(), []
         self.published_sequence = self.sequence
 
     def waiting_ranges(self) -> tuple[tuple[int, int], ...]:
@@ -124,7 +137,7 @@ class Lineage:
     def replace(self, models: Ensemble, sequence: int) -> None:
         """Go on with other models, under a sequence that was never used; what waited is gone."""
         models.sequence = sequence
-        self.head, self.published = models, models.clone()
+        self.head, self._base, self._since = models, models.clone(), []
         self._published_memory = self.memory.copy()
         self._waiting = []
         self.sequence = self.published_sequence = sequence

@@ -117,12 +117,12 @@ class Publishing:
     async def snapshot(self, offset: int) -> None:
         """Keep what was published; `offset` is that of its marker. A failure costs this one."""
         lineage = self._lineage
-        models, memory = lineage.published_state()
         place = LabelPosition(self._epoch, offset)
         labels = lineage.labels
         sequence = lineage.published_sequence
 
         def write() -> tuple[Any, bytes]:
+            models, memory = lineage.published_state()
             found = self._snapshots.write(
                 models,
                 memory,
