@@ -1,9 +1,12 @@
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 
+from apps.local import redis_server
+from apps.local.redis_server import RedisServer
 from detectors.engine import engine_digest
 from detectors.judging import Judge
 from detectors.policy_file import shipped_policy
@@ -15,6 +18,19 @@ from streams.stores.memory import MemoryStore
 from streams.wire import read_arrival
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def redis_server_url(tmp_path_factory):
+    """A Redis of its own: the contract flushes nothing and needs no Kafka."""
+    if redis_server.find() is None and not os.environ.get("CI"):
+        pytest.skip("redis-server is not installed")
+    server = RedisServer(tmp_path_factory.mktemp("redis"), port=None, durable=False)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
