@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from models.label import Source
 from models.manifest import ArtifactError
 
-__all__ = ["EDGES", "VERDICT", "WINDOW", "Bin", "Progress", "Quality", "quality"]
+__all__ = ["EDGES", "VERDICT", "WINDOW", "Bar", "Progress", "Quality", "quality"]
 
 VERDICT: Final = "verdict"
 """Name of the whole: the verdict's own logit stands beside those of the models under it."""
@@ -35,7 +35,7 @@ _CLIP: Final = 15.0  # as the stack clips: one absurd logit mustn't be the whole
 _NUMBERS: Final = 64  # logits kept of a message
 
 
-class Bin(NamedTuple):
+class Bar(NamedTuple):
     """One bar of a reliability diagram: messages, their mean probability, the share of abuse."""
 
     least: float
@@ -58,7 +58,7 @@ class Quality(NamedTuple):
     loss: float
     auc: float | None
     error: float
-    bins: tuple[Bin, ...]
+    bins: tuple[Bar, ...]
 
     @property
     def messages(self) -> int:
@@ -159,40 +159,58 @@ class Progress:
         return progress
 
 
-def quality(logits: NDArray[np.float64], abuse: NDArray[np.bool_]) -> Quality:
-    """Return how good logits were, shape (n,), n at least 1; `abuse` is the truth of each."""
+def quality(
+    logits: NDArray[np.float64],
+    abuse: NDArray[np.bool_],
+    weights: NDArray[np.float64] | None = None,
+) -> Quality:
+    """Return how good logits were, shape (n,), n at least 1; `abuse` is the truth of each.
+
+    `weights`: how many messages each stands for, if not one each; numbers of messages stay those of
+    the labelled.
+    """
+    weight = np.ones(len(logits)) if weights is None else weights
     held = np.clip(logits, -_CLIP, _CLIP)
     said = 1.0 / (1.0 + np.exp(-held))
-    loss = float(np.logaddexp(0.0, np.where(abuse, -held, held)).mean())
-    bins = tuple(_bins(held, said, abuse))
-    error = sum(bar.messages * abs(bar.said - bar.true) for bar in bins) / len(logits)
-    spam = int(abuse.sum())
-    return Quality(spam, len(logits) - spam, loss, _auc(logits, abuse), error, bins)
-
-
-def _bins(
-    logits: NDArray[np.float64], said: NDArray[np.float64], abuse: NDArray[np.bool_]
-) -> Iterator[Bin]:
+    losses = np.logaddexp(0.0, np.where(abuse, -held, held))
+    bins, error = [], 0.0
     places = np.searchsorted(EDGES, logits, side="right")
     for place in np.unique(places):
         inside = places == place
-        yield Bin(
+        share = float(weight[inside].sum() / weight.sum())
+        bar = Bar(
             0.0 if place == 0 else _chance(EDGES[place - 1]),
             1.0 if place == len(EDGES) else _chance(EDGES[place]),
             int(inside.sum()),
-            float(said[inside].mean()),
-            float(abuse[inside].mean()),
+            float(np.average(said[inside], weights=weight[inside])),
+            float(np.average(abuse[inside], weights=weight[inside])),
         )
+        bins.append(bar)
+        error += share * abs(bar.said - bar.true)
+    spam = int(abuse.sum())
+    return Quality(
+        spam,
+        len(logits) - spam,
+        float(np.average(losses, weights=weight)),
+        _auc(logits, abuse, weight),
+        error,
+        tuple(bins),
+    )
 
 
 def _chance(logit: float) -> float:
     return 1.0 / (1.0 + exp(-logit))
 
 
-def _auc(logits: NDArray[np.float64], abuse: NDArray[np.bool_]) -> float | None:
-    """Return Mann and Whitney's statistic, as a share; ties count half."""
-    spam, ham = np.sort(logits[abuse]), np.sort(logits[~abuse])
+def _auc(
+    logits: NDArray[np.float64], abuse: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> float | None:
+    """Return Mann and Whitney's statistic, as a share of all pairs; ties count half."""
+    spam, ham = logits[abuse], logits[~abuse]
     if not len(spam) or not len(ham):
         return None
-    below = np.searchsorted(ham, spam, side="left") + np.searchsorted(ham, spam, side="right")
-    return float(below.sum() / (2.0 * len(spam) * len(ham)))
+    order = np.argsort(ham)
+    ham, passed = ham[order], np.concatenate(([0.0], np.cumsum(weights[~abuse][order])))
+    below = passed[np.searchsorted(ham, spam, side="left")]
+    below = below + passed[np.searchsorted(ham, spam, side="right")]
+    return float((weights[abuse] * below).sum() / (2.0 * weights[abuse].sum() * passed[-1]))

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from math import log
 from typing import Final, NamedTuple
 
-from apps.quality.figures import Day, Figures, Mistakes, ModelFigures
+from apps.quality.figures import AUDIT, Day, Figures, Mistakes, ModelFigures
 from models.progress import VERDICT
 
 __all__ = ["charts"]
@@ -20,14 +21,16 @@ _STYLE: Final = (
     "text{font:13px sans-serif;fill:#333}.title{font-weight:bold}.soft{fill:#777}"
     "line.grid{stroke:#e4e4e4}path{fill:none;stroke-width:2}rect.frame{fill:none;stroke:#999}"
 )
-_NICE: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+_LEAST: Final = 1e-4
+_SHARES: Final = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+_QUARTERS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def charts(found: Figures) -> str:
     """Return one SVG document with three charts, one below the other."""
     panels = (
-        _over_time(found.days, "False positives", "honest mail held back or marked", misses=False),
-        _over_time(found.days, "Misses", "abuse that reached the inbox", misses=True),
+        _over_time(found.days, "False positives", "share of all honest mail", misses=False),
+        _over_time(found.days, "Misses", "share of all abuse that reached the inbox", misses=True),
         _reliability(found.models),
     )
     height = _HEIGHT * len(panels)
@@ -43,88 +46,108 @@ def charts(found: Figures) -> str:
 
 
 class _Frame(NamedTuple):
-    """Places in a chart by shares of its axes, from the lower left corner."""
+    """Places in a chart: x by shares of its width, y by values from the axis' lower end to 1.
 
-    top: float = 1.0
+    With `least` above 0 the vertical axis is logarithmic from there on, and `least` stands for 0.
+    """
+
+    least: float = 0.0
 
     def x(self, share: float) -> float:
         return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
 
     def y(self, value: float) -> float:
-        return _HEIGHT - _BOTTOM - min(1.0, value / self.top) * (_HEIGHT - _TOP - _BOTTOM)
+        part = value
+        if self.least:
+            part = 1 - log(max(value, self.least)) / log(self.least)
+        return _HEIGHT - _BOTTOM - part * (_HEIGHT - _TOP - _BOTTOM)
 
 
 def _over_time(days: Sequence[Day], title: str, what: str, *, misses: bool) -> Iterator[str]:
-    """Yield a point with its interval for each day of which something is known, shares in %."""
+    """Yield a point with its interval for each time of which something is known."""
     rows = [day.misses if misses else day.false_positives for day in days]
-    known = [100 * row.high / row.messages for row in rows if row.messages and row.known]
-    frame = _Frame(_round_up(max(known, default=1.0)))
-    yield _title(title, f"{what}, in % of such mail, with 95 % intervals")
-    yield from _grid(frame, "%")
-    step = 1 / max(1, len(rows))
+    frame = _Frame(_LEAST)
+    yield _title(title, f"{what}, with 95 % intervals")
+    yield from _grid(frame, _SHARES)
     for number, (day, row) in enumerate(zip(days, rows, strict=True)):
-        x = frame.x((number + 0.5) * step)
+        x = frame.x((number + 0.5) / len(rows))
         if number % max(1, len(rows) // 7) == 0:
-            yield _text(x, _HEIGHT - _BOTTOM + 18, f"{day.first:%b %d}", "middle")
+            yield _text(x, _HEIGHT - _BOTTOM + 18, _dates(day), "middle")
         if row.messages and row.known:
             yield from _point(frame, x, row)
         elif row.messages:
             yield _text(x, frame.y(0) - 6, "?", "middle", "soft")
-    yield _text(
-        _WIDTH / 2, _HEIGHT - 8, "day (?: too few labels to say anything)", "middle", "soft"
-    )
+    said = "?: too few labels to say anything; a ring: none found"
+    yield _text(_WIDTH / 2, _HEIGHT - 8, said, "middle", "soft")
+
+
+def _dates(day: Day) -> str:
+    first = f"{day.first:%b %d}"
+    if day.first == day.last:
+        return first
+    last = f"{day.last:%d}" if day.first.month == day.last.month else f"{day.last:%b %d}"
+    return f"{first}-{last}"
 
 
 def _point(frame: _Frame, x: float, row: Mistakes) -> Iterator[str]:
-    likely, low, high = (100 * part / row.messages for part in (row.count, row.low, row.high))
-    colour = _COLOURS[0]
+    likely, low, high = row.rates or (0.0, 0.0, 1.0)
     yield (
-        f'<path d="M{x:.1f} {frame.y(low):.1f}V{frame.y(high):.1f}" style="stroke:{colour}"'
+        f'<path d="M{x:.1f} {frame.y(low):.1f}V{frame.y(high):.1f}" style="stroke:{_COLOURS[0]}"'
         f' stroke-opacity="0.45"/>'
     )
+    filled = _COLOURS[0] if likely else "#fff"
     yield (
-        f'<circle cx="{x:.1f}" cy="{frame.y(likely):.1f}" r="4" fill="{colour}">'
-        f"<title>{row.count:,.0f} of {row.messages:,}, {row.low:,.0f} to {row.high:,.0f}; "
-        f"{row.labels} labels</title></circle>"
+        f'<circle cx="{x:.1f}" cy="{frame.y(likely):.1f}" r="4" fill="{filled}" '
+        f'stroke="{_COLOURS[0]}" stroke-width="2"><title>{row.count:,.0f} of {row.messages:,}, '
+        f"{row.low:,.0f} to {row.high:,.0f}; {row.labels} labels</title></circle>"
     )
 
 
 def _reliability(models: Sequence[ModelFigures]) -> Iterator[str]:
-    """Yield, for each source's verdicts, share of abuse against what the score said."""
-    frame = _Frame(100.0)
-    yield _title("Reliability", "share of abuse among labelled mail by the score it was given")
-    yield from _grid(frame, "%")
+    """Yield share of abuse against what the score said, of the whole and of each model."""
+    frame = _Frame()
+    yield _title("Reliability", "share of abuse by the score that was given, all mail")
+    yield from _grid(frame, _QUARTERS)
     yield (
-        f'<path d="M{frame.x(0):.1f} {frame.y(0):.1f}L{frame.x(1):.1f} {frame.y(100):.1f}"'
+        f'<path d="M{frame.x(0):.1f} {frame.y(0):.1f}L{frame.x(1):.1f} {frame.y(1):.1f}"'
         ' style="stroke:#bbb" stroke-dasharray="4 4"/>'
     )
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        yield _text(frame.x(share), _HEIGHT - _BOTTOM + 18, f"{share:g}", "middle")
-    yield _text(_WIDTH / 2, _HEIGHT - 8, "score of the verdict", "middle", "soft")
-    shown = [row for row in models if row.model == VERDICT]
-    for number, row in enumerate(shown):
-        colour = _COLOURS[number % len(_COLOURS)]
-        places = [(frame.x(bar.said), frame.y(100 * bar.true), bar.labels) for bar in row.bins]
+    for share in _QUARTERS:
+        yield _text(frame.x(share), _HEIGHT - _BOTTOM + 18, f"{share:.0%}", "middle")
+    yield _text(_WIDTH / 2, _HEIGHT - 8, "score that was given", "middle", "soft")
+    shown = sorted(
+        (row for row in models if row.source == AUDIT), key=lambda row: row.model != VERDICT
+    )
+    for number, row in enumerate(shown[: len(_COLOURS)]):
+        colour = _COLOURS[number]
+        places = [(frame.x(bar.said), frame.y(bar.true), bar.labels) for bar in row.bins]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y, _ in places)
-        yield f'<path d="M{path}" style="stroke:{colour}"/>'
-        for x, y, labels in places:
-            size = min(9.0, 2.0 + labels**0.5 / 3)
-            yield (
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}" fill="{colour}" '
-                f'fill-opacity="0.7"><title>{labels} labels</title></circle>'
-            )
+        thick = 2 if row.model == VERDICT else 1
+        yield f'<path d="M{path}" style="stroke:{colour};stroke-width:{thick}"/>'
+        if row.model == VERDICT:
+            yield from _dots(places, colour)
         y = _TOP + 20 + 18 * number
         yield f'<circle cx="{_LEFT + 16}" cy="{y - 4}" r="5" fill="{colour}"/>'
-        yield _text(_LEFT + 28, y, f"{row.source} ({row.ham + row.abuse:,} labels)", "start")
+        yield _text(_LEFT + 28, y, f"{row.model} ({row.ham + row.abuse:,} labels)", "start")
+    if not shown:
+        yield _text(_WIDTH / 2, frame.y(0.5), "no labels of the audit yet", "middle", "soft")
 
 
-def _grid(frame: _Frame, unit: str) -> Iterator[str]:
+def _dots(places: Sequence[tuple[float, float, int]], colour: str) -> Iterator[str]:
+    for x, y, labels in places:
+        size = min(9.0, 2.0 + labels**0.5 / 3)
+        yield (
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}" fill="{colour}" '
+            f'fill-opacity="0.7"><title>{labels} labels</title></circle>'
+        )
+
+
+def _grid(frame: _Frame, values: Sequence[float]) -> Iterator[str]:
     right = _WIDTH - _RIGHT
-    for part in range(5):
-        value = frame.top * part / 4
+    for value in values:
         y = frame.y(value)
         yield f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield _text(_LEFT - 6, y + 4, f"{value:.3g} {unit}", "end")
+        yield _text(_LEFT - 6, y + 4, f"{100 * value:g} %", "end")
     height = _HEIGHT - _TOP - _BOTTOM
     yield f'<rect class="frame" x="{_LEFT}" y="{_TOP}" width="{right - _LEFT}" height="{height}"/>'
 
@@ -139,11 +162,3 @@ def _title(title: str, what: str) -> str:
 def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:
     style = f' class="{kind}"' if kind else ""
     return f'<text{style} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-
-
-def _round_up(value: float) -> float:
-    """Return the least round number from `value` up: 1, 2, 2.5, 5 times a power of ten."""
-    power = 10.0**-3
-    while power * 10 < value:
-        power *= 10
-    return next(power * nice for nice in _NICE if power * nice >= value)

@@ -71,6 +71,7 @@ class Judged(NamedTuple):
     cell: Cell
     chance: float
     abuse: bool | None
+    logits: dict[str, float]
 
 
 _DECODER: Final = msgspec.json.Decoder(_Verdict)
@@ -124,12 +125,12 @@ class History:
             logits = {VERDICT: logit, **_models(verdict)}
             self.progress.observe(verdict.id, logits, abuse=truth.abuse, source=truth.source)
 
-    def drawn(self, day: int | None = None) -> list[Drawn]:
-        """Return the messages asked about, of one day (days since the epoch) or of all."""
+    def drawn(self, days: range | None = None) -> list[Drawn]:
+        """Return the messages asked about, of some days (since the epoch) or of all."""
         return [
             Drawn(one.cell, one.chance, one.abuse)
             for one in self.asked
-            if day is None or int(one.at.timestamp() // _DAY) == day
+            if days is None or int(one.at.timestamp() // _DAY) in days
         ]
 
     def all_sizes(self) -> Counter[Cell]:
@@ -153,6 +154,7 @@ class History:
             cell,
             verdict.ask.p,
             self.truths.asked(verdict.id, verdict.log),
+            {VERDICT: (verdict.logit or 0) / MICRO, **_models(verdict)},
         )
 
     def _watch(self, verdict: _Verdict, logit: float, at: float) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
-from apps.quality.figures import AIM, Figures, Mistakes, ModelFigures
+from apps.quality.figures import AIM, AUDIT, Figures, Mistakes, ModelFigures
 from models.progress import VERDICT
 
 __all__ = ["lines"]
@@ -27,17 +27,16 @@ def lines(found: Figures) -> Iterator[str]:
     if not found.asked:
         yield "No message was asked about: a learner publishes how (learner.audit_labels)."
     yield ""
-    yield from _mistakes(
-        "False positives", "honest mail held back or marked", found.false_positives
-    )
-    yield from _mistakes("Misses", "abuse that reached the inbox", found.misses)
+    honest = ("False positives", "honest mail held back or marked", "of all honest mail")
+    yield from _mistakes(*honest, found.false_positives)
+    yield from _mistakes("Misses", "abuse that reached the inbox", "of all abuse", found.misses)
     if found.answered:
         yield from _actions(found)
     yield from _models(found)
     yield from _drift(found)
 
 
-def _mistakes(title: str, what: str, found: Mistakes) -> Iterator[str]:
+def _mistakes(title: str, what: str, of: str, found: Mistakes) -> Iterator[str]:
     yield f"{_bold(title)}  {what}"
     if not found.messages:
         yield "  no such mail\n"
@@ -58,8 +57,12 @@ def _mistakes(title: str, what: str, found: Mistakes) -> Iterator[str]:
             f"({_share(found.low, found)} to {_share(found.high, found)}), "
             f"from {_plural(found.labels, 'label')}"
         )
+        if found.rates:
+            likely, low, high = map(_percent, found.rates)
+            yield f"  that is {_bold(likely)} {of}, between {low} and {high}"
     if found.wanted:
-        yield f"  some {found.wanted:,} more labels would tell it within {AIM:.0%} of the messages"
+        aim = _percent(AIM)
+        yield f"  some {found.wanted:,} more labels would tell it within {aim} of such mail"
     yield ""
 
 
@@ -83,20 +86,18 @@ def _models(found: Figures) -> Iterator[str]:
     yield _bold("Right when asked: verdicts against labels that came later")
     heads = (f"{head:>{width}}" for head, width in _COLUMNS)
     yield f"{'model':14}{'source':9}{''.join(heads)}"
-    for row in sorted(shown, key=lambda row: (row.source, row.model != VERDICT, row.model)):
+    for row in sorted(
+        shown, key=lambda row: (row.source != AUDIT, row.source, row.model != VERDICT, row.model)
+    ):
         auc = "-" if row.auc is None else f"{row.auc:.4f}"
         yield (
             f"{row.model:14}{row.source:9}{row.ham + row.abuse:>8,}{row.abuse:>8,}"
             f"{row.log_loss:>10.4f}{auc:>9}{row.calibration_error:>8.3f}"
         )
-    if any(row.source != "analyst" for row in shown):
-        yield (
-            "What users report is what was missed: only an audit's labels (analyst) tell of all "
-            "mail."
-        )
+    yield f"Only {AUDIT} tells of all mail, weighed by chance; users report what was missed."
     yield ""
     for row in shown:
-        if (row.model, row.source) == (VERDICT, "analyst"):
+        if (row.model, row.source) == (VERDICT, AUDIT):
             yield from _calibration(row)
 
 
@@ -106,7 +107,7 @@ def _calibration(row: ModelFigures) -> Iterator[str]:
         at = round(bar.said * (_BAR - 1))
         drawn = ["█" if place < round(bar.true * _BAR) else "·" for place in range(_BAR)]
         drawn[at] = "│"
-        yield f"{bar.said:>12.1%}{bar.true:>9.1%}  {''.join(drawn)}{bar.labels:>8,}"
+        yield f"{_percent(bar.said):>12}{_percent(bar.true):>9}  {''.join(drawn)}{bar.labels:>8,}"
     yield ""
 
 
@@ -132,8 +133,12 @@ def _drift(found: Figures) -> Iterator[str]:
 
 
 def _share(count: float, of: Mistakes) -> str:
-    share = count / of.messages
-    return f"{share:.2%}" if share < 0.1 else f"{share:.1%}"
+    return _percent(count / of.messages)
+
+
+def _percent(share: float) -> str:
+    digits = 3 if 0 < share < 0.001 else 2 if share < 0.1 else 1
+    return f"{100 * share:.{digits}f} %"
 
 
 def _plural(count: int, what: str) -> str:
