@@ -1,12 +1,24 @@
 """A learner from start to stop, on the real Kafka and Redis."""
 
+import asyncio
+import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
 
+from models.command import Command
 from models.label import Target
-from streams.label_records import label_record, new_label
-from streams.model_records import Marker, StepRecord, read_model_record
+from streams.label_records import command_record, label_record, new_label, retraction
+from streams.model_records import (
+    Claim,
+    Executed,
+    Marker,
+    StepRecord,
+    read_model_record,
+)
+from streams.wire import new_id
 
 pytestmark = pytest.mark.integration
 
@@ -21,44 +33,103 @@ def lure(number):
 
 @pytest.fixture
 def label(installation):
-    """Make the record of a label of a message."""
+    """Make a label of a message, and its record."""
 
     def make(ident, truth="spam", source="analyst", reporter="r1"):
         given = new_label(
             Target(id=ident), truth, source, reporter=reporter, given_at=datetime.now(UTC)
         )
-        return label_record(installation.topic("labels"), given, source="/test"), given
+        return given, label_record(installation.topic("labels"), given, source="/test")
 
     return make
 
 
-def read_all(records):
-    return [read_model_record(record.headers, record.value) for record in records]
+@pytest.fixture
+def models(installation):
+    """Read the models' records until one is as wanted; return them all."""
+
+    async def read(holds):
+        def every(found):
+            return [read_model_record(record.headers, record.value) for record in found]
+
+        return every(await installation.read("models", lambda found: any(map(holds, every(found)))))
+
+    return read
 
 
-async def test_labels_become_steps_behind_a_marker_and_a_snapshot(
-    installation, learner, label, mail
+def published(sequence):
+    return lambda record: isinstance(record, Marker) and record.published >= sequence
+
+
+def rebuilt(installation, *options):
+    command = [sys.executable, "-m", "apps.cli", "models", "rebuild", "--json", *options]
+    done = subprocess.run(
+        [*command, "--config", str(installation.config)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return json.loads(done.stdout)
+
+
+async def test_labels_teach_whatever_comes_between_and_whoever_takes_over(
+    installation, learner, label, models, mail
 ):
-    worker = installation.start_worker().wait_ready()
+    worker = installation.start_worker()
+    first = learner()
+    worker.wait_ready()
     idents = await installation.send(
         [installation.record(lure(n)) for n in range(3)]
         + [installation.record(mail(n)) for n in range(3)]
     )
     await installation.verdicts(idents)
-    learning = learner().wait_ready()
-    records = [label(ident)[0] for ident in idents[:3]]
-    records += [label(ident, "ham")[0] for ident in idents[3:]]
-    await installation.send(records)
-    found = read_all(
-        await installation.read(
-            "models",
-            lambda got: any(isinstance(r, Marker) and r.published == 6 for r in read_all(got)),
-        )
+    first.wait_ready()
+    _, unknown = label(new_id())
+    broken = unknown._replace(value=b'{"schema": 1')
+    spam = [label(ident) for ident in idents[:3]]
+    ham = [label(ident, "ham") for ident in idents[3:]]
+    await installation.send(
+        [unknown, broken, *[record for _, record in spam], *[record for _, record in ham]]
     )
-    steps = [r for r in found if isinstance(r, StepRecord)]
-    assert [s.sequence for s in steps] == [1, 2, 3, 4, 5, 6]
-    assert [s.message for s in steps] == idents
-    assert [s.step.lessons[0].abuse for s in steps] == [True] * 3 + [False] * 3
-    assert learning.stop() == 0
+    found = await models(published(6))
+    steps = [record for record in found if isinstance(record, StepRecord)]
+    assert [step.sequence for step in steps] == [1, 2, 3, 4, 5, 6]
+    assert [step.message for step in steps] == idents
+    assert [step.step.lessons[0].abuse for step in steps] == [True] * 3 + [False] * 3
+    (letter,) = await installation.read("deadletter", lambda got: got)
+    assert dict(letter.headers)["weir-offset"] == b"1"
+
+    second = learner()
+    while first.process.poll() is None:
+        await asyncio.sleep(0.1)
+    assert first.process.returncode == 69
+    second.wait_ready()
+    freeze = Command(id=new_id(), act="freeze", given_at=datetime.now(UTC))
+    thaw = Command(id=new_id(), act="thaw", given_at=datetime.now(UTC))
+    labels = installation.topic("labels")
+    taken_back = label_record(labels, retraction(spam[0][0], datetime.now(UTC)), source="/test")
+    await installation.send(
+        [
+            command_record(labels, freeze, source="/test"),
+            label(idents[1], reporter="r2", truth="ham")[1],
+            command_record(labels, thaw, source="/test"),
+            taken_back,
+        ]
+    )
+    found = await models(published(7))
+    claims = [record.fence for record in found if isinstance(record, Claim)]
+    assert claims == [1, 2]
+    executed = [record for record in found if isinstance(record, Executed)]
+    assert [(each.command, each.refused) for each in executed] == [(freeze.id, ""), (thaw.id, "")]
+    steps = [record for record in found if isinstance(record, StepRecord)]
+    assert steps[6].fence == 2
+    assert steps[6].message == idents[0]
+    assert steps[6].step.lessons[0].weight < 0, "a retraction takes back"
+    assert second.stop() == 0
     assert worker.stop() == 0
-    assert "@" not in learning.log.read_text()
+    assert "@" not in first.log.read_text() + second.log.read_text()
+    folder = installation.directory / "snapshots"
+    assert {path.name for path in folder.glob("*.snapshot")} >= {
+        "online-0.snapshot",
+        "online-7.snapshot",
+    }
