@@ -8,6 +8,7 @@ from features.evidence import Evidence
 from models.hearing import MessageFacts
 from models.label import Label
 from models.standing import KINDS_OF
+from streams.sender_state import moment
 from streams.stores.label_state import LabelRecord, Touched
 from streams.wire import Arrival
 
@@ -60,9 +61,10 @@ class Unfound(NamedTuple):
 
 
 def record_of(found: Found, evidence: Evidence, at: float) -> LabelRecord:
-    """Return what is kept of a message: no label yet; `at` is when it was counted (s).
+    """Return what is kept of a message, no label yet: it counts at its own time, as on arrival.
 
-    Of a bare message only the content is: where it came from is anybody's word.
+    Of a bare message only the content counts, for where it came from is anybody's word, at the
+    time `at` (s) of its label.
     """
     kinds = _BARE if found.bare else _COUNTED
     entities = dict.fromkeys(increment.entity for increment in evidence.touches.increments)
@@ -70,7 +72,7 @@ def record_of(found: Found, evidence: Evidence, at: float) -> LabelRecord:
         message=found.id,
         tenant=evidence.envelope.tenant,
         direction=evidence.envelope.direction,
-        at=at,
+        at=moment(found.arrival) if found.arrival else at,
         place=found.arrival.position if found.arrival else None,
         touched=tuple(
             [

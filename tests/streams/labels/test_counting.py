@@ -11,6 +11,7 @@ from features.context import Context
 from features.envelope import Client, Envelope, Fact, Incoming, LogPosition
 from features.evidence import extract
 from features.reported import MOST_REPORTS, who_is
+from features.rolling import Increment, counted
 from models.label import Label, Target
 from models.trust import Trust
 from streams.labels.counting import Counting, Task
@@ -18,7 +19,7 @@ from streams.labels.message import Found, Taken, record_of
 from streams.settings import load
 from streams.stores.label_state import is_reported
 from streams.stores.memory import MemoryStore
-from streams.stores.protocol import StateMovingError, StoreError
+from streams.stores.protocol import Move, StateMovingError, StoreError
 from streams.stores.redis_store import RedisStore
 from streams.wire import Arrival, hashed_id
 
@@ -121,7 +122,7 @@ def message(
     incoming = Incoming(envelope, f"{raw}\n{body}\n".encode())
     arrival = Arrival(incoming, LogPosition("log", 0, number), 0, None, None, False, False, [])
     evidence = extract(incoming, CONTEXT)
-    return record_of(Found(envelope.id, arrival, incoming), evidence, NOW.timestamp())
+    return record_of(Found(envelope.id, arrival, incoming), evidence, NOW.timestamp() + DAY)
 
 
 def counting(store, **trust):
@@ -166,6 +167,17 @@ async def test_a_report_counts_for_all_that_the_message_touches_and_is_read_by_s
     state = await store.label_state(entities=[it.entity for it in sibling.touched])
     assert {key for key, reports in state.reports.items() if reports} <= shared
     assert any(each.kind == "domain" and each.key in state.reports for each in sibling.touched)
+
+
+async def test_a_label_counts_at_its_messages_time_and_is_no_sight_of_it(store):
+    record = message()
+    assert record.at == NOW.timestamp()
+    content = next(each.entity for each in record.touched if each.kind == "content")
+    arrived = Move(None, record.at, (Increment(content, counted(content.kind, "messages")),))
+    await store.advance([arrived])
+    await counting(store).apply([People().label(record, at=record.at + 5 * DAY)])
+    reading = await store.read(content, record.at)
+    assert (reading.last, reading.total("spam")) == (record.at, 1)
 
 
 async def test_one_person_counts_once_however_often_they_report_it(store):
