@@ -132,12 +132,22 @@ class Ensemble:
                 row.extend(map(Prediction, voter.names, voter.versions, logits))
         return [tuple(row) for row in rows]
 
-    def learn(self, lesson: Lesson, *, abuse: bool, weight: float = 1.0) -> None:
-        """Take one step: learn a judged message's truth; `weight` scales it."""
+    def learn(
+        self,
+        lesson: Lesson,
+        *,
+        abuse: bool,
+        weight: float = 1.0,
+        smoothing: float | None = None,
+    ) -> None:
+        """Take one step: learn a judged message's truth; `weight` scales it.
+
+        `smoothing` replaces the text model's own.
+        """
         sample = lesson.sample
         if sample is not None:
             if self.text is not None and sample.tokens is not None:
-                self.text.learn(sample, abuse, weight)
+                self.text.learn(sample, abuse, weight, smoothing=smoothing)
             if self.behaviour is not None:
                 self.behaviour.learn(sample, abuse=abuse, weight=weight)
             self.fusion.learn(lesson.terms_seen, abuse=abuse, weight=weight)

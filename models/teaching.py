@@ -3,22 +3,31 @@
 Labels as people send them are one-sided: what is reported is what was missed, which looks like
 honest mail, and a model that follows them grows worse than one that doesn't learn. So most labels
 move exact counts alone; what moves more is bounded and pulled back by mail known to be honest.
-docs/decisions/0011-teaching.md has the measurements.
+docs/decisions/0018-teaching.md has the measurements.
 """
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from features.vector import SCHEMA
+from models.gradient import sigmoid
 from models.label import Source
 from models.lessons import lesson_of
 from models.sample import Sample
 from models.step import Lesson, Part, Step
 
-__all__ = ["SHIPPED", "Known", "Labelled", "Recipe", "step_of", "untaught"]
+__all__ = ["SHIPPED", "TRUSTED", "Known", "Labelled", "Recipe", "step_of"]
 
 TRUSTED: Final[frozenset[Source]] = frozenset({"analyst", "trap"})
+_VOUCHING: Final = [
+    SCHEMA.names.index(f"{key}.{side}")
+    for key in ("address", "sender", "network")
+    for side in ("spam", "ham")
+]
+_CLEAN: Final = 10.0  # times as much ham as abuse: who is abused now and then is vouched for still
 _GRAIN: Final = 1 << 10  # weights are binary fractions, so that counts can be taken back exactly
 
 
@@ -28,7 +37,9 @@ class Labelled:
 
     `id` is the label's, `weight` what Trust gave it, in [0, 1]. `terms` is what the stack saw
     (Judged.terms_seen). `campaign` says how many labels of plain users this message's campaign
-    has taught already, of this side, in the last day.
+    has taught already, of this side, in the last day. `logit` is what was said of the message when
+    it was judged, None where nobody knows; `asked`: the label was asked for by chance, so that it
+    is one of a fair sample.
     """
 
     id: str
@@ -38,6 +49,8 @@ class Labelled:
     sample: Sample
     terms: Mapping[str, float] = field(default_factory=dict)
     campaign: int = 0
+    logit: float | None = None
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +73,22 @@ class Recipe:
 
     `users` and `trusted` name the parts of models that a label of theirs moves; `cap` bounds the
     gradient's move of one label, in logits; `replayed` ham follow a label of abuse, and
-    `replayed_spam` spam one of ham. `campaign` bounds the labels of plain users that one campaign
-    teaches in a day, for each side.
+    `replayed_spam` spam one of ham. `asked` are the parts that a label of a fair sample moves, in
+    full. `campaign` bounds the labels of plain users that one campaign teaches in a day, for each
+    side. `right` is how much oftener abuse is reported than honest mail: with it a user's label
+    weighs what it makes likely; 0: it is taken for true. `veto` labels of ham for whom a message
+    is from, and hardly any of abuse, keep users' reports of it from teaching; 0: nothing does.
     """
 
     users: tuple[Part, ...] = ("bayes",)
     trusted: tuple[Part, ...] = ("bayes", "gradient", "behaviour", "fusion")
+    asked: tuple[Part, ...] = ("bayes", "gradient", "behaviour", "fusion")
     cap: float = 0.1
     replayed: int = 10
     replayed_spam: int = 3
     campaign: int = 3
+    right: float = 100.0
+    veto: float = 3.0
 
 
 SHIPPED: Final = Recipe()
@@ -80,17 +99,23 @@ def step_of(label: Labelled, known: Known, recipe: Recipe = SHIPPED) -> Step | N
 
     Deterministic: what is replayed is chosen by a hash of the label's id.
     """
-    weight = round(label.weight * _GRAIN) / _GRAIN
     trusted = label.source in TRUSTED
-    if weight <= 0.0 or (not trusted and label.campaign >= recipe.campaign):
+    if not trusted and label.campaign >= recipe.campaign:
         return None
-    moves = recipe.trusted if trusted else recipe.users
-    cap = recipe.cap if "gradient" in moves else 0.0
+    if not trusted and label.abuse and recipe.veto and _is_known(label.sample, recipe.veto):
+        return None
+    likely = 1.0 if trusted else _likely(label, recipe.right)
+    weight = round(label.weight * likely * _GRAIN) / _GRAIN
+    if weight <= 0.0:
+        return None
+    fair = trusted and label.asked
+    moves = recipe.asked if fair else recipe.trusted if trusted else recipe.users
+    cap = recipe.cap if "gradient" in moves and not fair else 0.0
     first = lesson_of(
         label.sample, label.terms, abuse=label.abuse, weight=weight, moves=moves, cap=cap
     )
     lessons = [first]
-    if "gradient" in moves:
+    if cap:
         stored, count = (
             (known.ham, recipe.replayed) if label.abuse else (known.spam, recipe.replayed_spam)
         )
@@ -98,27 +123,27 @@ def step_of(label: Labelled, known: Known, recipe: Recipe = SHIPPED) -> Step | N
     return Step(tuple(lessons))
 
 
-def untaught(step: Step) -> Step:
-    """Return the step that takes a label back: the labelled message's own lesson, negated.
+def _is_known(sample: Sample, least: float) -> bool:
+    """Tell whether labels vouch for author, sender or network of a message, as it was judged.
 
-    Counts come out as if it had never been learned; gradient, behaviour and fusion take a step of
-    the same kind the other way. What was replayed beside it was true, and stays.
+    A label of a plain user isn't among those that count there.
     """
-    first = step.lessons[0]
-    return Step(
-        (
-            Lesson(
-                slots=first.slots,
-                sizes=first.sizes,
-                vector=first.vector,
-                terms=first.terms,
-                abuse=first.abuse,
-                weight=-first.weight,
-                moves=first.moves,
-                cap=first.cap,
-            ),
-        )
-    )
+    if not len(sample.vector):
+        return False
+    counts = sample.vector[_VOUCHING].tolist()
+    pairs = zip(counts[::2], counts[1::2], strict=True)
+    return any(ham >= least and ham >= _CLEAN * spam for spam, ham in pairs)
+
+
+def _likely(label: Labelled, right: float) -> float:
+    """Return how likely a user's label is true, by what was said of the message and by Bayes' rule.
+
+    Whoever reports what is surely honest has more likely erred: one mailing list whose readers
+    report it would otherwise teach more than all the spam that is missed.
+    """
+    if label.logit is None or not right:
+        return 1.0
+    return sigmoid((label.logit if label.abuse else -label.logit) + math.log(right))
 
 
 def _again(stored: Lesson, cap: float) -> Lesson:

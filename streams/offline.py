@@ -43,9 +43,17 @@ class Offline:
         The history of a message has those before it in the batch, but not how they were judged:
         in a batch of one all is known.
         """
+        return self.conclude(self.prepare(batch))
+
+    def prepare(self, batch: Sequence[Incoming]) -> list[Prepared]:
+        """Return what each message shows by itself, its attachments opened; nothing is counted."""
         prepared = prepare_safely(self.core, batch)
         if self._sandbox is not None:
             prepared = self._sandbox.open_all(prepared)
+        return prepared
+
+    def conclude(self, prepared: Sequence[Prepared]) -> list[Judged]:
+        """Return one verdict for each of `prepare`, in order, as `judge` does."""
         histories = self._arrive(prepared)
         self._stage("state")
         judged = conclude_safely(self.core, prepared, histories)
@@ -82,7 +90,9 @@ class Offline:
         advanced = self.state.advance("arrival", moves)
         for (at, touches), answer in zip(touched, advanced, strict=True):
             directions = [mention and mention.direction for mention in answer.mentions]
-            histories[at] = read_history(touches, answer.readings, directions, touches.at)
+            histories[at] = read_history(
+                touches, answer.readings, directions, touches.at, answer.reports
+            )
         return histories
 
     def _depart(self, judged: Sequence[Judged]) -> None:

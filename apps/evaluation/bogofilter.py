@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from apps.evaluation.protocol import Opinion
+from apps.evaluation.opinion import Opinion
+from apps.evaluation.regimes import Shown
 from apps.evaluation.stream import Item
 
 __all__ = ["Bogofilter", "PeerMissingError", "bogofilter", "version_of"]
@@ -17,6 +18,7 @@ __all__ = ["Bogofilter", "PeerMissingError", "bogofilter", "version_of"]
 _LEAST = 1e-16  # scores are printed with 16 decimals
 _UNTRAINED = 3  # exit code: no word list yet
 _UNSURE = 0.5
+_CUTOFF = 0.99  # its own default spam_cutoff
 
 
 class PeerMissingError(RuntimeError):
@@ -67,9 +69,16 @@ class Bogofilter:
         done = self._run("-TT", given=self._last)
         return _opinion(done.stdout) if done.returncode != _UNTRAINED else Opinion(0.0, _UNSURE)
 
-    def learn(self, abuse: bool) -> None:  # noqa: FBT001 - as the protocol has it
-        """Register the message that was judged last."""
-        self.teach(self._last, abuse=abuse)
+    def keep(self) -> bytes:
+        """Return the message that was judged last."""
+        return self._last
+
+    def learn(self, kept: bytes, shown: Shown) -> None:
+        """Register a message, whoever says what it is: the peer knows no sources."""
+        self.teach(kept, abuse=shown.abuse)
+
+    def settle(self) -> None:
+        """Go on: a message that is registered twice counts twice."""
 
     def teach(self, raw: bytes, *, abuse: bool) -> None:
         """Register a message."""
@@ -114,7 +123,7 @@ def _no_words(done: subprocess.CompletedProcess[bytes]) -> bool:
 def _opinion(printed: bytes) -> Opinion:
     score = float(printed)
     held = min(max(score, _LEAST), 1 - _LEAST)
-    return Opinion(math.log(held) - math.log1p(-held), score)
+    return Opinion(math.log(held) - math.log1p(-held), score, delivered=score < _CUTOFF)
 
 
 def _children() -> float:

@@ -1,38 +1,38 @@
-"""The TREC spam track's protocol with immediate feedback: score a message, then learn it."""
+"""The TREC spam track's protocol: score a message, then show what labels have come by then."""
 
+import heapq
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from apps.evaluation.figures import Scores
+from apps.evaluation.opinion import Opinion
+from apps.evaluation.regimes import Delayed, Regime, Shown
 from apps.evaluation.stream import Item
 
-__all__ = ["Filter", "Opinion", "Outcome", "immediate", "scores_of"]
+__all__ = ["Filter", "Opinion", "Outcome", "immediate", "run", "scores_of"]
+
+Kept = TypeVar("Kept")
 
 
-class Opinion(NamedTuple):
-    """What a filter says of a message: a logit, and what it would do.
-
-    `logit` is None where the message broke the filter. `score` is the probability of abuse.
-    `reached` names the actions whose thresholds the score reaches.
-    """
-
-    logit: float | None
-    score: float | None = None
-    action: str = ""
-    reached: frozenset[str] = frozenset()
-
-
-class Filter(Protocol):
-    """What takes part: it judges messages in order, and may learn the last one's label."""
+class Filter(Protocol[Kept]):
+    """What takes part: it judges messages in order, and learns labels as they come."""
 
     def judge(self, item: Item) -> Opinion:
         """Return what the filter says of the next message."""
         ...
 
-    def learn(self, abuse: bool) -> None:  # noqa: FBT001 - the one thing that there is to say
-        """Take the label of the message that was judged last."""
+    def keep(self) -> Kept:
+        """Return what a later label of the message judged last will need."""
+        ...
+
+    def learn(self, kept: Kept, shown: Shown) -> None:
+        """Take the label of a message that was kept."""
+        ...
+
+    def settle(self) -> None:
+        """Hear that the labels that all begins with have come: what is learned is to last."""
         ...
 
 
@@ -45,14 +45,45 @@ class Outcome(NamedTuple):
     opinion: Opinion
 
 
-def immediate(stream: Iterable[Item], subject: Filter, *, learn: bool = True) -> Iterator[Outcome]:
+def immediate(
+    stream: Iterable[Item], subject: Filter[Kept], *, learn: bool = True
+) -> Iterator[Outcome]:
     """Judge each message of the stream and then show its label, unless it is for scoring only."""
-    for item in stream:
+    return run(stream, subject, Delayed(), until=None if learn else 0)
+
+
+def run(
+    stream: Iterable[Item],
+    subject: Filter[Kept],
+    regime: Regime,
+    *,
+    until: float | None = None,
+    settled: int | None = None,
+) -> Iterator[Outcome]:
+    """Judge the stream in order, and show after each verdict the labels that are due.
+
+    Labels of messages for scoring only are never shown, nor is any that is due after `until`
+    messages, or after the stream's end. After `settled` messages the filter is told so.
+    """
+    coming: list[tuple[float, int, Shown, Kept]] = []
+    count = 0
+    for place, item in enumerate(stream):
         opinion = subject.judge(item)
-        taught = learn and item.entry.taught
-        if taught:
-            subject.learn(item.entry.spam)
-        yield Outcome(item.entry.path, item.entry.spam, taught, opinion)
+        labels = []
+        if item.entry.taught:
+            found = regime.labels(place, opinion, spam=item.entry.spam)
+            labels = [it for it in found if until is None or it.due <= until]
+        if labels:
+            kept = subject.keep()
+            for label in labels:
+                count += 1
+                heapq.heappush(coming, (label.due, count, label, kept))
+        while coming and coming[0][0] <= place + 1:
+            _, _, shown, old = heapq.heappop(coming)
+            subject.learn(old, shown)
+        if place + 1 == settled:
+            subject.settle()
+        yield Outcome(item.entry.path, item.entry.spam, bool(labels), opinion)
 
 
 def scores_of(outcomes: Iterable[Outcome]) -> Scores:

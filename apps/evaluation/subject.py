@@ -2,21 +2,40 @@
 
 import math
 
-from apps.evaluation.protocol import Opinion
+from apps.evaluation.opinion import Opinion
+from apps.evaluation.regimes import Shown
 from apps.evaluation.spent import Spent
 from apps.evaluation.stream import Item
+from apps.evaluation.tutor import Kept, Tutor, kept_of
 from detectors.actions import MICRO, logit_micro
 from detectors.judging import Judged
+from detectors.outcomes import is_delivered
+from detectors.verdict import Verdict
+from models.teaching import Recipe
 from streams.offline import Offline
 
 __all__ = ["Subject", "opinion_of"]
 
 
-class Subject:
-    """Weir with its feedback immediate; `spent` is told to pass over what isn't Weir's time."""
+_REASONS = 5
 
-    def __init__(self, offline: Offline, spent: Spent | None = None) -> None:
+
+class Subject:
+    """Weir as one process; `spent` is told to pass over what isn't Weir's time.
+
+    `lasting` and `recipe` as the Tutor has them.
+    """
+
+    def __init__(
+        self,
+        offline: Offline,
+        spent: Spent | None = None,
+        *,
+        lasting: bool = False,
+        recipe: Recipe | None = None,
+    ) -> None:
         self.offline = offline
+        self.tutor = Tutor(offline.core.models, offline.state, lasting=lasting, recipe=recipe)
         self._spent = spent or Spent()
         self._last: Judged | None = None
 
@@ -26,11 +45,22 @@ class Subject:
         (self._last,) = self.offline.judge([item.incoming])
         return opinion_of(self._last)
 
-    def learn(self, abuse: bool) -> None:  # noqa: FBT001 - as the protocol has it
-        """Teach the label of the message that was judged last."""
-        if self._last is not None:
+    def keep(self) -> Kept | None:
+        """Return what a label of the message judged last will need."""
+        return None if self._last is None else kept_of(self._last)
+
+    def learn(self, kept: Kept | None, shown: Shown) -> None:
+        """Teach a label; a message that broke the pipeline teaches nothing."""
+        if kept is not None:
             self._spent.skip()
-            self.offline.label(self._last, abuse=abuse)
+            self.tutor.learn(kept, shown)
+            self._spent.end("learn")
+
+    def settle(self) -> None:
+        """Go over the labels that the stream began with once more."""
+        self._spent.skip()
+        self.tutor.settle()
+        self._spent.end("learn")
 
 
 def opinion_of(judged: Judged) -> Opinion:
@@ -40,15 +70,29 @@ def opinion_of(judged: Judged) -> Opinion:
     be equal, and the scores would rank otherwise than the logits.
     """
     verdict = judged.verdict
+    delivered = is_delivered(verdict)
     if verdict.logit is None:
-        return Opinion(None, None, verdict.action)
+        return Opinion(None, None, verdict.action, delivered=delivered)
     reached = [
         action
         for action, threshold in verdict.thresholds.items()
         if verdict.logit >= logit_micro(threshold)
     ]
     logit = verdict.logit / MICRO
-    return Opinion(logit, _logistic(logit), verdict.action, frozenset(reached))
+    return Opinion(
+        logit,
+        _logistic(logit),
+        verdict.action,
+        frozenset(reached),
+        delivered,
+        _reasons(verdict),
+    )
+
+
+def _reasons(verdict: Verdict) -> tuple[str, ...]:
+    """Return what spoke most, either way, each with its logits."""
+    ranked = sorted(verdict.signals, key=lambda it: -abs(it.contribution))[:_REASONS]
+    return tuple(f"{it.contribution / MICRO:+.1f} {it.reason}" for it in ranked)
 
 
 def _logistic(logit: float) -> float:

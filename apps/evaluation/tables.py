@@ -6,9 +6,10 @@ from typing import Any
 from rich.console import RenderableType
 from rich.table import Table
 
-__all__ = ["tables"]
+__all__ = ["comparison", "tables"]
 
 _RATES = ("0.1%", "0.04%", "0.01%")
+_FIGURES = {"one_minus_roca_pct": "1-ROCA%", "missed_pct_at_0.1%": "missed % at 0.1 % of ham"}
 
 
 def tables(found: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -17,6 +18,9 @@ def tables(found: Mapping[str, Any]) -> Iterator[RenderableType]:
         f"{found['messages']:,} messages, {found['spam']:,} spam and {found['ham']:,} ham; "
         f"{found['taught']:,} labels shown. Score of {', '.join(found['models'])}."
     )
+    shown = found["protocol"]
+    if shown["name"] != "immediate" or shown["noise"] or shown["frozen_after"] is not None:
+        yield _said(shown)
     if found["broken"]:
         yield f"{found['broken']:,} broke the pipeline and count as undecided."
     for table in (
@@ -37,10 +41,39 @@ def tables(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield f"CPU: {found['cpu_us']:,.0f} us a message ({stages})"
 
 
+def comparison(found: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Yield what a terminal is to show of the object that apps.evaluation.compared makes."""
+    yield _ranking({found[which]["file"]: found[which] for which in ("first", "second")})
+    yield ""
+    table = _table("first less second", "difference", "95 %", "not better")
+    for name, row in found["first_less_second"].items():
+        table.add_row(
+            _FIGURES[name],
+            f"{row['difference']:+.3g}",
+            _interval(row["low"], row["high"]),
+            f"{row['p_not_better']:.3f}",
+        )
+    yield table
+    yield "Drawn again and again from the same messages: below 0 the first is better."
+
+
 def _shorter(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the parts of the stream that aren't all of it."""
     parts: Mapping[str, Mapping[str, Any]] = found["learning"]
     return {name: part for name, part in parts.items() if part["messages"] < found["messages"]}
+
+
+def _said(protocol: Mapping[str, Any]) -> str:
+    said = f"Protocol {protocol['name']}"
+    if protocol["noise"]:
+        said += f", noise {protocol['noise']}"
+        if protocol["listed"] is not None:
+            said += f" ({protocol['listed']:,} ham of that list)"
+    if protocol["labelled_first"] is not None:
+        said += f", all labelled up to message {protocol['labelled_first']:,}"
+    if protocol["frozen_after"] is not None:
+        said += f", no label after message {protocol['frozen_after']:,}"
+    return f"{said}, seed {protocol['seed']}."
 
 
 def _ranking(parts: Mapping[str, Mapping[str, Any]]) -> Table:

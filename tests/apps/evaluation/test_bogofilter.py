@@ -9,6 +9,7 @@ import pytest
 
 from apps.evaluation.bogofilter import PeerMissingError, bogofilter, version_of
 from apps.evaluation.index import Entry
+from apps.evaluation.regimes import Shown
 from apps.evaluation.stream import Item
 from features.envelope import Envelope, Incoming
 
@@ -30,7 +31,7 @@ def test_it_knows_nothing_at_first_and_learns_what_it_is_taught():
         assert peer.judge(item(SPAM, spam=True)).logit == 0
         for raw, spam in ((SPAM, True), (HAM, False)) * 3:
             peer.judge(item(raw, spam))
-            peer.learn(spam)
+            peer.learn(peer.keep(), Shown(1, 0, spam))
         assert peer.judge(item(SPAM, spam=True)).logit > 5
         assert peer.judge(item(HAM, spam=False)).logit < -5
         assert peer.cpu_seconds > 0

@@ -15,13 +15,21 @@ class Notebook:
 
     def __init__(self):
         self.seen = []
+        self.of = []
 
     def judge(self, item):
         self.seen.append(item.entry.path)
         return Opinion(float(sum(isinstance(it, bool) for it in self.seen)))
 
-    def learn(self, abuse):
-        self.seen.append(abuse)
+    def keep(self):
+        return self.seen[-1]
+
+    def learn(self, kept, shown):
+        self.of.append(kept)
+        self.seen.append(shown.abuse)
+
+    def settle(self):
+        self.seen.append("settled")
 
 
 def item(path, *, spam, taught=True):

@@ -9,7 +9,9 @@ from apps.evaluation.subject import opinion_of
 
 
 def opinion(logit):
-    verdict: Any = SimpleNamespace(logit=logit, score=None, action="reject", thresholds={})
+    verdict: Any = SimpleNamespace(
+        logit=logit, score=None, action="reject", thresholds={}, direction="inbound", signals=()
+    )
     return opinion_of(SimpleNamespace(verdict=verdict))
 
 
