@@ -2,7 +2,7 @@
 
 Workers go on meanwhile with the old one. For the switch it is closed, what they added to it since
 is read from the log too, and they go on with the new one where they were: marks tell each message
-that was counted.
+that was counted. Labels are counted from what is kept of them, while the learner waits.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from aiokafka import (  # type: ignore[import-untyped]  # no types
     TopicPartition,
 )
 
+from apps.state.labels_recounted import recount
 from apps.state.log_reading import by_time, first_time
 from apps.state.outcomes_read import Outcomes
 from features.context import Context
@@ -42,11 +43,15 @@ Told = Callable[[int, int], None]
 
 
 class Rebuilt(NamedTuple):
-    """What a rebuild read: messages, and how many of them had a verdict; the new namespace."""
+    """What a rebuild read: messages, how many had a verdict, how many labels; the new namespace.
+
+    `labelled` counts messages with labels.
+    """
 
     messages: int
     judged: int
     namespace: str
+    labelled: int = 0
 
 
 async def rebuild(settings: Settings, context: Context, told: Told) -> Rebuilt:
@@ -74,16 +79,20 @@ async def rebuild(settings: Settings, context: Context, told: Told) -> Rebuilt:
                 await source.begin()
                 await _catch_up(source, filling, told)
                 await current.namespaces.close(old)
+                await current.labels.hold(CLAIM_SECONDS)
                 await source.read_verdicts()
                 marks = await current.marks(epoch)
                 await _fill(source, filling, {n: mark + 1 for n, mark in marks.items()}, told)
+                labelled = await recount(current, store, fresh)
                 await current.namespaces.switch(fresh)
             except BaseException:
                 await current.namespaces.reopen(old)
                 await current.namespaces.drop(fresh)
                 raise
+            finally:
+                await current.labels.release()
             await current.namespaces.drop(old)
-        return Rebuilt(filling.messages, filling.judged, fresh)
+        return Rebuilt(filling.messages, filling.judged, fresh, labelled)
     finally:
         await store.close()
         await current.close()
@@ -122,6 +131,7 @@ async def _renew(current: RedisStore, fresh: str) -> None:
     while True:
         await asyncio.sleep(CLAIM_SECONDS / 4)
         await current.namespaces.renew(fresh)
+        await current.labels.renew(CLAIM_SECONDS)
 
 
 async def _fill(

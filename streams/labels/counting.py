@@ -3,7 +3,8 @@
 Counters move first, each label at its own place in mail.labels, so that the state's marks apply it
 once. Then all else is kept in one act, together with the place of the last label: a batch that
 comes again after that has been counted, and one that comes again before it is worked out to the
-same, as nothing that it rests on has changed.
+same, as nothing that it rests on has changed. While a rebuild counts labels into a new namespace,
+none is kept: what was counted into the old one is counted into the new one.
 """
 
 import asyncio
@@ -103,6 +104,7 @@ class Counting:
             if await self._store.keep_labels(ledger.kept(others)):
                 return outcomes
             log.warning("labels_counted_elsewhere", epoch=self._epoch)
+            await asyncio.sleep(_PAUSES[0])
 
     async def _worked_out(self, batch: Sequence[Task]) -> tuple[Ledger, list[Outcome]]:
         messages, reporters = asked_of(batch)

@@ -15,7 +15,7 @@ from features.reported import Report, kept, who_is
 from features.rolling import DAY, Entity, Increment, counted
 from models.hearing import Voice, hear
 from models.label import Given, Label
-from models.standing import KINDS_OF, Change, Count, Standing, change, standing
+from models.standing import KINDS_OF, NOTHING, Change, Count, Standing, change, standing
 from models.trust import TRUSTED, Trust
 from streams.labels.message import Taken
 from streams.stores.label_state import (
@@ -30,9 +30,9 @@ from streams.stores.label_state import (
 )
 from streams.stores.protocol import Move
 
-__all__ = ["MOST_HEARD", "Ledger", "Outcome", "asked_of", "reported_entities"]
+__all__ = ["MOST_HEARD", "Ledger", "Outcome", "asked_of", "counted_for", "reported_entities"]
 
-MOST_HEARD: Final = 512
+MOST_HEARD: Final = 384
 """Labels of one message that are heard of others than analysts and traps."""
 _NEW: Final = Reporter()
 _FRESH: Final = Campaign()
@@ -81,6 +81,7 @@ class Ledger:
         self._applied = state.applied.offset if state.applied and same else -1
         self._last = self._applied
         self._records: dict[str, LabelRecord] = {}
+        self._stands: dict[str, Standing] = {}
         self._reporters: dict[bytes, Reporter] = {}
         self._credits: dict[bytes, tuple[int, int]] = {}
         self._reports: dict[Entity, tuple[Report, ...]] = {}
@@ -97,7 +98,7 @@ class Ledger:
             return _again(record, offset)
         self._last = max(self._last, offset)
         if _is_full(record, label):
-            stands = standing(record.voices)
+            stands = self._standing(record)
             return Outcome(record.message, None, stands, stands, change(stands, stands))
         voice = self._voice(taken, record)
         content, day = _content(record), _day(taken)
@@ -113,7 +114,8 @@ class Ledger:
         grown = replace(record, heard=(*record.heard, Heard(voice, campaign)))
         self._records[record.message] = grown
         self._labels[label.id] = record.message
-        before, after = standing(record.voices), standing(grown.voices)
+        before, after = self._standing(record), standing(grown.voices)
+        self._stands[record.message] = after
         outcome = Outcome(record.message, voice, before, after, change(before, after), campaign)
         self._change(record, outcome, taken)
         return outcome
@@ -163,6 +165,10 @@ class Ledger:
     def _record(self, found: LabelRecord) -> LabelRecord:
         known = self._records.get(found.message) or self._state.labelled.get(found.message)
         return known or found
+
+    def _standing(self, record: LabelRecord) -> Standing:
+        known = self._stands.get(record.message)
+        return known or standing(record.voices)
 
     def _reporter(self, who: bytes) -> Reporter:
         return self._reporters.get(who) or self._state.reporters.get(who, _NEW)
@@ -216,6 +222,12 @@ def reported_entities(records: Iterable[LabelRecord]) -> list[Entity]:
     """Return the entities of messages whose reports are kept, each once."""
     entities = dict.fromkeys(each.entity for record in records for each in record.touched)
     return [entity for entity in entities if is_reported(entity)]
+
+
+def counted_for(record: LabelRecord) -> tuple[Increment, ...]:
+    """Return what all labels of a message add to the counters of its entities."""
+    stands = standing(record.voices)
+    return _increments(record, change(NOTHING, stands))
 
 
 def _day(taken: Taken) -> int:

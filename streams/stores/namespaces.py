@@ -8,10 +8,11 @@ from typing import Any, Final, NamedTuple, cast
 from redis.asyncio import Redis
 
 from features.entities import concerns
+from features.envelope import LogPosition
 from features.rolling import KINDS, Entity, Kind
 from streams.stores.budgets import SEGMENTS, shard_of
 from streams.stores.protocol import LayoutError, StoreError, Usage
-from streams.stores.rolling_redis import Layout
+from streams.stores.rolling_redis import Layout, mark_of
 from streams.stores.rolling_script import SHELF, slot_of
 
 __all__ = ["CLAIM_SECONDS", "InUse", "Namespaces"]
@@ -145,6 +146,14 @@ class Namespaces:
                     partition = int(rest.partition("|")[0])
                     highest[partition] = max(highest.get(partition, -1), int(offset))
         return highest
+
+    async def mark(self, name: str, place: LogPosition) -> None:
+        """Let every shard take outcomes up to a place for applied."""
+        pipe = self._redis.pipeline(transaction=False)
+        field = mark_of(place.epoch, place.partition, "outcome")
+        for shard in range(self._layout.shards):
+            pipe.hset(self._layout.bookkeeping(name, shard), field, place.offset)
+        await pipe.execute()
 
     async def forget(self, name: str, entities: Sequence[Entity]) -> int:
         """Delete what is kept of entities; return of how many something was kept."""

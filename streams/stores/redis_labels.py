@@ -21,17 +21,18 @@ from streams.stores.round_trip import Command, Word, round_trip
 
 __all__ = ["LabelKeys", "RedisLabels", "Seconds"]
 
-# KEYS: the place that labels are applied up to, then what is set. ARGV: the place that is
-# expected ('' for none), the new one, how long it is kept, then seconds and value of each other
-# key; an empty value deletes it.
+# KEYS: what holds labels back, the place that they are applied up to, then what is set. ARGV: the
+# place that is expected ('' for none), the new one, how long it is kept, then seconds and value of
+# each other key; an empty value deletes it.
 _KEEP: Final = """
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-for at = 2, #KEYS do
-  local seconds, value = ARGV[2 * at], ARGV[2 * at + 1]
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
+for at = 3, #KEYS do
+  local seconds, value = ARGV[2 * at - 2], ARGV[2 * at - 1]
   if value == '' then redis.call('DEL', KEYS[at])
   else redis.call('SET', KEYS[at], value, 'EX', seconds) end
 end
-if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
+if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) end
 return 1
 """
 _SCAN: Final = 1000  # keys looked at in one round trip
@@ -58,6 +59,7 @@ class LabelKeys:
         self._prefix = prefix
         self._reports = f"{prefix}reports:"
         self.applied = f"{prefix}labels:applied"
+        self.held = f"{prefix}labels:held"
         self.every_labelled = f"{_GLOB.sub(_ESCAPED, prefix)}labelled:*"
 
     def labelled(self, message: str) -> str:
@@ -113,7 +115,7 @@ class RedisLabels:
         )
 
     async def keep(self, change: LabelChange) -> bool:
-        """Apply a change as a whole; False where another place than expected is applied."""
+        """Apply a change as a whole; False where another place is applied, or labels are held."""
         keys, long = self.keys, self._seconds.labels
         named: list[Word] = []
         values: list[Word] = []
@@ -133,9 +135,21 @@ class RedisLabels:
             named.append(keys.campaign(entity))
             values += (_CAMPAIGN_SECONDS, _encode(campaign))
         places = (_written(change.expected), _written(change.applied), long)
-        command = ("EVAL", _KEEP, 1 + len(named), keys.applied, *named, *places, *values)
+        command = ("EVAL", _KEEP, 2 + len(named), keys.held, keys.applied, *named, *places, *values)
         (kept,) = await self._send([command])
         return bool(kept)
+
+    async def hold(self, seconds: int) -> None:
+        """Let no change be kept for some time: a rebuild counts what is kept."""
+        await self._redis.set(self.keys.held, 1, ex=seconds)
+
+    async def renew(self, seconds: int) -> None:
+        """Hold changes back for some more time, if they are."""
+        await self._redis.set(self.keys.held, 1, ex=seconds, xx=True)
+
+    async def release(self) -> None:
+        """Let changes be kept again."""
+        await self._redis.delete(self.keys.held)
 
     async def messages_of(self, labels: Sequence[str]) -> list[str | None]:
         """Return the id of the message that each label is of, None where unknown."""

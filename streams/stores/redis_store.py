@@ -147,6 +147,11 @@ class RedisStore:
         """The namespaces of the sender state; their methods raise RedisError."""
         return self._state.namespaces
 
+    @property
+    def labels(self) -> RedisLabels:
+        """Labels, for who mends or forgets them; its methods raise RedisError or OSError."""
+        return self._labels
+
     async def look_up(self, queries: Sequence[Query]) -> list[Found]:
         """Return what is known of each message, in order, and remember them: ids and keys 1 d."""
         if not queries:

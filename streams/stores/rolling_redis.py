@@ -10,13 +10,18 @@ from streams.stores.entity_records import read
 from streams.stores.protocol import Move, Step
 from streams.stores.rolling_script import HEAD, rolling_script, slot_of
 
-__all__ = ["CLOSED", "Calls", "Layout"]
+__all__ = ["CLOSED", "Calls", "Layout", "mark_of"]
 
 CLOSED: Final = b"CLOSED"
 """What the script answers where the namespace isn't open."""
 _SLOTS: Final = {name: slot_of(kind) for name, kind in KINDS.items()}
 _FIRST: Final = 2  # bit of an operation that is its message's first on the shard
 _STEPS: Final[Mapping[Step, bytes]] = {"arrival": b"a", "outcome": b"o"}
+
+
+def mark_of(epoch: str, partition: int, step: Step) -> bytes:
+    """Return the name of a mark in a shard's bookkeeping."""
+    return f"{epoch}|{partition}|{_STEPS[step].decode()}".encode()
 
 
 class Layout:
@@ -80,9 +85,7 @@ class Calls:
     def commands(self, layout: Layout, namespace: str) -> list[tuple[Any, ...]]:
         """Return the commands, one a shard; the order of `readings`' answers."""
         step = _STEPS[self._step]
-        marks = [
-            f"{epoch}|{partition}|{step.decode()}".encode() for epoch, partition in self._marks
-        ]
+        marks = [mark_of(epoch, partition, self._step) for epoch, partition in self._marks]
         return [
             ("EVALSHA", layout.sha, 1, layout.bookkeeping(namespace, shard), step,
              b"".join(operations), *marks)

@@ -15,6 +15,7 @@ from features.rolling import Increment, counted
 from models.label import Label, Target
 from models.trust import Trust
 from streams.labels.counting import Counting, Task
+from streams.labels.ledger import MOST_HEARD
 from streams.labels.message import Found, Taken, record_of
 from streams.settings import load
 from streams.stores.label_state import is_reported
@@ -334,11 +335,11 @@ async def test_what_a_message_is_told_beyond_its_bound_is_not_heard_but_analysts
     people, record, teller = People(), message(), counting(store, daily_cap=10_000)
     batch = [
         people.task(record, hashed_id(str(number)), "ham", "rescue", f"1:{number:032x}")
-        for number in range(520)
+        for number in range(MOST_HEARD + 8)
     ]
     outcomes = []
-    for first in range(0, len(batch), 130):
-        outcomes += await teller.apply(batch[first : first + 130])
+    for first in range(0, len(batch), 65):
+        outcomes += await teller.apply(batch[first : first + 65])
     assert [outcome.voice is None for outcome in outcomes].count(True) == 8
     (last,) = await teller.apply([people.label(record, source="analyst")])
     assert last.after.abuse
