@@ -103,6 +103,8 @@ class Listing:
     def _point(self, pointer: Pointer, at: float) -> None:
         key = (pointer.model, pointer.digest)
         before = self._entries.get(key)
+        if before is not None and before.state == "live" and pointer.stage == "shadow":
+            return  # it acts all the same
         if pointer.stage == "live":
             for other, entry in self._entries.items():
                 if other[0] == pointer.model and other != key and entry.state == "live":

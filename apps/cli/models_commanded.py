@@ -165,11 +165,15 @@ async def _shadow(
 ) -> None:
     from apps.cli.models_opened import opened
     from apps.models.candidate import candidate
+    from streams.registry import identify
 
     need_folder(settings)
     content = candidate(settings, path)
-    async with opened(settings) as (known, registry, _rows):
-        artifact = await registry.put(content, candidate=True)
+    async with opened(settings) as (known, registry, rows):
+        artifact = identify(content)
+        if any(row.state == "live" and row.artifact.digest == artifact.digest for row in rows):
+            raise Failure(f"{artifact.digest[:12]} is live already", Code.NO)
+        await registry.put(content, candidate=True)
         await _send(settings, known, "shadow", artifact, wait, reason, as_json)
 
 
@@ -226,10 +230,10 @@ async def _rollback(
 
 async def _kept(settings: "Settings", registry: "Registry", row: "Row") -> "Artifact":
     """Make sure that the artifact lies in the folder before the learner hears of it."""
-    from apps.models.rows import bundle_in_force
+    from apps.models.rows import bundles_at_start
 
-    bundle, place = bundle_in_force(settings)
-    if row.place == place:
+    bundle = bundles_at_start(settings).get(row.place)
+    if bundle is not None:
         return await registry.put(bundle.dump())
     await registry.get(row.artifact)
     return row.artifact

@@ -73,7 +73,7 @@ def show(config: Path | None, name: str, card: bool, as_json: bool) -> None:
     settings = read_settings(config)
     listing, rows = run(_read(settings))
     from apps.cli.failures import Code, Failure
-    from apps.models.rows import bundle_in_force, find
+    from apps.models.rows import bundles_at_start, find
     from apps.models.words import bundle_lines, learner_lines, table
     from models.bundle import Bundle
     from streams.registry import identify
@@ -81,8 +81,8 @@ def show(config: Path | None, name: str, card: bool, as_json: bool) -> None:
     row = find(rows, name)
     if row.fault:
         raise Failure(row.fault, Code.NO)
-    in_force, place = bundle_in_force(settings)
-    content = in_force.dump() if place == row.place else run(_content(settings, row))
+    at_start = bundles_at_start(settings).get(row.place)
+    content = at_start.dump() if at_start else run(_content(settings, row))
     identify(content)
     bundle = Bundle.load(content) if row.artifact.model == "classifier" else None
     if card:

@@ -9,16 +9,17 @@ from typing import Any, NamedTuple
 
 from apps.cli.failures import Code, Failure
 from models.bundle import Bundle
-from models.manifest import ArtifactError
+from models.manifest import ArtifactError, digest
 from streams.listing import Entry, Listing
 from streams.model_records import Pointer
 from streams.registry import LARGEST, Artifact, Registry, Stored, identify
 from streams.settings import Settings
 from streams.snapshots import latest
 
-__all__ = ["Row", "before", "bundle_in_force", "bundle_of", "find", "rows_of"]
+__all__ = ["Row", "before", "bundle_of", "bundles_at_start", "find", "rows_of"]
 
 _SHOWN = 10  # unannounced files that are read and shown, the latest first
+_STATES = ("live", "shadow", "earlier", "retired", "stored")
 _LEAST = 4  # digits of a digest that may stand for it
 
 
@@ -28,7 +29,7 @@ class Row(NamedTuple):
     `version` is what verdicts name it by, '' where its bytes can't be read: `fault` says why.
     `state` is live, shadow, earlier (it was live), retired, or stored: it lies in the folder and
     nobody was told of it. `sequence` and `labels` (an offset) are what an online snapshot holds.
-    `shadow_only` are the release gates that it didn't pass.
+    `shadow_only` are the release gates that it didn't pass. `shipped`: it comes with Weir.
     """
 
     artifact: Artifact
@@ -38,6 +39,7 @@ class Row(NamedTuple):
     place: str
     shadow_only: tuple[str, ...] = ()
     fault: str = ""
+    shipped: bool = False
 
     @property
     def ident(self) -> str:
@@ -65,15 +67,17 @@ class Row(NamedTuple):
 
 
 async def rows_of(settings: Settings, listing: Listing, registry: Registry) -> list[Row]:
-    """Return all artifacts, by model; what is announced first, the latest first."""
+    """Return all artifacts, by model: what is live, then shadows, then others, the latest first."""
     stored = registry.stored()
     rows = [await _announced(entry, registry, stored) for entry in listing.entries()]
     known = {row.artifact.digest for row in rows}
     rows += [row for row in _unannounced(settings, listing, stored) if row.ident not in known]
-    in_force = _in_force(settings, listing)
-    if in_force.artifact.digest not in {row.artifact.digest for row in rows}:
-        rows.append(in_force)
-    return sorted(rows, key=lambda row: row.artifact.model)
+    rows += [
+        row for row in _at_start(settings, listing) if row.ident not in {r.ident for r in rows}
+    ]
+    shipped = digest(shipped_bundle().dump())
+    rows = [row._replace(shipped=row.artifact.digest == shipped) for row in rows]
+    return sorted(rows, key=lambda row: (row.artifact.model, _STATES.index(row.state)))
 
 
 def find(rows: Sequence[Row], text: str, model: str | None = None) -> Row:
@@ -100,18 +104,25 @@ def before(rows: Sequence[Row], model: str) -> Row:
             f"there is no earlier {model} model; name one of `weir models list` to go back to",
             Code.NO,
         )
-    return max(earlier, key=lambda row: (row.since is not None, row.since))
+    return max(earlier, key=lambda row: row.since or datetime.min.replace(tzinfo=UTC))
 
 
-def bundle_in_force(settings: Settings) -> tuple[Bundle, str]:
-    """Return the classifier that a worker starts with, and where it is from.
+def bundles_at_start(settings: Settings) -> dict[str, Bundle]:
+    """Return the classifiers that need no folder of artifacts, by where they are from.
 
-    Raises ArtifactError where its folder can't be read.
+    The first is the one that a worker starts with. Raises ArtifactError where that of
+    `models.classifier` can't be read.
     """
+    found = {}
     if settings.models.classifier:
-        return bundle_of(Path(settings.models.classifier)), settings.models.classifier
+        found[settings.models.classifier] = bundle_of(Path(settings.models.classifier))
+    return {**found, "shipped": shipped_bundle()}
+
+
+def shipped_bundle() -> Bundle:
+    """Return the classifier that comes with Weir."""
     folder = resources.files("models") / "artifacts"
-    return Bundle.of({file.name: file.read_bytes() for file in folder.iterdir()}), "shipped"
+    return Bundle.of({file.name: file.read_bytes() for file in folder.iterdir()})
 
 
 def bundle_of(folder: Path) -> Bundle:
@@ -165,11 +176,13 @@ def _unannounced(settings: Settings, listing: Listing, stored: Sequence[Stored])
             yield Row(artifact, state, since, "", file.path.name, (), str(error))
 
 
-def _in_force(settings: Settings, listing: Listing) -> Row:
-    bundle, place = bundle_in_force(settings)
-    content = bundle.dump()
-    state = "stored" if listing.live("classifier") else "live"
-    return _row(identify(content), content, state, None, place)
+def _at_start(settings: Settings, listing: Listing) -> Iterator[Row]:
+    """Yield what a worker starts with until something else is live, and what it could have."""
+    state = "earlier" if listing.live("classifier") else "live"
+    for place, bundle in bundles_at_start(settings).items():
+        content = bundle.dump()
+        yield _row(identify(content), content, state, None, place)
+        state = "stored"
 
 
 def _row(artifact: Artifact, content: bytes, state: str, since: datetime | None, place: str) -> Row:
@@ -202,5 +215,5 @@ def _named(row: Row, text: str) -> bool:
         or text in versions
         or (row.artifact.model == "online" and text == stem)
         or (row.state == "live" and text in {"live", f"live:{row.artifact.model}"})
-        or text == row.place == "shipped"
+        or (row.shipped and text == "shipped")
     )

@@ -85,12 +85,12 @@ def table(rows: Sequence[Row], most: int | None = None) -> Iterator[str]:
             continue
         online = artifact.model == "online"
         label = f"{artifact.labels.offset:,}" if artifact.labels else ""
-        note = row.fault or ("may not act: a gate doesn't hold" if row.shadow_only else "")
+        note = row.fault or _note(row)
         yield (
             f"{row.ident:12}  {artifact.model:10}  {row.state:8}  "
             f"{_since(row.since):16}  {f'{artifact.sequence:,}' if online else '':>9}  "
             f"{label:>9}  {artifact.size / _MIB:>6.1f}  {row.version}"
-            + (" (shipped with Weir)" if row.place == "shipped" else "")
+            + (" (shipped with Weir)" if row.shipped else "")
             + (f"  {note}" if note else "")
         )
     more = sum(max(0, count - most) for count in passed.values()) if most is not None else 0
@@ -113,6 +113,12 @@ def bundle_lines(bundle: Bundle) -> Iterator[str]:
         yield f"gate {gate.name}: {'holds' if gate.holds else 'DOES NOT HOLD'}: {gate.found}"
     if known.stage == "shadow":
         yield "a shadow only: promoting it needs --force"
+
+
+def _note(row: Row) -> str:
+    if not row.shadow_only:
+        return ""
+    return "live by --force" if row.state == "live" else "may not act: a gate doesn't hold"
 
 
 def _sources(known: Manifest) -> str:

@@ -52,6 +52,10 @@ def test_a_retired_shadow_is_let_go():
     assert states(listing(pointer("b", "shadow"), pointer("b", "retired"))) == {"b": "retired"}
 
 
+def test_what_is_live_stays_live_though_somebody_shadows_it():
+    assert states(listing(pointer("a"), pointer("a", "shadow"))) == {"a": "live"}
+
+
 def test_an_older_learner_is_not_listened_to():
     claim = Claim(fence=2, learner="new", at=NOW)
     found = listing(pointer("a"), claim, pointer("b", fence=1), marker(fence=1, frozen=True))
