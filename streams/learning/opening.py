@@ -4,12 +4,13 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import structlog
+from redis.exceptions import RedisError
 
 from detectors.engine import engine_digest
 from detectors.judging import Judge
@@ -87,14 +88,20 @@ class Session:
     publishing: Publishing
     handling: Handling
     labels_epoch: str
+    paths: LabelPaths
+    metrics: LearnerMetrics
 
     async def look(self) -> None:
-        """Publish what is due."""
+        """Publish what is due, and tell whose labels that was."""
         await self.publishing.look()
+        lineage = self.lineage
+        with suppress(RedisError, OSError):  # it is told for people, and decides nothing
+            count = await self.paths.published(lineage.published_sequence, waiting=lineage.waiting)
+            self.metrics.labels.labels("published").inc(count)
 
     async def close(self) -> None:
         """Publish and keep what was learned, as far as the gate is open."""
-        await self.publishing.look()
+        await self.look()
         await self.publishing.keep()
 
 
@@ -183,7 +190,9 @@ async def open_session(
         )
         parts.metrics.sequence.set(lineage.sequence)
         parts.metrics.frozen.set(lineage.frozen)
-        yield Session(lineage, fence, publishing, handling, epochs["labels"])
+        yield Session(
+            lineage, fence, publishing, handling, epochs["labels"], paths, parts.metrics
+        )
 
 
 class _Following:
