@@ -1,11 +1,12 @@
 """What a model says of a message, as a finding: its margin, clipped and put in words."""
 
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol
 
 from detectors.signals import Finding
 from models.classifier import Prediction
 
-__all__ = ["CLIP", "LEARNED", "clipped", "read_margin", "signal_of"]
+__all__ = ["CLIP", "LEARNED", "clipped", "logits_of", "read_margin", "signal_of"]
 
 LEARNED: Final = "learned"
 """The models' group, and the prefix of their signals' names."""
@@ -20,6 +21,26 @@ _SPOKEN: Final = {
     "counts": "tally of labels",
     "behaviour": "behaviour model",
 }
+
+
+class _Said(Protocol):
+    """A verdict's signal, as far as it is read here."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def inputs(self) -> Mapping[str, str | int | float | bool]: ...
+
+
+def logits_of(signals: Iterable[_Said]) -> dict[str, float]:
+    """Return each model's logit by its name, as a verdict's signals quote it (read_margin)."""
+    found = {}
+    for signal in signals:
+        logit = signal.inputs.get("logit")
+        if signal.name.startswith(f"{LEARNED}_") and isinstance(logit, int | float):
+            found[signal.name.removeprefix(f"{LEARNED}_")] = float(logit)
+    return found
 
 
 def signal_of(model: str) -> str:

@@ -14,7 +14,7 @@ from apps.quality.estimates import Cell, Drawn
 from apps.quality.truths import Truths
 from detectors.actions import MICRO, Action
 from detectors.asking import Ask
-from detectors.margins import LEARNED
+from detectors.margins import logits_of
 from features.vector import SCHEMA
 from models.audit import EDGES
 from models.drift import Alarm, Drift
@@ -39,6 +39,11 @@ class _Features(msgspec.Struct):
     f32: str
 
 
+class _Shadow(msgspec.Struct):
+    name: str
+    logit: int
+
+
 class _Verdict(msgspec.Struct):
     """What is read of a verdict; all else is passed over by the decoder."""
 
@@ -55,6 +60,7 @@ class _Verdict(msgspec.Struct):
     signals: tuple[_Signal, ...]
     features: _Features
     ask: Ask
+    shadow_models: tuple[_Shadow, ...] = ()
 
 
 class Judged(NamedTuple):
@@ -122,7 +128,7 @@ class History:
         if verdict.ask.asked:
             self.asked.append(self._judged(verdict, at, cell))
         if truth is not None:
-            logits = {VERDICT: logit, **_models(verdict)}
+            logits = _logits(verdict)
             self.progress.observe(verdict.id, logits, abuse=truth.abuse, source=truth.source)
 
     def drawn(self, days: range | None = None) -> list[Drawn]:
@@ -154,7 +160,7 @@ class History:
             cell,
             verdict.ask.p,
             self.truths.asked(verdict.id, verdict.log),
-            {VERDICT: (verdict.logit or 0) / MICRO, **_models(verdict)},
+            _logits(verdict),
         )
 
     def _watch(self, verdict: _Verdict, logit: float, at: float) -> None:
@@ -168,11 +174,13 @@ class History:
             self.alarms += self.drift.watch(logit, vector, at)
 
 
-def _models(verdict: _Verdict) -> dict[str, float]:
-    """Return each model's logit by its name, as its signal quotes it."""
-    start = f"{LEARNED}_"
+def _logits(verdict: _Verdict) -> dict[str, float]:
+    """Return the logits of the whole, of each model, and of the whole as each shadow would have it.
+
+    Only for a verdict that has a logit.
+    """
     return {
-        signal.name.removeprefix(start): float(signal.inputs["logit"])
-        for signal in verdict.signals
-        if signal.name.startswith(start) and isinstance(signal.inputs.get("logit"), int | float)
+        VERDICT: (verdict.logit or 0) / MICRO,
+        **logits_of(verdict.signals),
+        **{f"shadow:{shadow.name}": shadow.logit / MICRO for shadow in verdict.shadow_models},
     }
