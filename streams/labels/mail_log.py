@@ -28,6 +28,7 @@ __all__ = ["MailLog", "open_mail_log", "partition_of"]
 
 _FETCH_BYTES: Final = 131_072  # a larger record comes all the same, alone
 _WAIT_MS: Final = 5_000
+_HELD_MS: Final = 2  # what is asked for is there: a fetch that finds nothing isn't held
 _MOST: Final = 20_000  # verdicts that are looked through for one
 
 
@@ -111,6 +112,8 @@ class MailLog:
             return
         except KafkaError as error:
             raise TopicError(unreachable(self._settings, error)) from None
+        finally:
+            consumer.unsubscribe()  # else it fetches on, and the next reading waits for that
 
 
 @asynccontextmanager
@@ -121,7 +124,7 @@ async def open_mail_log(settings: Settings, epoch: str, partitions: int) -> Asyn
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="none",
-        fetch_max_wait_ms=settings.kafka.fetch_wait_ms,
+        fetch_max_wait_ms=_HELD_MS,
         max_partition_fetch_bytes=_FETCH_BYTES,
     )
     try:
