@@ -31,6 +31,7 @@ from streams.learning.metrics import LearnerMetrics
 from streams.learning.model_log import Entry, open_model_log
 from streams.learning.publisher import open_publisher
 from streams.learning.publishing import Publishing
+from streams.learning.quality import open_quality
 from streams.learning.snapshotting import Snapshots
 from streams.model_records import Pointer
 from streams.opening import load_weights
@@ -136,6 +137,9 @@ async def open_session(
         )
         following = _Following(lineage, parts.metrics)
         fence = await take(model_log, publisher, learner, lambda: lineage.fence, following.follow)
+        quality = await opened.enter_async_context(
+            open_quality(settings, partitions[name(settings, "verdicts")], parts.metrics.registry)
+        )
         publishing = Publishing(
             lineage,
             publisher,
@@ -146,6 +150,7 @@ async def open_session(
             parts.metrics,
             epoch=epochs["models"],
             executor=executor,
+            theta=quality.theta,
         )
         publishing.starts_at(snapshot.sequence if snapshot else -1)
         if snapshot is None or following.is_broken():
@@ -186,13 +191,12 @@ async def open_session(
             execute=Commands(
                 lineage, publishing, publisher, fence, registry, parts.snapshots, parts.metrics
             ).execute,
+            settled=quality.settled,
             paths=paths,
         )
         parts.metrics.sequence.set(lineage.sequence)
         parts.metrics.frozen.set(lineage.frozen)
-        yield Session(
-            lineage, fence, publishing, handling, epochs["labels"], paths, parts.metrics
-        )
+        yield Session(lineage, fence, publishing, handling, epochs["labels"], paths, parts.metrics)
 
 
 class _Following:
