@@ -247,13 +247,13 @@ async def installation(stack, tmp_path):
 def learner(installation):
     """Start a learner beside the workers, which publishes as soon as it has learned."""
 
-    def start(**environ):
+    def start(script=None, **environ):
         settings = {
             "WEIR_LEARNER__PUBLISH_SECONDS": "0.2",
             "WEIR_MODELS__SNAPSHOTS": str(installation.directory / "snapshots"),
             **environ,
         }
-        process = WorkerProcess(installation, module="streams.learner", **settings)
+        process = WorkerProcess(installation, script, module="streams.learner", **settings)
         installation.workers.append(process)
         return process
 
