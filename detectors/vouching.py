@@ -12,8 +12,6 @@ from features.reported import Reported
 
 __all__ = ["DETECTOR"]
 
-_OVER = frozenset({"links_over", "attachments_over"})
-
 
 def _prepare(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Standing | None:
     """Return what the check reads; None where nobody reported anything, as for nearly all mail."""
@@ -43,13 +41,10 @@ def _vouched_for(standing: Standing) -> Hit | None:
 def _analysts(standing: Standing) -> int:
     """Return how many called mail wanted that shares all with this one which could do harm.
 
-    The same content alone is easily copied around another link, another file, another sender.
+    The same content alone is easily copied around another link, another file, another sender. The
+    sender is the proven domain, or one claimed from the same network.
     """
-    evidence, parties = standing.parties.evidence, standing.parties
-    # A bare IP address is nobody's, and what is beyond the bound wasn't looked at.
-    if "ip" in parties.link_traits or not _OVER.isdisjoint(evidence.touches.flags):
-        return 0
-    reported = standing.history.reported
+    evidence, reported = standing.parties.evidence, standing.history.reported
     vouched = _labels(one for one in reported if one.kind == "content")
     names = [f"link:{domain}" for domain in linked_domains(evidence.links)[:LINKS]]
     names += [f"attachment:{it}" for it in sent_files(evidence.attachments)[:ATTACHMENTS]]
