@@ -69,7 +69,7 @@ class Voice(msgspec.Struct, frozen=True, array_like=True):
         return self.given.offset
 
 
-def hear(
+def hear(  # noqa: PLR0913 - all that it rests on, each by its name
     given: Given,
     facts: MessageFacts,
     trust: Trust,
@@ -77,13 +77,15 @@ def hear(
     reputation: Reputation = Reputation(),  # noqa: B008 - frozen
     today: int = 0,
     sender_ham: float = 0.0,
+    campaign: int = 0,
     earlier: Sequence[Voice] = (),
     siblings: Sequence[Report] = (),
 ) -> Voice:
     """Weigh a label or a retraction as it comes.
 
     `reputation` is the reporter's, `today` how many labels they gave before on the day of this
-    one's append time. `sender_ham` is how many labels of ham count for the message's sender.
+    one's append time. `sender_ham` is how many labels of ham count for the message's sender,
+    `campaign` how many labels of users, of this side, its content has taught the models that day.
     `earlier` are those heard of the same message, `siblings` the reports of the same content.
     """
     source, weight = given.source, trust.weight(given.source, reputation)
@@ -97,13 +99,15 @@ def hear(
     if source == "bounce" or (source == "report" and facts.outbound):
         # RFC 6650: what others report of our mail tells of the account that sent it
         return Voice(given, weight, "account", teaches=False)
+    room = trust.may_teach(source, campaign)
     for holds, why, teaches in _narrowings(given, facts, trust, reputation):
         if holds:
-            return Voice(given, weight, "pair", teaches, why)
+            return Voice(given, weight, "pair", teaches and room, why)
     if _is_vetoed(given, facts, sender_ham, trust):
-        why = f"{sender_ham:.0f} labels say that this proven sender's mail is legitimate"
+        why = f"{sender_ham:.0f} labels say that this sender's mail is legitimate"
         return Voice(given, weight, "content", teaches=False, why=why, vetoed=True)
-    return Voice(given, weight, "all", teaches=True)
+    why = "" if room else f"{campaign} labels of this campaign have taught the models today"
+    return Voice(given, weight, "all", room, why)
 
 
 def _narrowings(
@@ -134,7 +138,7 @@ def _narrowings(
 
 
 def _is_vetoed(given: Given, facts: MessageFacts, sender_ham: float, trust: Trust) -> bool:
-    against = given.truth in ABUSE and facts.proven and not facts.outbound
+    against = given.truth in ABUSE and not facts.outbound
     return against and sender_ham >= trust.veto_ham
 
 

@@ -14,7 +14,7 @@ from features.envelope import LogPosition
 from features.reported import Report, kept, who_is
 from features.rolling import DAY, Entity, Increment, counted
 from models.hearing import Voice, hear
-from models.label import Given, Label
+from models.label import ABUSE, Given, Label
 from models.standing import KINDS_OF, NOTHING, Change, Count, Standing, change, standing
 from models.trust import TRUSTED, Trust
 from streams.labels.message import Taken
@@ -100,10 +100,11 @@ class Ledger:
         if _is_full(record, label):
             stands = self._standing(record)
             return Outcome(record.message, None, stands, stands, change(stands, stands))
-        voice = self._voice(taken, record)
         content, day = _content(record), _day(taken)
         campaigns = [self._campaign(each, day) for each in content]
-        campaign = max((_told(each, abuse=voice.abuse) for each in campaigns), default=0)
+        abuse = label.truth in ABUSE
+        campaign = max((_told(each, abuse=abuse) for each in campaigns), default=0)
+        voice = self._voice(taken, record, campaign)
         if label.truth is not None and not _is_repeated(record, label):
             reporter = self._reporter(_who(label))
             today = reporter.labels if reporter.day == day else 0
@@ -120,7 +121,7 @@ class Ledger:
         self._change(record, outcome, taken)
         return outcome
 
-    def _voice(self, taken: Taken, record: LabelRecord) -> Voice:
+    def _voice(self, taken: Taken, record: LabelRecord, campaign: int) -> Voice:
         label = taken.label
         reporter = self._reporter(_who(label))
         given = Given(
@@ -139,6 +140,7 @@ class Ledger:
             reputation=reporter.reputation,
             today=reporter.labels if reporter.day == _day(taken) else 0,
             sender_ham=self._sender_ham(record),
+            campaign=campaign,
             earlier=record.voices,
             siblings=self._siblings(record),
         )

@@ -97,6 +97,16 @@ def test_a_user_has_a_cap_a_day_and_a_trap_has_none():
     assert (retraction.reach, retraction.why) == ("nothing", "")
 
 
+def test_a_campaign_teaches_a_few_labels_of_users_a_day_and_counts_all():
+    voice = heard(campaign=3)
+    assert (voice.reach, voice.teaches) == ("all", False)
+    assert voice.why == "3 labels of this campaign have taught the models today"
+    assert heard(campaign=2).teaches
+    assert not heard("ham", "rescue", campaign=3).teaches
+    assert heard(source="analyst", campaign=99).teaches
+    assert heard(campaign=3, trust=Trust(campaign_cap=4)).teaches
+
+
 def test_reputation_is_earned_by_agreement_alone():
     trust = Trust()
     assert trust.share(Reputation()) == 0.25
