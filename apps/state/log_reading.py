@@ -27,16 +27,17 @@ async def by_time(
     }
     consumer.pause(*(set(consumer.assignment()) - held.keys()))
     while held:
+        for tp in [tp for tp, records in held.items() if not records]:
+            if await consumer.position(tp) >= ends[tp]:  # nothing is waited for there
+                del held[tp]
+                consumer.pause(tp)
         empty = [tp for tp, records in held.items() if not records]
-        for tp, records in (await consumer.getmany(*empty, timeout_ms=_WAIT_MS)).items():
+        fetched = await consumer.getmany(*empty, timeout_ms=_WAIT_MS) if empty else {}
+        for tp, records in fetched.items():
             inside = [record for record in records if record.offset < ends[tp]]
             held[tp].extend(inside)
             if len(inside) < len(records):
                 consumer.seek(tp, ends[tp])
-        for tp in empty:
-            if not held[tp] and await consumer.position(tp) >= ends[tp]:
-                del held[tp]
-                consumer.pause(tp)
         ready = []
         while held and all(held.values()):
             first = min(held.values(), key=lambda records: records[0].timestamp)
