@@ -137,8 +137,9 @@ def rollback(
 ) -> None:
     """Go back to an earlier snapshot or classifier, without a restart.
 
-    Without NAME it is the one that was live last. `shipped` is the classifier that comes with Weir.
-    What was learned after a snapshot is revoked; labels and counts stay.
+    Without NAME it is the one that was live last. Online models learn on after their last snapshot:
+    naming that one drops what they learned since. `shipped` is the classifier that comes with Weir.
+    Labels and counts stay as they are.
 
     \b
     Examples:
@@ -222,8 +223,14 @@ async def _rollback(
         row = find(rows, to, model) if to else before(rows, model or "online")
         if row.fault:
             raise Failure(row.fault, Code.NO)
-        if row.state == "live":
-            raise Failure(f"{row.ident} is live already", Code.NO)
+        marker = known.listing.marker
+        learned_on = (
+            row.artifact.model == "online"
+            and marker is not None
+            and marker.published > row.artifact.sequence
+        )
+        if row.state == "live" and not learned_on:
+            raise Failure(f"{row.ident} is live already, and nothing was learned since", Code.NO)
         artifact = await _kept(settings, registry, row)
         await _send(settings, known, "rollback", artifact, wait, reason, as_json)
 

@@ -8,8 +8,8 @@ import click
 from apps.cli.options import as_json, config, read_settings, run
 
 if TYPE_CHECKING:
+    from apps.models.commanding import Known
     from apps.models.rows import Row
-    from streams.listing import Listing
     from streams.settings import Settings
 
 __all__ = ["list_", "show"]
@@ -34,16 +34,19 @@ def list_(config: Path | None, everything: bool, as_json: bool) -> None:
     \b
     Exit codes: 0 listed, 2 wrong settings, 4 Kafka could not be reached or a topic is missing.
     """
-    listing, rows = run(_read(read_settings(config)))
+    known, rows = run(_read(read_settings(config)))
     from apps.models.words import learner_as_object, learner_lines, table
 
     if as_json:
         import orjson
 
-        found = {**learner_as_object(listing), "models": [row.as_object() for row in rows]}
+        found = {
+            **learner_as_object(known.listing, known.labels),
+            "models": [row.as_object() for row in rows],
+        }
         click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
         return
-    for line in learner_lines(listing):
+    for line in learner_lines(known.listing, known.labels):
         click.echo(line)
     click.echo()
     for line in table(rows, None if everything else _EARLIER):
@@ -71,7 +74,7 @@ def show(config: Path | None, name: str, card: bool, as_json: bool) -> None:
     reached or a topic is missing.
     """
     settings = read_settings(config)
-    listing, rows = run(_read(settings))
+    known, rows = run(_read(settings))
     from apps.cli.failures import Code, Failure
     from apps.models.rows import bundles_at_start, find
     from apps.models.words import bundle_lines, learner_lines, table
@@ -102,15 +105,15 @@ def show(config: Path | None, name: str, card: bool, as_json: bool) -> None:
     for line in table([row]):
         click.echo(line)
     click.echo(f"\ndigest {row.artifact.digest}\nin {row.place}")
-    for line in bundle_lines(bundle) if bundle else learner_lines(listing):
+    for line in bundle_lines(bundle) if bundle else learner_lines(known.listing, known.labels):
         click.echo(line)
 
 
-async def _read(settings: "Settings") -> "tuple[Listing, list[Row]]":
+async def _read(settings: "Settings") -> "tuple[Known, list[Row]]":
     from apps.cli.models_opened import opened
 
     async with opened(settings) as (known, _, rows):
-        return known.listing, rows
+        return known, rows
 
 
 async def _content(settings: "Settings", row: "Row") -> bytes:

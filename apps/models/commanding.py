@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
+
 from apps.publishing import open_publisher
 from models.command import Act, Command
 from streams.label_records import command_record
@@ -32,10 +34,14 @@ class Unanswered(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The topic of models as read so far, and the consumer that stands behind it."""
+    """The topic of models as read so far, and the consumer that stands behind it.
+
+    `labels` is the offset behind the last record of the topic of labels.
+    """
 
     listing: Listing
     consumer: Any
+    labels: int
 
 
 @asynccontextmanager
@@ -48,7 +54,11 @@ async def open_listing(
     """
     await check(settings)
     async with open_reader(settings) as consumer:
-        yield Known(await read_all(consumer, name(settings, "models"), told), consumer)
+        listing = await read_all(consumer, name(settings, "models"), told)
+        (labels,) = (
+            await consumer.end_offsets([TopicPartition(name(settings, "labels"), 0)])
+        ).values()
+        yield Known(listing, consumer, labels)
 
 
 async def command(

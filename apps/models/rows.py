@@ -98,10 +98,16 @@ def find(rows: Sequence[Row], text: str, model: str | None = None) -> Row:
 
 def before(rows: Sequence[Row], model: str) -> Row:
     """Return what was live of a model before what is; raises Failure where nothing was."""
-    earlier = [row for row in rows if row.artifact.model == model and row.state == "earlier"]
+    own = [row for row in rows if row.artifact.model == model]
+    earlier = [row for row in own if row.state == "earlier"]
     if not earlier:
+        live = next(
+            (f"; {row.ident} is its last snapshot" for row in own if row.state == "live"), ""
+        )
         raise Failure(
-            f"there is no earlier {model} model; name one of `weir models list` to go back to",
+            f"there is no earlier {model} model to go back to"
+            + (live if model == "online" else "")
+            + " (weir models list)",
             Code.NO,
         )
     return max(earlier, key=lambda row: row.since or datetime.min.replace(tzinfo=UTC))

@@ -13,7 +13,7 @@ from streams.listing import Listing
 __all__ = ["bundle_lines", "learner_as_object", "learner_lines", "table"]
 
 _MIB = 1 << 20
-_QUIET = 300.0  # seconds without a marker after which no learner seems to run: it sets one a minute
+_QUIET = 300.0  # seconds without a marker while labels wait after which no learner seems to run
 _METRICS = {
     "auc": "ROC area",
     "recall_at_fp_0.1pct": "caught at 0.1 % of ham misjudged",
@@ -23,8 +23,11 @@ _METRICS = {
 }
 
 
-def learner_lines(listing: Listing) -> Iterator[str]:
-    """Yield what is known of the learner, one line each: who, how long ago, frozen, gate."""
+def learner_lines(listing: Listing, labels: int) -> Iterator[str]:
+    """Yield what is known of the learner, one line each: who, how long ago, frozen, gate.
+
+    `labels` is the offset behind the last record of the topic of labels.
+    """
     now = time.time()
     if listing.claim is None:
         yield "No learner has run here yet: `weir learner` starts one."
@@ -35,10 +38,13 @@ def learner_lines(listing: Listing) -> Iterator[str]:
     if marker is None:
         yield "It has published nothing yet."
         return
-    labels = f", labels up to offset {marker.labels.offset:,}" if marker.labels else ""
-    yield f"Published {_ago(listing.marked_at, now)}: step {marker.published:,}{labels}."
-    if now - listing.marked_at > _QUIET:
-        yield "No learner seems to run now: it publishes every minute. `weir learner` starts one."
+    upto = f", labels up to offset {marker.labels.offset:,}" if marker.labels else ""
+    yield f"Published {_ago(listing.marked_at, now)}: step {marker.published:,}{upto}."
+    waiting = labels - (marker.labels.offset + 1 if marker.labels else 0)
+    if waiting > 0:
+        yield f"{waiting:,} records of the topic of labels wait."
+    if waiting > 0 and now - listing.marked_at > _QUIET:
+        yield "No learner seems to run now: `weir learner` starts one."
     if listing.frozen:
         since = _moment(listing.frozen_since)
         yield f"Frozen since {since}: nothing is learned until `weir models thaw`."
@@ -46,7 +52,7 @@ def learner_lines(listing: Listing) -> Iterator[str]:
         yield f"Gate closed: {listing.closed}"
 
 
-def learner_as_object(listing: Listing) -> dict[str, object]:
+def learner_as_object(listing: Listing, labels: int) -> dict[str, object]:
     """Return the same for JSON; times are epoch seconds, null where nothing happened."""
     marker = listing.marker
     return {
@@ -56,6 +62,7 @@ def learner_as_object(listing: Listing) -> dict[str, object]:
         "published_at": listing.marked_at or None,
         "published": marker.published if marker else None,
         "labels": marker.labels.offset if marker and marker.labels else None,
+        "labels_end": labels,
         "learned_at": listing.learned or None,
         "frozen": listing.frozen,
         "frozen_since": listing.frozen_since if listing.frozen else None,

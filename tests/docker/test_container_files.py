@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from apps.training.command import train
 from streams import settings
 
 ROOT = Path(__file__).parents[2]
@@ -126,3 +127,27 @@ def test_systemd_accepts_the_unit_and_rates_it_as_confined(tmp_path):
         check=False,
     )
     assert rated.returncode == 0, rated.stdout
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd isn't installed")
+def test_systemd_accepts_the_training_and_its_timer(tmp_path):
+    text = (DOCKER / "weir-train.service").read_text()
+    unit, timer = tmp_path / "weir-train.service", tmp_path / "weir-train.timer"
+    unit.write_text(text.replace("/opt/weir/bin/weir", "/bin/true"))
+    timer.write_text((DOCKER / "weir-train.timer").read_text())
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", str(unit), str(timer)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+def test_the_training_on_a_schedule_is_a_command_that_exists():
+    unit = (DOCKER / "weir-train.service").read_text()
+    (line,) = [line for line in unit.splitlines() if line.startswith("ExecStart=")]
+    program, command, *options = line.removeprefix("ExecStart=").split()
+    assert (program, command) == ("/opt/weir/bin/weir", "train")
+    context = train.make_context("train", [*options, "--mail", str(DOCKER)], resilient_parsing=True)
+    assert context.params["publish"] is True
