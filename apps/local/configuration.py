@@ -25,6 +25,12 @@ bind = "127.0.0.1:{http_port}"
 [privacy]
 keys_file = "keys.toml"
 
+[models]
+snapshots = "snapshots"
+
+[learner]
+publish_seconds = 5.0 # what is learned is seen here while one watches; 60 elsewhere
+
 # The server that the messages of examples/ came through, and whose results they carry.
 [identity]
 authserv_ids = ["mx.upper-weir-trust.org"]
@@ -65,6 +71,7 @@ class Configuration:
             _FILE.format(path=self.path, brokers=brokers, redis_url=redis_url, http_port=http_port),
             encoding="utf-8",
         )
+        (directory / "snapshots").mkdir(exist_ok=True)
         keys = directory / "keys.toml"
         if not keys.exists():
             write_keys(keys)

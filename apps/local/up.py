@@ -1,11 +1,11 @@
-"""`weir up`: Kafka, Redis and a worker on this machine, with example mail to watch."""
+"""`weir up`: Kafka, Redis, a worker and a learner on this machine, with example mail to watch."""
 
 import asyncio
 import contextlib
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from apps.local.choice import Choice, choose_stack
 from apps.local.configuration import Configuration, check_environment
 from apps.local.demonstration import Tally, collect, publish, settled, verdicts_from_now
 from apps.local.errors import StackError
+from apps.local.service import Service
 from apps.local.story import Listing, tell
 from apps.local.telling import advise, short, summarise
-from apps.local.worker import WorkerProcess
 from streams import topics
 from streams.settings import Settings
 from streams.stores.redis_store import RedisStore
@@ -28,6 +28,7 @@ from streams.stores.redis_store import RedisStore
 __all__ = ["up"]
 
 _HTTP_PORT = 8790
+_LEARNER_PORT = 8791
 _VERDICT_SECONDS = 60.0
 _RESTARTS = 5
 
@@ -53,11 +54,11 @@ _RESTARTS = 5
     help="Kafka and Redis as processes or as containers.",
 )
 def up(*, once: bool, rate: float, no_examples: bool, stack: Choice) -> None:
-    """Start Kafka, Redis and a worker here, publish the examples, print each verdict.
+    """Start Kafka, Redis, a worker and a learner here, publish the examples, print each verdict.
 
     Stays until Ctrl-C; then everything it started is gone, and the data is kept in .weir/run for
     the next start. Needs Java 17, Maven (once) and redis-server; as root on Debian or Ubuntu it
-    installs them, and says so. Ports 9092, 6379 and 8790 are taken if free, else others.
+    installs them, and says so. Ports 9092, 6379, 8790 and 8791 are taken if free, else others.
 
     \b
     Examples:
@@ -77,16 +78,16 @@ def up(*, once: bool, rate: float, no_examples: bool, stack: Choice) -> None:
     directory = layout.home() / "run"
     check_environment()
     with ExitStack() as cleanup:
-        configuration, worker = _start(stack, directory, cleanup)
+        configuration, services = _start(stack, directory, cleanup)
         examples = None if no_examples else layout.CHECKOUT / "examples"
-        code = run(_watch(configuration, worker, examples, rate=rate, once=once))
+        code = run(_watch(configuration, services, examples, rate=rate, once=once))
         click.echo("Stopping.")
     sys.exit(code)
 
 
 def _start(
     choice: Choice, directory: Path, cleanup: ExitStack
-) -> tuple[Configuration, WorkerProcess]:
+) -> tuple[Configuration, tuple[Service, ...]]:
     chosen = choose_stack(choice, directory, click.echo)
     with _step("Kafka and Redis", lambda: f"{chosen.brokers}, {chosen.redis_url}"):
         cleanup.enter_context(chosen)
@@ -96,14 +97,22 @@ def _start(
     settings = configuration.settings()
     with _step("Topics", lambda: f"{settings.topics.prefix}*"):
         run(_create_topics(settings))
-    log = directory / "worker.log"
+    worker = _service(configuration, "worker", configuration.http_port)
+    learner = _service(configuration, "learner", ports.choose(_LEARNER_PORT))
+    for service in (worker, learner):
+        cleanup.callback(service.stop)
+    with _step("Worker, learner", lambda: f"logs in {short(directory)}/{{worker,learner}}.log"):
+        for service in (worker, learner):
+            service.launch()
+        for service in (worker, learner):
+            service.wait_ready()
+    return configuration, (worker, learner)
+
+
+def _service(configuration: Configuration, name: str, port: int) -> Service:
+    log = configuration.path.with_name(f"{name}.log")
     log.unlink(missing_ok=True)
-    worker = WorkerProcess(configuration.environment, configuration.http_port, log)
-    cleanup.callback(worker.stop)
-    with _step("Worker", lambda: f"log in {short(log)}"):
-        worker.launch()
-        worker.wait_ready()
-    return configuration, worker
+    return Service(name, configuration.environment, port, log)
 
 
 @contextlib.contextmanager
@@ -128,7 +137,7 @@ async def _create_topics(settings: Settings) -> None:
 
 async def _watch(
     configuration: Configuration,
-    worker: WorkerProcess,
+    services: Sequence[Service],
     examples: Path | None,
     *,
     rate: float,
@@ -140,7 +149,7 @@ async def _watch(
     async with verdicts_from_now(settings) as verdicts:
         background = [
             asyncio.create_task(collect(verdicts, tally, Listing(tally).show)),
-            asyncio.create_task(_keep_up(worker)),
+            *[asyncio.create_task(_keep_up(service)) for service in services],
         ]
         try:
             if examples is not None:
@@ -174,12 +183,12 @@ async def _beside(background: list[asyncio.Task[None]], work: Coroutine[Any, Any
         task.cancel()
 
 
-async def _keep_up(worker: WorkerProcess) -> None:
-    """Start the worker again when it ends by itself, as a supervisor does in production."""
+async def _keep_up(service: Service) -> None:
+    """Start a process again when it ends by itself, as a supervisor does in production."""
     for _ in range(_RESTARTS):
-        while worker.ended is None:  # noqa: ASYNC110 - a thread that waits would outlive Ctrl-C
+        while service.ended is None:  # noqa: ASYNC110 - a thread that waits would outlive Ctrl-C
             await asyncio.sleep(0.25)
-        click.echo(f"The worker ended with code {worker.ended}; starting it again", err=True)
-        worker.launch()
+        click.echo(f"The {service.name} ended with code {service.ended}; restarted", err=True)
+        service.launch()
         await asyncio.sleep(1.0)
-    raise StackError(worker.failed(f"ended {_RESTARTS} times"))
+    raise StackError(service.failed(f"ended {_RESTARTS} times"))

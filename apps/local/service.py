@@ -1,4 +1,4 @@
-"""A worker of the local stack, as a process of its own."""
+"""A worker or a learner of the local stack, as a process of its own."""
 
 import sys
 import time
@@ -12,35 +12,39 @@ from apps.local.processes import GuardedProcess
 READY_SECONDS = 90.0
 
 
-class WorkerProcess:
-    """`python -m streams.worker` with the settings that `environment` points to.
+class Service:
+    """`python -m streams.NAME` with the settings that `environment` points to.
 
     Args:
+        name: "worker" or "learner".
         environment: Variables on top of this process's own, WEIR_CONFIG among them.
         http_port: Where it answers /readyz.
         log: File for what it writes.
     """
 
-    def __init__(self, environment: Mapping[str, str], http_port: int, log: Path) -> None:
-        self._environment = environment
+    def __init__(
+        self, name: str, environment: Mapping[str, str], http_port: int, log: Path
+    ) -> None:
+        self.name = name
+        self._environment = {**environment, "WEIR_HTTP__BIND": f"127.0.0.1:{http_port}"}
         self._http_port = http_port
         self._log = log
         self._process: GuardedProcess | None = None
 
     @property
     def ended(self) -> int | None:
-        """The exit code of a worker that ended by itself, None while it runs."""
+        """The exit code where it ended by itself, None while it runs."""
         return None if self._process is None else self._process.exit_code
 
     def launch(self) -> None:
         """Start it."""
-        command = [sys.executable, "-m", "streams.worker"]
+        command = [sys.executable, "-m", f"streams.{self.name}"]
         self._process = GuardedProcess(
-            "the worker", command, self._log, grace=25.0, environment=self._environment
+            f"the {self.name}", command, self._log, grace=25.0, environment=self._environment
         )
 
     def wait_ready(self) -> None:
-        """Return when it has partitions and models.
+        """Return when it says that it is ready.
 
         Raises:
             StackError: it ended or was not ready in time; with the end of its log.
@@ -63,7 +67,7 @@ class WorkerProcess:
     def failed(self, what: str) -> str:
         """Return a message that says what happened, with the end of the log."""
         tail = "" if self._process is None else self._process.tail()
-        return f"the worker {what}; the end of {self._log}:\n{tail}"
+        return f"the {self.name} {what}; the end of {self._log}:\n{tail}"
 
     def _ready(self) -> bool:
         connection = HTTPConnection("127.0.0.1", self._http_port, timeout=2.0)
