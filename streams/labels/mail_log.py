@@ -1,7 +1,7 @@
 """Single records of the mail log and of verdicts, read by place outside of any consumer group."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
 import msgspec
@@ -56,19 +56,19 @@ class MailLog:
         if place.epoch != self._epoch or not 0 <= place.partition < self._partitions:
             return None
         tp = TopicPartition(self._messages, place.partition)
-        async for record in self._records(tp, place.offset):
-            if record.offset != place.offset:
-                return None
-            return read_arrival(
-                epoch=self._epoch,
-                partition=record.partition,
-                offset=record.offset,
-                timestamp_ms=record.timestamp,
-                key=record.key,
-                value=record.value,
-                headers=record.headers,
-            )
-        return None
+        async with aclosing(self._records(tp, place.offset)) as records:
+            record = await anext(records, None)
+        if record is None or record.offset != place.offset:
+            return None
+        return read_arrival(
+            epoch=self._epoch,
+            partition=record.partition,
+            offset=record.offset,
+            timestamp_ms=record.timestamp,
+            key=record.key,
+            value=record.value,
+            headers=record.headers,
+        )
 
     async def verdict(
         self, message: str, since_ms: int, place: LogPosition | None = None
@@ -85,22 +85,25 @@ class MailLog:
             raise TopicError(unreachable(self._settings, error)) from None
         if found is None:
             return None
-        async for record in self._records(tp, found.offset):
-            looked += 1
-            verdict = _verdict(record.value) if record.key == key else None
-            if verdict is not None and place in (None, _place(verdict)):
-                return verdict
-            if looked >= _MOST:
-                break
+        async with aclosing(self._records(tp, found.offset)) as records:
+            async for record in records:
+                looked += 1
+                verdict = _verdict(record.value) if record.key == key else None
+                if verdict is not None and place in (None, _place(verdict)):
+                    return verdict
+                if looked >= _MOST:
+                    break
         return None
 
-    async def _records(self, tp: TopicPartition, offset: int) -> AsyncIterator[ConsumerRecord]:
+    async def _records(
+        self, tp: TopicPartition, offset: int
+    ) -> AsyncGenerator[ConsumerRecord, None]:
         """Yield the records of a partition from an offset to its end as it is now."""
         consumer = self._consumer
         try:
             (end,) = (await consumer.end_offsets([tp])).values()
-            consumer.assign([tp])
             consumer.seek(tp, offset)
+            consumer.resume(tp)
             while offset < end:
                 records = (await consumer.getmany(tp, timeout_ms=_WAIT_MS)).get(tp, ())
                 for record in records:
@@ -113,7 +116,7 @@ class MailLog:
         except KafkaError as error:
             raise TopicError(unreachable(self._settings, error)) from None
         finally:
-            consumer.unsubscribe()  # else it fetches on, and the next reading waits for that
+            consumer.pause(tp)  # else it fetches on, and the next reading waits for that
 
 
 @asynccontextmanager
@@ -131,6 +134,16 @@ async def open_mail_log(settings: Settings, epoch: str, partitions: int) -> Asyn
         await consumer.start()
     except KafkaError as error:
         raise TopicError(unreachable(settings, error)) from None
+    # Once and for all: a fetch that is under way when an assignment ends breaks aiokafka's fetcher.
+    places = [
+        TopicPartition(name(settings, role), number)
+        for role in ("messages", "verdicts")
+        for number in range(partitions)
+    ]
+    consumer.assign(places)
+    for place in places:
+        consumer.seek(place, 0)
+    consumer.pause(*places)
     try:
         yield MailLog(settings, consumer, epoch, partitions)
     finally:
