@@ -158,7 +158,7 @@ async def _give(
     shown: "Shown",
 ) -> None:
     from apps.labels.desk import open_desk
-    from apps.labels.giving import give, publish
+    from apps.labels.giving import Said, give, publish
     from apps.labels.heard import given_label
     from apps.labels.intake import Wanted, reporter_hash
     from apps.publishing import open_publisher
@@ -182,7 +182,7 @@ async def _give(
                 if (known := await given_label(desk.store, argument, tenant)) is not None:
                     left.remove(argument)
                     taken = retraction(known, datetime.now(UTC))
-                    said = (argument, taken, taken.of.id or "", "")
+                    said = Said(argument, taken, taken.of.id or "")
                     await publish(publisher, topic, [said], shown.tell)
         with _items(left, wanted, desk.context) as items:
             await give(
@@ -192,7 +192,7 @@ async def _give(
                 items,
                 shown.tell,
                 tenant=tenant,
-                retracts=options.retracts,
+                retracts=desk.store if options.retracts else None,
             )
         shown.summary(topic)
         if wait:

@@ -11,10 +11,19 @@ from apps.cli.failures import Code
 from apps.labels.giving import Published
 from apps.labels.heard import LabelStatus
 from apps.labels.intake import Refused, Unread
+from models.hearing import Reach
 
 __all__ = ["Shown"]
 
 _TOLD_SINGLY: Final = 20  # labels that are printed each; of more there is a summary
+_DETAILS: Final = {"received": "offset", "matched": "message", "learned": "step"}
+_REACH: Final[dict[Reach, str]] = {
+    "nothing": "nothing",
+    "account": "the account that sent it",
+    "pair": "its reporter and this sender alone",
+    "content": "what the message holds, not for its sender",
+    "all": "its sender and what it holds",
+}
 
 
 class Shown:
@@ -123,16 +132,20 @@ def _as_object(told: Published) -> dict[str, Any]:
 def _status_lines(status: LabelStatus) -> Iterable[str]:
     voice = status.voice
     said = "not counted yet"
-    if voice is not None:
-        said = f"{voice.given.truth or 'retracted'} by {voice.given.source}"
-        said += "" if status.stands else ", retracted"
-        said += f", weight {voice.weight:g}, reaches {voice.reach}"
-        said += f" ({voice.why})" if voice.why else ""
+    if any(passed.stage == "refused" for passed in status.path):
+        said = "refused"
+    elif voice is not None:
+        said = f"{voice.given.truth} by {voice.given.source}"
+        if not status.stands:
+            said += ", retracted"
+        else:
+            said += f", weight {voice.weight:.2g}, counts for {_REACH[voice.reach]}"
+            said += f" ({voice.why})" if voice.why else ""
     of = f" of message {status.message}" if status.message else ""
     yield f"{click.style(f'label {status.label}', bold=True)}{of}: {said}"
     for passed in status.path:
-        detail = f"  {passed.detail}" if passed.detail else ""
-        yield f"  {passed.stage:10} {_time(passed.at)}{detail}"
+        what = " ".join(filter(None, (_DETAILS.get(passed.stage), passed.detail)))
+        yield f"  {passed.stage:10} {_time(passed.at)}  {what}".rstrip()
 
 
 def _status_object(status: LabelStatus) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from streams.tokens import id_in
 __all__ = ["Desk", "open_desk"]
 
 _ROOM: Final = 8_192  # bytes of a label's record beside the bare message in it
-_ENDS: Final = frozenset({"learned", "published", "refused", "retracted"})
+_ENDS: Final = frozenset({"learned", "published", "revoked", "refused", "retracted"})
 _PAUSE: Final = 0.2  # seconds
 
 

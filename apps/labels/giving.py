@@ -1,21 +1,32 @@
 """Labels and retractions published: found in batches, each once, in the order given."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from apps.labels.heard import retractable
 from apps.labels.intake import Candidate, Refused
 from apps.labels.targets import Finder, Found
 from apps.publishing import Delivered, Publisher
 from models.label import Label
 from streams.label_records import label_id, label_record, retraction
+from streams.stores.redis_store import RedisStore
 
-__all__ = ["Published", "give", "publish"]
+__all__ = ["Published", "Said", "give", "publish"]
 
 _SOURCE: Final = "/weir/label"
 _AT_ONCE: Final = 200  # candidates that are looked up in one round trip
 _BYTES_AT_ONCE: Final = 8_000_000
+
+
+class Said(NamedTuple):
+    """A label to publish: what it was handed in as, its message's id, what a person should know."""
+
+    name: str
+    label: Label
+    message: str
+    note: str = ""
 
 
 class Published(NamedTuple):
@@ -39,41 +50,64 @@ async def give(
     tell: Callable[[Published | Refused], None],
     *,
     tenant: str,
-    retracts: bool,
+    retracts: RedisStore | None = None,
 ) -> None:
-    """Find what each candidate is of and publish its label, or what takes that back.
+    """Find what each candidate is of and publish its label.
 
     A label that is said twice in one run is published once. `tell` is given each that the brokers
-    acknowledged and each that was refused. Raises RedisError and KafkaError.
+    acknowledged and each that was refused. `retracts`: labels are taken back, and this store knows
+    which are counted. Raises RedisError, StoreError and KafkaError.
     """
     seen: set[str] = set()
-
-    def labels(found: Iterable[Found | Refused]) -> Iterator[tuple[Found, Label]]:
-        for each in found:
+    for batch in _batches(items, tell):
+        said: list[Said] = []
+        for each in await finder.find(batch):
             if isinstance(each, Refused):
                 tell(each)
-            elif (label := _label(each, tenant, retracts=retracts)).id in seen:
-                tell(Refused(each.candidate.name, "said already: the same label of one message"))
+                continue
+            said.append(_said(each, tenant))
+        if retracts is not None:
+            said = await _retractions(retracts, said, tell)
+        new: list[Said] = []
+        for one in said:
+            if one.label.id in seen:
+                tell(Refused(one.name, "said already: the same label of one message"))
             else:
-                seen.add(label.id)
-                yield each, label
+                seen.add(one.label.id)
+                new.append(one)
+        await publish(publisher, topic, new, tell)
 
-    for batch in _batches(items, tell):
-        said = [
-            (each.candidate.name, label, each.message, _note(each))
-            for each, label in labels(await finder.find(batch))
-        ]
-        await publish(publisher, topic, said, tell)
+
+async def _retractions(
+    store: RedisStore, said: Sequence[Said], tell: Callable[[Published | Refused], None]
+) -> list[Said]:
+    now = datetime.now(UTC)
+    counted = await retractable(
+        store, [one.label.id for one in said], [one.message for one in said]
+    )
+    found = []
+    for one, is_counted in zip(said, counted, strict=True):
+        label = one.label
+        if is_counted is False:
+            reason = (
+                f"this {label.source} said nothing of it; `weir label --status {one.message}` "
+                "lists who did, and each label is retracted by its own id"
+            )
+            tell(Refused(one.name, reason))
+            continue
+        note = "" if is_counted else "nothing is counted of it yet"
+        found.append(one._replace(label=retraction(label, now), note=note))
+    return found
 
 
 async def publish(
     publisher: Publisher,
     topic: str,
-    said: Iterable[tuple[str, Label, str, str]],
+    said: Iterable[Said],
     tell: Callable[[Published | Refused], None],
 ) -> None:
-    """Publish labels, each with its name, its message's id and a note; wait for the brokers."""
-    waiting: deque[tuple[str, Label, str, str]] = deque()
+    """Publish labels, and wait for the brokers."""
+    waiting: deque[Said] = deque()
 
     def told(delivered: Iterable[Delivered]) -> None:
         for each in delivered:  # in the order in which they were sent
@@ -81,12 +115,12 @@ async def publish(
 
     for each in said:
         waiting.append(each)
-        told(await publisher.send(label_record(topic, each[1], source=_SOURCE)))
+        told(await publisher.send(label_record(topic, each.label, source=_SOURCE)))
     told(await publisher.flush())
 
 
-def _label(found: Found, tenant: str, *, retracts: bool) -> Label:
-    candidate, now = found.candidate, datetime.now(UTC)
+def _said(found: Found, tenant: str) -> Said:
+    candidate = found.candidate
     label = Label(
         id=label_id(tenant, found.target, candidate.source, candidate.reporter),
         of=found.target,
@@ -94,13 +128,10 @@ def _label(found: Found, tenant: str, *, retracts: bool) -> Label:
         source=candidate.source,
         reporter=candidate.reporter,
         tenant=tenant,
-        given_at=now,
+        given_at=datetime.now(UTC),
     )
-    return retraction(label, now) if retracts else label
-
-
-def _note(found: Found) -> str:
-    return "; ".join(filter(None, (found.note, found.candidate.note)))
+    note = "; ".join(filter(None, (found.note, candidate.note)))
+    return Said(candidate.name, label, found.message, note)
 
 
 def _batches(

@@ -10,7 +10,7 @@ from streams.labels.path import LabelPaths, Passed
 from streams.stores.label_state import LabelRecord
 from streams.stores.redis_store import RedisStore
 
-__all__ = ["LabelStatus", "given_label", "statuses"]
+__all__ = ["LabelStatus", "given_label", "retractable", "statuses"]
 
 
 class LabelStatus(NamedTuple):
@@ -49,6 +49,21 @@ async def given_label(store: RedisStore, name: str, tenant: str) -> Label | None
         tenant=tenant,
         given_at=datetime.fromtimestamp(given.at, UTC),
     )
+
+
+async def retractable(
+    store: RedisStore, labels: Sequence[str], messages: Sequence[str]
+) -> list[bool | None]:
+    """Tell of each label whether it is counted; None: nothing is counted of its message yet.
+
+    Raises StoreError where Redis is away.
+    """
+    of = await store.messages_of(labels)
+    records = (await store.label_state(messages)).labelled
+    return [
+        True if known is not None else False if message in records else None
+        for known, message in zip(of, messages, strict=True)
+    ]
 
 
 async def statuses(

@@ -14,10 +14,12 @@ from features.addresses import hash_address
 from features.entities import Namer
 from features.envelope import LogPosition
 from features.sender import index_keys
-from models.label import Label, Target
+from models.hearing import MessageFacts, Voice
+from models.label import Given, Label, Target
 from streams.label_records import label_id, read_record
 from streams.labels.path import LabelPaths, Passed
 from streams.settings import load, read_keys, write_keys
+from streams.stores.label_state import Heard, LabelChange, LabelRecord
 from streams.stores.protocol import Keeping, Query
 from streams.stores.redis_store import RedisStore, open_redis
 from streams.tokens import read_token, sign_token
@@ -71,22 +73,47 @@ class Installation:
         self.context = self.settings.context(read_keys(directory / "keys.toml"))
         self.known = new_id()
         assert self.run("topics", "create").exit_code == 0
-        asyncio.run(self._judge())
+        self.judge("known@sender.example")
 
     def run(self, *arguments, **keywords):
         return CliRunner().invoke(
             weir, [str(a) for a in arguments], env=self.environment, **keywords
         )
 
-    async def _judge(self):
+    def judge(self, message_id, direction="inbound"):
         """Leave in Redis what a worker leaves of a message."""
-        store = RedisStore(self.settings)
-        try:
+
+        async def judge(store):
             await store.look_up([Query(PLACE, self.known, "key")])
-            (key, _) = index_keys(Namer(self.context, "default"), "known@sender.example")
-            await store.record([Keeping(PLACE, b"{}", key, self.known)])
-        finally:
-            await store.close()
+            (key, _) = index_keys(Namer(self.context, "default"), message_id)
+            await store.record([Keeping(PLACE, b"{}", key, self.known, direction)])
+
+        self._with_store(judge)
+
+    def count(self, label):
+        """Leave in Redis what the learner leaves of a label that it has counted."""
+
+        async def count(store):
+            given = Given(0, label, "spam", "report", "1:ab", 1_770_000_000.0)
+            heard = Heard(Voice(given, 0.5, "all", teaches=True))
+            record = LabelRecord(
+                self.known, "default", "inbound", 1.0, PLACE, (), MessageFacts(), (heard,)
+            )
+            applied = LogPosition("l", 0, 0)
+            change = LabelChange(None, applied, [record], labels={label: self.known})
+            assert await store.keep_labels(change)
+
+        self._with_store(count)
+
+    def _with_store(self, work):
+        async def act():
+            store = RedisStore(self.settings)
+            try:
+                await work(store)
+            finally:
+                await store.close()
+
+        asyncio.run(act())
 
     def labels(self):
         """Return what lies on the topic of labels, read as the learner reads it."""
@@ -149,6 +176,82 @@ def test_a_forged_token_and_one_of_another_installation_are_refused(installed):
     assert result.exit_code == 1
     assert "forged, or of another installation" in result.stderr
     assert installed.labels() == []
+
+
+BOUNCE = b"""From: mailer-daemon@there.example
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.there.example
+
+Final-Recipient: rfc822; nobody@there.example
+Action: failed
+Status: 5.1.1
+--b
+Content-Type: text/rfc822-headers
+
+Message-ID: <known@sender.example>
+%b
+--b--
+"""
+
+
+def test_a_bounce_counts_only_with_our_token(installed, tmp_path):
+    forged = sign_token(b"another key", installed.known, PLACE)
+    ours = sign_token(installed.keys.token_key, installed.known, PLACE)
+    without = installed.run("label", "-", input=BOUNCE % b"X-Other: 1")
+    false = installed.run("label", "-", input=BOUNCE % f"X-Weir-Id: {forged}".encode())
+    true = installed.run("label", "-", input=BOUNCE % f"X-Weir-Id: {ours}".encode())
+    assert (without.exit_code, false.exit_code, true.exit_code) == (1, 1, 0)
+    assert "no token of ours" in without.stderr
+    assert "forged" in false.stderr
+    (label,) = installed.labels()
+    assert (label.truth, label.source, label.of.token) == ("unwanted", "bounce", ours)
+
+
+def test_a_report_of_outbound_mail_needs_our_token_too(installed):
+    """Its Message-ID could be anybody's guess (RFC 6650)."""
+    report = REPORT.replace(b"<other@", b"<sent@") % b"v1.forged"
+    installed.judge("sent@sender.example", "outbound")
+    result = installed.run("label", "-", input=report)
+    assert result.exit_code == 1
+    assert "about outbound mail" in result.stderr
+    assert installed.labels() == []
+
+
+def test_of_several_tokens_the_topmost_of_ours_is_taken(installed):
+    """Whoever was there before us wrote theirs below."""
+    other = sign_token(installed.keys.token_key, "m-0", PLACE)
+    tokens = (
+        sign_token(b"another key", "m-9", PLACE),
+        sign_token(installed.keys.token_key, installed.known, PLACE),
+        other,
+    )
+    report = REPORT % "\nX-Weir-Id: ".join(tokens).encode()
+    assert installed.run("label", "-", input=report).exit_code == 0
+    (label,) = installed.labels()
+    assert read_token(installed.keys.token_key, label.of.token).id == installed.known
+
+
+def test_what_somebody_else_said_is_not_retracted_by_mistake(installed):
+    installed.count(label_id("default", Target(id=installed.known), "report", "1:ab"))
+    mistaken = installed.run("label", "--retract", installed.known)
+    assert mistaken.exit_code == 1
+    assert "said nothing of it" in mistaken.stderr
+    assert installed.labels() == []
+
+
+def test_a_label_is_retracted_by_its_own_id(installed):
+    label = label_id("default", Target(id=installed.known), "report", "1:ab")
+    installed.count(label)
+    foreign = installed.run("label", "--retract", label, "--tenant", "acme")
+    result = installed.run("label", "--retract", label)
+    (retracted,) = installed.labels()
+    assert foreign.exit_code == 1
+    assert result.exit_code == 0, result.output
+    assert (retracted.retracts, retracted.source, retracted.reporter) == (label, "report", "1:ab")
 
 
 def test_a_message_is_found_by_its_message_id_in_its_own_tenant_alone(installed):
