@@ -61,6 +61,15 @@ class Hearsay:
         return max(0.0, self.at - min(it.at for it in self.against))
 
     @property
+    def settled(self) -> float:
+        """For how long (seconds) it was seen before anybody reported it.
+
+        Later mail of a campaign is held, so nobody reports it: its age alone would free it.
+        """
+        first = min((it.at for it in self.reports if it.abuse), default=self.at)
+        return max(0.0, self.age - max(0.0, self.at - first))
+
+    @property
     def weight(self) -> tuple[bool, int]:
         """By what one hearsay says more than another."""
         return self.trusted > 0, self.people

@@ -56,7 +56,7 @@ def _reported_content(said: Said) -> Hit | None:
     heard = _worst(hearsay(said.standing.history, "content", said.at, joined=True))
     if heard is None or _outweighed(said, heard):
         return None
-    if heard.age >= _SETTLED and _is_seldom(heard):  # a notice that comes in the same words
+    if heard.settled >= _SETTLED and _is_seldom(heard):  # a notice that comes in the same words
         return None
     return Hit(f"Reported by {heard.who()}: mail with this content", heard.inputs("content"))
 
@@ -135,7 +135,7 @@ def _is_common(said: Said, heard: Hearsay) -> bool:
     In a new state everything is new, and the domain that all mail links to as well.
     """
     watched_before = said.standing.history.watched - heard.age
-    new = heard.age < _SETTLED and not watched_before < _SETTLED
+    new = heard.settled < _SETTLED and not watched_before < _SETTLED
     return not new and _is_seldom(heard)
 
 

@@ -200,6 +200,15 @@ def test_a_link_that_much_honest_mail_has_does_not_fire():
     assert "reported_link" not in signals(many)
 
 
+def test_a_campaign_stays_stopped_though_nobody_reports_what_is_held():
+    campaign = Campaign()
+    for at in range(3):
+        campaign.say("spam", reporter=f"u{at}", message=str(at), minutes_ago=5 * 24 * 60)
+    assert campaign.sibling(messages=5_000.0, age=6 * 86_400).action == "quarantine"
+    # What came in the same words for weeks before is a notice, and three people are few.
+    assert campaign.sibling(messages=5_000.0, age=20 * 86_400).action == "accept"
+
+
 def test_few_complaints_say_less_than_many_of_the_same_senders_mail():
     def contribution(delivered, people=4):
         campaign = Campaign(proven=True)
