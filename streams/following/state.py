@@ -186,7 +186,9 @@ class State:
             models = self._in_force.judge.models
             if self.held:
                 return await self._mend("gap")
-            if models is not None and self._since_base(pointer) <= models.sequence:
+            if models is None and pointer.sequence == self.order.applied:
+                await self._jump(pointer)  # what steps will go on from
+            elif models is not None and self._since_base(pointer) <= models.sequence:
                 # What it holds is the state, so that all workers name the same snapshot.
                 await self._applier.name(models, digest=pointer.digest[:12])
                 self._base = pointer
@@ -195,6 +197,7 @@ class State:
         return None
 
     async def _jump(self, pointer: Pointer) -> None:
+        """Go on from the snapshot that a pointer names, wherever the state was."""
         self._named = pointer
         self._roles.point(pointer)
         try:
@@ -211,7 +214,7 @@ class State:
     async def _mend(self, reason: str, above: int | None = None) -> int | None:
         """Go on from the newest snapshot above a sequence (the models' own), and hold without."""
         models = self._in_force.judge.models
-        least = above if above is not None else models.sequence if models else 0
+        least = above if above is not None else models.sequence if models else -1
         found = await self._newer(least)
         if found is None:
             if reason != "digest":

@@ -218,35 +218,3 @@ async def test_a_classifier_is_swapped_a_damaged_one_refused_and_a_shadow_only_s
     ((verdict, _),) = await judged(installation, mail, 1, 30)
     assert versions(verdict)["classifier"] == bundle.version
     assert worker.stop() == 0
-
-
-async def test_a_worker_goes_on_from_the_folder_and_follows_a_jump(installation, learning, mail):
-    early = [learning.step(), learning.step()]
-    pointer = learning.snapshot()
-    await learning.publish(*early, learning.marker(), pointer, learning.step(), learning.marker())
-    worker = learning.worker().wait_ready()
-    worker.wait_metric("weir_models_sequence", lambda value: value == 3)
-    ((verdict, _),) = await judged(installation, mail, 1, 0)
-    assert versions(verdict)["bayes"] == f"bayes@{pointer.digest[:12]}+3"
-    assert worker.metric("weir_models_steps_applied_total") == 1
-
-    learning.models = Ensemble.fresh(shipped_stack().fresh_fusion())
-    learning.models.sequence = 9
-    jump = learning.snapshot()
-    await learning.publish(jump, learning.step(), learning.marker())
-    worker.wait_metric("weir_models_sequence", lambda value: value == 10)
-    assert worker.metric('weir_models_reloads_total{reason="jump"}') == 1
-    assert worker.metric('weir_models_refused_total{reason="digest"}') == 0
-
-
-async def test_steps_that_are_missing_hold_a_worker_at_its_last_good_state(
-    installation, learning, mail
-):
-    worker = learning.worker().wait_ready()
-    first, lost, after = learning.step(), learning.step(), learning.step()
-    await learning.publish(first, after, learning.marker())
-    del lost
-    worker.wait_metric("weir_models_held", lambda value: value == 1)
-    assert worker.metric("weir_models_sequence") == 1
-    ((verdict, _),) = await judged(installation, mail, 1, 0)
-    assert versions(verdict)["text"] == "text@new+1"
