@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,8 @@ from streams.model_records import (
 from streams.wire import new_id
 
 pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[3]
 
 
 def lure(number):
@@ -61,14 +65,22 @@ def published(sequence):
     return lambda record: isinstance(record, Marker) and record.published >= sequence
 
 
-def rebuilt(installation, *options):
-    command = [sys.executable, "-m", "apps.cli", "models", "rebuild", "--json", *options]
+def rebuilt(installation):
+    script = "from apps.cli.main import main; main()"
     done = subprocess.run(
-        [*command, "--config", str(installation.config)],
+        [sys.executable, "-c", script, "models", "rebuild", "--json"],
         capture_output=True,
+        cwd=installation.directory,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "WEIR_CONFIG": str(installation.config),
+            "WEIR_MODELS__SNAPSHOTS": "snapshots",
+        },
         text=True,
         check=False,
     )
+    assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
 
@@ -76,7 +88,7 @@ async def test_labels_teach_whatever_comes_between_and_whoever_takes_over(
     installation, learner, label, models, mail
 ):
     worker = installation.start_worker()
-    first = learner()
+    first = learner(WEIR_LEARNER__WAIT_SECONDS="1")
     worker.wait_ready()
     idents = await installation.send(
         [installation.record(lure(n)) for n in range(3)]
@@ -100,9 +112,7 @@ async def test_labels_teach_whatever_comes_between_and_whoever_takes_over(
     assert dict(letter.headers)["weir-offset"] == b"1"
 
     second = learner()
-    while first.process.poll() is None:
-        await asyncio.sleep(0.1)
-    assert first.process.returncode == 69
+    assert await asyncio.to_thread(first.process.wait, 60) == 69
     second.wait_ready()
     freeze = Command(id=new_id(), act="freeze", given_at=datetime.now(UTC))
     thaw = Command(id=new_id(), act="thaw", given_at=datetime.now(UTC))
@@ -133,3 +143,5 @@ async def test_labels_teach_whatever_comes_between_and_whoever_takes_over(
         "online-0.snapshot",
         "online-7.snapshot",
     }
+    found = rebuilt(installation)
+    assert (found["start"], found["sequence"], found["agrees"]) == (0, 7, True)
