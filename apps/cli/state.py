@@ -12,6 +12,7 @@ from apps.cli.failures import Code, Failure
 from apps.cli.options import as_json, config, read_settings, run
 
 if TYPE_CHECKING:
+    from features.reported import Report
     from features.rolling import Entity, Reading
     from streams.settings import Settings
     from streams.stores.redis_store import RedisStore
@@ -49,6 +50,8 @@ def state() -> None:
 def inspect(config: Path | None, entities: tuple[str, ...], tenant: str, as_json: bool) -> None:
     """Show what is known of an entity now: when it was seen, how often, with how many others.
 
+    And of content, links, attachments, senders' domains and networks what people report of them.
+
     ENTITY is a sort and a name. Addresses are typed in clear and looked up by their keyed hash; a
     verdict's own labels and hashes are understood too.
 
@@ -65,7 +68,7 @@ def inspect(config: Path | None, entities: tuple[str, ...], tenant: str, as_json
     4 Redis could not be reached.
     """
     from apps.installation import read_context
-    from apps.state.words import as_lines, as_object
+    from apps.state.words import as_lines, as_object, reported_lines, reported_object
     from features.entity_labels import entity_of
 
     settings = read_settings(config)
@@ -79,17 +82,18 @@ def inspect(config: Path | None, entities: tuple[str, ...], tenant: str, as_json
     if as_json:
         import orjson
 
-        for entity, reading in zip(wanted, found, strict=True):
+        for entity, (reading, reports) in zip(wanted, found, strict=True):
             known = as_object(reading) if reading else None
-            click.echo(orjson.dumps({"entity": entity.label, "reading": known}))
+            said = reported_object(reports)
+            click.echo(orjson.dumps({"entity": entity.label, "reading": known, "reports": said}))
     else:
-        for text, entity, reading in zip(entities, wanted, found, strict=True):
+        for text, entity, (reading, reports) in zip(entities, wanted, found, strict=True):
             named = "" if entity.label == text else f"  ({entity.label})"
             click.echo(click.style(text, bold=True) + named)
-            lines = as_lines(reading, now) if reading else ["nothing is known of it"]
-            for line in lines:
+            lines = [*(as_lines(reading, now) if reading else ()), *reported_lines(reports, now)]
+            for line in lines or ["nothing is known of it"]:
                 click.echo(f"  {line}")
-    if None in found:
+    if any(reading is None and not reports for reading, reports in found):
         raise click.exceptions.Exit(int(Code.NO))
 
 
@@ -139,8 +143,9 @@ def usage(config: Path | None, as_json: bool) -> None:
 def rebuild(config: Path | None) -> None:
     """Make the state anew from what the mail log and the verdicts still hold, then switch to it.
 
-    Workers go on meanwhile, and lose nothing: for the switch, at the end, they wait a moment. What
-    is older than the mail log's retention is given up with the old state, and so are labels.
+    Workers go on meanwhile, and lose nothing: for the switch, at the end, they wait a moment, and
+    so does the learner. What is older than the mail log's retention is given up with the old
+    state; labels are counted from what is kept of them (topics.labels_hours).
 
     \b
     Exit codes: 0 rebuilt, 2 wrong settings, 4 Kafka or Redis could not be reached, or another
@@ -165,7 +170,8 @@ def rebuild(config: Path | None) -> None:
 
         rebuilt = run(run_rebuild(settings, context, told))
     click.echo(
-        f"{rebuilt.messages:,} messages counted, {rebuilt.judged:,} of them with their verdicts; "
+        f"{rebuilt.messages:,} messages counted, {rebuilt.judged:,} of them with their verdicts, "
+        f"and the labels of {rebuilt.labelled:,}; "
         f"namespace {rebuilt.namespace} is in use"
     )
 
@@ -174,10 +180,11 @@ def rebuild(config: Path | None) -> None:
 @click.argument("address", metavar="ADDRESS")
 @config
 def forget(config: Path | None, address: str) -> None:
-    """Delete what is kept of a person's address: as sender, as account, and in pairs.
+    """Delete what is kept of a person's address: as sender, as account, in pairs, as reporter.
 
-    All records of people are looked through, for every tenant. The mail log and verdicts have
-    their own retention and are left alone; mail that comes later is counted anew.
+    Labels that they gave are taken back from all counts; what models have learned stays. All
+    records of people are looked through, for every tenant. The mail log and verdicts have their
+    own retention and are left alone; mail that comes later is counted anew.
 
     \b
     Exit codes: 0 done, 1 nothing was kept, 2 usage or settings, 4 Redis could not be reached.
@@ -197,9 +204,10 @@ def forget(config: Path | None, address: str) -> None:
 
 async def _readings(
     settings: "Settings", entities: "list[Entity]", now: float
-) -> "list[Reading | None]":
+) -> "list[tuple[Reading | None, tuple[Report, ...]]]":
     async with _Opened(settings) as store:
-        return [await store.read(entity, now) for entity in entities]
+        reports = (await store.label_state(entities=entities)).reports
+        return [(await store.read(it, now), reports.get(it.key, ())) for it in entities]
 
 
 async def _usage(settings: "Settings") -> tuple[Any, bool]:
@@ -208,8 +216,10 @@ async def _usage(settings: "Settings") -> tuple[Any, bool]:
 
 
 async def _forget(settings: "Settings", person: str) -> int:
+    from streams.labels.forgetting import forget_labels
+
     async with _Opened(settings) as store:
-        return await store.forget_person(person)
+        return await forget_labels(store, person) + await store.forget_person(person)
 
 
 class _Opened:

@@ -1,13 +1,15 @@
-"""An entity's reading as a person reads it."""
+"""An entity's reading, and what was reported of it, as a person reads it."""
 
 import math
-from collections.abc import Iterator
+from collections import Counter as Counts
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from features.reported import Report
 from features.rolling import Counter, Reading
 
-__all__ = ["as_lines", "as_object"]
+__all__ = ["as_lines", "as_object", "reported_lines", "reported_object"]
 
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 
@@ -32,6 +34,27 @@ def as_lines(reading: Reading, now: float) -> Iterator[str]:
     for sketch in reading.kind.sketches:
         distinct = f"{reading.distinct(sketch):>12,.0f}"
         yield f"distinct {sketch:<10} {distinct}    today and yesterday, +-18 %"
+
+
+def reported_lines(reports: Sequence[Report], now: float) -> Iterator[str]:
+    """Yield a line for each side: how many reports stand, of how many people, by which sources."""
+    for abuse, side in ((True, "reported as abuse"), (False, "called legitimate")):
+        said = [report for report in reports if report.abuse is abuse]
+        if said:
+            people = len({report.who for report in said})
+            sources = Counts(report.source for report in said)
+            listed = ", ".join(f"{count} {source}" for source, count in sorted(sources.items()))
+            last = max(report.at for report in said)
+            told = f"by {people}: {listed}; the last {_ago(now - last)}"
+            yield f"{side:<19} {len(said):>12,}    {told}"
+
+
+def reported_object(reports: Sequence[Report]) -> list[dict[str, Any]]:
+    """Return standing reports as JSON's own values, by time; nobody is named."""
+    return [
+        {"at": _moment(it.at), "abuse": it.abuse, "source": it.source, "weight": it.weight}
+        for it in reports
+    ]
 
 
 def as_object(reading: Reading) -> dict[str, Any]:

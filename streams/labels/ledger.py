@@ -30,7 +30,15 @@ from streams.stores.label_state import (
 )
 from streams.stores.protocol import Move
 
-__all__ = ["MOST_HEARD", "Ledger", "Outcome", "asked_of", "counted_for", "reported_entities"]
+__all__ = [
+    "MOST_HEARD",
+    "Ledger",
+    "Outcome",
+    "asked_of",
+    "counted_for",
+    "increments_of",
+    "reported_entities",
+]
 
 MOST_HEARD: Final = 384
 """Labels of one message that are heard of others than analysts and traps."""
@@ -194,7 +202,7 @@ class Ledger:
         return known if known.day == day else Campaign(day)
 
     def _change(self, record: LabelRecord, outcome: Outcome, taken: Taken) -> None:
-        increments = _increments(record, outcome.change)
+        increments = increments_of(record, outcome.change)
         if increments:
             place = LogPosition(self._epoch, 0, taken.offset)
             self.moves.append(Move(place, record.at, increments))
@@ -229,7 +237,7 @@ def reported_entities(records: Iterable[LabelRecord]) -> list[Entity]:
 def counted_for(record: LabelRecord) -> tuple[Increment, ...]:
     """Return what all labels of a message add to the counters of its entities."""
     stands = standing(record.voices)
-    return _increments(record, change(NOTHING, stands))
+    return increments_of(record, change(NOTHING, stands))
 
 
 def _day(taken: Taken) -> int:
@@ -286,7 +294,7 @@ def _taught(campaign: Campaign, *, abuse: bool) -> Campaign:
     return replace(campaign, ham=campaign.ham + 1)
 
 
-def _increments(record: LabelRecord, changed: Change) -> tuple[Increment, ...]:
+def increments_of(record: LabelRecord, changed: Change) -> tuple[Increment, ...]:
     """Return what a change adds to the counters of a message's entities and takes from them."""
     found = []
     for touched in record.touched:
