@@ -156,6 +156,11 @@ class Registry:
             with suppress(RedisError):
                 await self._redis.set(self._key(known), content, ex=_CACHED_SECONDS)
 
+    async def warm(self, pointer: Pointer | Artifact) -> None:
+        """Have Redis keep an artifact of the folder for another day, if it is there."""
+        with suppress(ArtifactError):
+            await self.cache(pointer.digest, self.read(pointer))
+
     async def get(self, pointer: Pointer | Artifact) -> bytes:
         """Return the artifact of a pointer, from the folder, else from Redis.
 

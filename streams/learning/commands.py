@@ -102,3 +102,4 @@ class Commands:
 
     async def _publish(self, pointer: Pointer) -> None:
         await self._fence.confirm(await self._publisher.publish(pointer))
+        self._lineage.announced.take(pointer)

@@ -13,6 +13,7 @@ from models.lessons import read_lesson
 from models.manifest import ArtifactError
 from models.snapshot import LabelPosition, Snapshot
 from models.step import Lesson
+from streams.learning.announced import Announced
 from streams.learning.memory import Memory, own_lessons
 from streams.model_records import Claim, Marker, ModelRecord, Pointer, StepRecord
 
@@ -44,8 +45,8 @@ class Lineage:
 
     `head` has learned all steps, `published` those up to the last marker; both are the caller's
     to read, not to change. `sequence` is the highest that was ever used, `labels` the last label
-    that is handled, `fence` the highest claim. `lost` says that steps are missing between. `load`
-    opens the artifact of a pointer; None where it can't.
+    that is handled, `fence` the highest claim, `announced` what else pointers say. `lost` says
+    that steps are missing between. `load` opens the artifact of a pointer; None where it can't.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Lineage:
         self.labels: LabelPosition | None = None
         self.fence = 0
         self.frozen = False
+        self.announced = Announced()
         self.lost = False
         self.digest = ""
         self._waiting: list[StepRecord] = []
@@ -189,6 +191,7 @@ class Lineage:
 
     def _pointer(self, record: Pointer) -> None:
         """Go where an online artifact leads whose sequence no step has: an operator's choice."""
+        self.announced.take(record)
         if record.model != "online" or record.stage != "live" or record.sequence <= self.sequence:
             return
         models = self._load(record)

@@ -148,6 +148,9 @@ class Publishing:
             labels=labels,
         )
         await self._fence.confirm(await self._publisher.publish(pointer))
+        for each in lineage.announced.again(self._fence.number):
+            await self._registry.warm(each)
+            await self._fence.confirm(await self._publisher.publish(each))
         log.info("snapshot_written", sequence=sequence, digest=artifact.digest[:12])
 
     async def _let_out(self, theta: Theta | None) -> None:
