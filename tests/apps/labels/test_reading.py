@@ -3,6 +3,8 @@
 import base64
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apps.labels.reading import MOST_FORWARDED, limits_of_reports, read_report
 from apps.labels.report import NoReport, Report
@@ -128,8 +130,15 @@ def test_a_report_inside_the_message_reported_is_not_the_report():
     claimed = multipart(PROSE, fields(b"Feedback-Type: not-spam\n"), ENCLOSED)
     outer = multipart(PROSE, ABUSE, b"Content-Type: message/rfc822\n\n" + claimed)
     report = read(outer)
-    assert report.truth == "spam"
+    assert (report.truth, report.dropped) == ("spam", 0)
     assert report.returned[0].tokens == ()
+
+
+def test_a_report_or_a_bounce_that_was_forwarded_is_a_forward():
+    for kind in (ABUSE, status(b"a: b\n\nAction: failed\nStatus: 5.1.1\n")):
+        part = b"Content-Type: message/rfc822\n\n" + multipart(PROSE, kind, ENCLOSED)
+        report = read(multipart(PROSE, part, subtype="mixed"))
+        assert (report.form, len(report.returned)) == ("forward", 1)
 
 
 @pytest.mark.parametrize(
@@ -237,14 +246,25 @@ def test_tokens_come_topmost_first_and_are_bounded():
 
 
 def test_the_largest_message_fits_in_a_report_whole():
-    limits = Limits(message_bytes=200_000)
-    inner = INNER + b"x" * 76 * 2_500
+    limits = Limits()
+    inner = INNER + b"x" * (limits.message_bytes - len(INNER))
     encoded = base64.encodebytes(inner)
     part = b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" + encoded
     raw = multipart(PROSE, ABUSE, part)
     report = read_report(raw, limits_of_reports(limits))
     assert len(raw) <= limits_of_reports(limits).message_bytes
     assert len(report.returned[0].raw) == len(inner)
+
+
+@given(st.lists(st.sampled_from([PROSE, ABUSE, ENCLOSED, b"--b", b"\n", b"\0"]), max_size=6))
+def test_parts_in_any_order_are_read_without_an_error(parts):
+    assert isinstance(read_report(multipart(*parts), LIMITS), Report | NoReport)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_without_an_error(raw):
+    for head in (b"", b"Content-Type: message/rfc822\n\n", multipart(PROSE, ABUSE)[:-8]):
+        assert isinstance(read_report(head + raw, LIMITS), Report | NoReport)
 
 
 @pytest.mark.parametrize(
