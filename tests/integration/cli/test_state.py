@@ -11,8 +11,10 @@ from click.testing import CliRunner
 from apps.cli.main import weir
 from apps.installation import read_context
 from features.entity_labels import entity_of
+from features.reported import Report
 from features.rolling import Increment, counted
 from streams.settings import load, write_keys
+from streams.stores.label_state import LabelChange
 from streams.stores.protocol import Move
 from streams.stores.redis_store import RedisStore
 
@@ -83,6 +85,44 @@ def test_an_address_is_typed_in_clear_and_shown_as_its_hash(run, seen):
     assert found["reading"]["counts"]["sent"]["total"] == 1
     assert "anna" not in found["entity"]
     assert "mara" not in found["entity"]
+
+
+@pytest.fixture
+def reported(environment):
+    """Let reports stand on an entity."""
+
+    def add(label, *reports):
+        settings = load(None, environment)
+        entity = entity_of(label, read_context(settings), "default")
+
+        async def act():
+            store = RedisStore(settings)
+            await store.keep_labels(LabelChange(None, None, reports={entity: reports}))
+            await store.close()
+
+        asyncio.run(act())
+
+    return add
+
+
+def test_what_people_report_of_an_entity_is_shown_beside_its_counts(run, reported):
+    now = datetime.now(UTC).timestamp()
+    reported(
+        "link:example.org",
+        *(Report(f"{n}", bytes([n % 2] * 8), "report", True, 0.5, now - 600 + n) for n in range(3)),
+        Report("a", bytes(8), "analyst", False, 1.0, now - 7200),
+    )
+    result = run("state", "inspect", "link:example.org")
+    assert result.exit_code == 0, result.output
+    abuse, ham = (
+        next(line for line in result.output.splitlines() if text in line)
+        for text in ("reported as abuse", "called legitimate")
+    )
+    assert abuse.split()[3:8] == ["3", "by", "2:", "3", "report;"]
+    assert ham.split()[2:7] == ["1", "by", "1:", "1", "analyst;"]
+    found = json.loads(run("state", "inspect", "link:example.org", "--json").stdout)
+    assert found["reading"] is None
+    assert [it["source"] for it in found["reports"]] == ["report", "report", "report", "analyst"]
 
 
 def test_what_nothing_is_known_of_is_said_so(run):
