@@ -110,7 +110,8 @@ async def publish(
     waiting: deque[Said] = deque()
 
     def told(delivered: Iterable[Delivered]) -> None:
-        for each in delivered:  # in the order in which they were sent
+        """Tell of each, in the order in which they were sent."""
+        for each in delivered:
             tell(Published(*waiting.popleft(), each.offset))
 
     for each in said:
