@@ -16,6 +16,7 @@ from apps.bench.campaigns import Campaign, campaigns
 from apps.bench.load import Load
 from apps.bench.machine import cpu_ms, machine
 from apps.bench.reaction import Reaction, Seen, react
+from apps.bench.retraction import measure_retraction
 from apps.bench.steps import Steps
 from apps.bench.unrelated import measure_unrelated
 from apps.bench.workers_run import WorkersRun, bodies, worker_environment
@@ -44,8 +45,8 @@ def measure_learning(
     """Return how fast labels act and what learning costs, on one local stack.
 
     Of the cases one in four is a trap's label, the others are three people's reports. With
-    `corpora`, also what cases move in unrelated mail, by models that were seeded with mail of the
-    SpamAssassin corpus. Raises StackError where the stack can't be started or doesn't answer.
+    `corpora`, also what cases move in unrelated mail, and what is left of labels that were taken
+    back, by models that began with mail of the SpamAssassin corpus. Raises StackError where the stack can't be started or doesn't answer.
     """
     raws = bodies(mail)
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as name:
@@ -65,6 +66,8 @@ def measure_learning(
     if corpora is not None:
         say("what a case moves in unrelated mail")
         found["unrelated"] = measure_unrelated(load(None, {}), corpora, say)
+        say("what is left of a label that was taken back")
+        found["retraction"] = measure_retraction(load(None, {}), corpora, say)
     return {"benchmark": "learning", "machine": machine(), **found}
 
 
@@ -91,7 +94,7 @@ class _Run:
             await generator.bulk(1_000)
             found: dict[str, Any] = {}
             self._say(f"{cases} cases beside {_RATE:g} messages a second")
-            reactions = await self._cases(campaigns(cases), generator, publisher, seen)
+            reactions = await self._cases(campaigns(cases), generator, seen)
             found["reaction"] = _of_reactions(reactions)
             self._say(f"{labels:,} labels as fast as they go")
             found["learner"] = await self._bulk(labels, publisher, seen, steps, learner)
@@ -125,27 +128,32 @@ class _Run:
                 await reader
 
     async def _cases(
-        self, chosen: Sequence[Campaign], generator: Load, publisher: Publisher, seen: Seen
+        self, chosen: Sequence[Campaign], generator: Load, seen: Seen
     ) -> list[Reaction]:
-        """Play the cases beside a load that lasts as long as they do."""
+        """Play the cases beside a load that lasts as long as they do, some at once."""
         load_task = asyncio.create_task(_lasting(generator))
-        waiting = asyncio.Semaphore(_AT_ONCE)
+        waiting = iter(enumerate(chosen))
+        found: list[Reaction] = []
 
-        async def one(number: int, campaign: Campaign) -> Reaction:
-            source: Source = "trap" if number % 4 == 3 else "report"
-            async with waiting:
-                return await react(
-                    campaign,
-                    source,
-                    _REPORTERS[source],
-                    publisher,
-                    seen,
-                    self._settings,
-                    self._context,
-                )
+        async def play() -> None:
+            async with open_publisher(self._settings) as publisher:
+                for number, campaign in waiting:
+                    source: Source = "trap" if number % 4 == 3 else "report"
+                    found.append(
+                        await react(
+                            campaign,
+                            source,
+                            _REPORTERS[source],
+                            publisher,
+                            seen,
+                            self._settings,
+                            self._context,
+                        )
+                    )
 
         try:
-            return list(await asyncio.gather(*(one(*pair) for pair in enumerate(chosen))))
+            await asyncio.gather(*(play() for _ in range(_AT_ONCE)))
+            return found
         finally:
             load_task.cancel()
             with suppress(asyncio.CancelledError):
