@@ -11,6 +11,7 @@ import yaml
 
 from apps.training.command import train
 from streams import settings
+from streams.learner import Exit
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -50,11 +51,19 @@ def test_the_unit_sets_only_known_settings():
     assert settings.load(None, given).kafka.group_instance_id == "%H"
 
 
+def test_a_learner_that_was_taken_over_is_not_started_again():
+    unit = (DOCKER / "weir-learner.service").read_text()
+    assert f"RestartPreventExitStatus={int(Exit.SUPERSEDED)}\n" in unit
+    given = dict(re.findall(r"^Environment=(WEIR_\w+)=(.*)$", unit, re.MULTILINE))
+    assert given.pop("WEIR_CONFIG")
+    assert settings.load(None, given).http.bind != settings.Settings().http.bind
+
+
 def test_the_port_of_metrics_and_health_is_the_same_everywhere():
     port = settings.Settings().http.bind.rpartition(":")[2]
     scrape = yaml.safe_load((DOCKER / "prometheus.yml").read_text())["scrape_configs"]
-    assert [target["port"] for job in scrape for target in job["dns_sd_configs"]] == [int(port)]
-    assert SERVICES["worker"]["expose"] == [port]
+    assert {target["port"] for job in scrape for target in job["dns_sd_configs"]} == {int(port)}
+    assert SERVICES["worker"]["expose"] == SERVICES["learner"]["expose"] == [port]
     assert f"127.0.0.1:{port}/livez" in DOCKERFILE
     assert f"EXPOSE {port}" in DOCKERFILE
 
@@ -99,7 +108,7 @@ def test_nothing_of_weir_runs_as_root():
     stages = DOCKERFILE.split("FROM ")
     assert "\nUSER weir\n" in stages[-1]
     assert re.search(r"^User=weir$", UNIT, re.MULTILINE)
-    for name in ("topics", "worker"):
+    for name in ("topics", "worker", "learner"):
         assert SERVICES[name]["cap_drop"] == ["ALL"]
         assert SERVICES[name]["read_only"] is True
 
@@ -111,10 +120,12 @@ def test_published_ports_are_on_the_loopback_interface_only():
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd isn't installed")
-def test_systemd_accepts_the_unit_and_rates_it_as_confined(tmp_path):
+@pytest.mark.parametrize("name", ["weir-worker", "weir-learner"])
+def test_systemd_accepts_the_unit_and_rates_it_as_confined(name, tmp_path):
     # verify wants the program and the user to exist on this machine
-    text = UNIT.replace("/opt/weir/bin/weir", "/bin/true").replace("=weir\n", "=root\n")
-    unit = tmp_path / "weir-worker.service"
+    text = (DOCKER / f"{name}.service").read_text()
+    text = text.replace("/opt/weir/bin/weir", "/bin/true").replace("=weir\n", "=root\n")
+    unit = tmp_path / f"{name}.service"
     unit.write_text(text.replace("StateDirectory=root", "StateDirectory=weir"))
     verified = subprocess.run(
         ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
