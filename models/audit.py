@@ -37,7 +37,7 @@ _HOURS: Final = 24
 _BUSIEST: Final = 6  # an hour seldom brings more than a sixth of a day's mail
 _HOUR: Final = 3600.0
 _DAY: Final = 86_400.0
-_LEAST_SECONDS: Final = 60.0  # of a start: what came before says nothing of a day
+_LEAST_SECONDS: Final = 3600.0  # of a start: what a minute brought says nothing of a day
 _SCHEMA: Final = 1
 
 
