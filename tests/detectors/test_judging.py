@@ -6,6 +6,7 @@ from importlib.metadata import version
 from ipaddress import ip_network
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,6 +20,7 @@ from detectors.engine import engine_digest
 from detectors.judging import STAGES, Judge
 from detectors.policy_file import read_policy, shipped_policy
 from detectors.record import decode, encode
+from detectors.shadows import Shadow
 from detectors.stack import shipped_stack
 from detectors.verdict import ModelVersion
 from detectors.weights import WeightsError
@@ -472,3 +474,76 @@ def test_the_engine_is_another_where_its_rules_numbers_or_letters_may_be(what, m
             "detectors.engine.version", lambda name: "0" if name == what else version(name)
         )
     assert engine_digest.__wrapped__(Context()) != shipped
+
+
+class _Theta(NamedTuple):
+    version: str = "t1"
+    edges: tuple[float, ...] = (0.0,)
+    chances: tuple[float, ...] = (0.0, 1.0)
+
+
+def test_a_verdict_asks_for_a_label_by_the_chance_of_its_logit():
+    for judged in _judge(theta=_Theta()).judge(BATCH):
+        verdict = judged.verdict
+        chance = 0.0 if verdict.logit is None or verdict.logit < 0 else 1.0
+        theta = "" if verdict.logit is None else "t1"
+        assert (verdict.ask.theta, verdict.ask.p, verdict.ask.asked) == (theta, chance, chance > 0)
+
+
+def test_the_shadow_that_is_the_live_model_says_what_the_live_model_says():
+    online = Ensemble.fresh(shipped_stack().fresh_fusion())
+    shadows = [Shadow.of(CLASSIFIER), Shadow.of(online)]
+    for judged in _judge(shadows=shadows).judge(BATCH):
+        verdict = judged.verdict
+        if verdict.logit is None:
+            assert verdict.shadow_models is msgspec.UNSET
+            continue
+        said = {it.name: (it.version, it.logit) for it in verdict.shadow_models}
+        # Models that have learned nothing have no say.
+        assert said == {
+            "classifier": (CLASSIFIER.version, verdict.logit),
+            "online": ("online@new+0", verdict.logit),
+        }
+
+
+def test_shadows_change_no_verdict_but_for_what_they_say():
+    shadows = [Shadow.of(Ensemble.fresh(shipped_stack().fresh_fusion()))]
+    judged = _judge(shadows=shadows).judge(BATCH)
+    bare = [msgspec.structs.replace(it.verdict, shadow_models=msgspec.UNSET) for it in judged]
+    assert [encode(verdict) for verdict in bare] == WHOLE
+
+
+def test_a_shadow_online_model_is_summed_with_its_own_fusion():
+    taught = Ensemble.fresh(shipped_stack().fresh_fusion())
+    for judged in _judge(models=taught).judge(BATCH[:12]) * 3:
+        taught.learn(judged, abuse=True)
+        taught.learn(judged, abuse=False)
+    live = _judge(models=taught).judge(BATCH)
+    shadowed = _judge(shadows=[Shadow.of(taught)]).judge(BATCH)
+    assert any(a.verdict.logit != b.verdict.logit for a, b in zip(live, shadowed, strict=True))
+    for acting, scoring in zip(live, shadowed, strict=True):
+        if acting.verdict.logit is not None:
+            (said,) = scoring.verdict.shadow_models
+            assert said.logit == acting.verdict.logit
+
+
+def test_a_shadow_that_breaks_costs_its_own_word_alone():
+    class Broken(TextModel):
+        def predict(self, batch):
+            raise RuntimeError(f"broken on {len(batch)}")
+
+    shadow = Ensemble.fresh(shipped_stack().fresh_fusion(), ["text"])
+    shadow.text = Broken()
+    judged = _judge(shadows=[Shadow.of(shadow)]).judge(BATCH)
+    assert [encode(it.verdict) for it in judged] == WHOLE
+
+
+def test_a_verdict_with_what_shadows_say_is_read_back():
+    (judged, *_) = _judge(shadows=[Shadow.of(CLASSIFIER)]).judge(BATCH)
+    assert decode(encode(judged.verdict)) == judged.verdict
+
+
+def test_a_new_judge_keeps_shadows_and_theta():
+    judge = _judge().with_shadows([Shadow.of(CLASSIFIER)]).with_theta(_Theta())
+    other = judge.with_policies(shipped_policy()).with_models(None).with_classifier(CLASSIFIER)
+    assert (other.shadows, other.theta) == (judge.shadows, judge.theta)
