@@ -1,4 +1,4 @@
-"""Dead letters read from their topic, and put back on the mail log."""
+"""Dead letters read from their topic, and put back to where they came from."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -49,10 +49,15 @@ def read_letter(record: Any) -> DeadLetter:
 
 
 def requeued(letter: DeadLetter, settings: Settings) -> Record:
-    """Return the letter as a record for the mail log, marked, so that its verdict is a revision."""
+    """Return the letter as a record for where it came from: the topic of labels, or the mail log.
+
+    It is marked, so that a message's verdict is a revision.
+    """
     headers = [(key, value) for key, value in letter.headers if key != _MARK]
+    labels = name(settings, "labels")
+    is_label = letter.origin.rsplit(":", 2)[0] == labels
     return Record(
-        name(settings, "messages"),
+        labels if is_label else name(settings, "messages"),
         letter.key,
         letter.value,
         [*headers, (_MARK, letter.origin.encode())],

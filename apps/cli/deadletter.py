@@ -15,7 +15,7 @@ __all__ = ["deadletter"]
 
 @click.group()
 def deadletter() -> None:
-    """Look at dead letters: records that broke the pipeline and got a degraded verdict.
+    """Look at dead letters: mail that broke the pipeline and got a degraded verdict, bad labels.
 
     A dead letter holds the original bytes and headers, where they lay, and what broke. It is
     named by its offset in the dead-letter topic.
@@ -96,8 +96,9 @@ def show(config: Path | None, offset: int, raw: bool, as_json: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="Requeue all dead letters of the topic.")
 @config
 def requeue(config: Path | None, offsets: tuple[int, ...], every: bool) -> None:
-    """Put dead letters back on the mail log, as they were; their new verdicts are revisions.
+    """Put dead letters back to where they came from, as they were.
 
+    Messages go to the mail log, and their new verdicts are revisions; labels go to theirs.
     Mend first what broke them, or they come back. The dead-letter topic keeps them until its
     retention ends, so a letter can be requeued twice.
 
