@@ -166,6 +166,37 @@ def online(result: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
+def regimes(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each filter's figures by regime, and what learning did to the frozen filter."""
+    peers = ", ".join(result["peers"].values())
+    first = result["stream"]["labelled_first"]
+    yield f"### As labels come: after the first {first:,} messages, beside {peers}\n"
+    columns = ["one_minus_roca_pct", "missed_pct_at_0.1%", "ham_junked", "spam_delivered_pct"]
+    yield from table(
+        ["regime", "filter", "labels", "1-ROCA%, whole stream", *columns],
+        [
+            [
+                *(regime, name, row["labels"], row["one_minus_roca_pct"]),
+                *(row["later"][column] for column in columns),
+            ]
+            for regime, filters in result["regimes"].items()
+            for name, row in filters.items()
+        ],
+    )
+    yield ""
+    tested = ["difference", "low", "high", "p_not_better"]
+    yield from table(
+        ["less frozen", "filter", "figure", *tested],
+        [
+            [regime, name, figure, *(row[column] for column in tested)]
+            for regime, filters in result["against_frozen"].items()
+            for name, rows in filters.items()
+            for figure, row in rows.items()
+            if figure != "ham_junked"
+        ],
+    )
+
+
 def evasion(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the spam missed by attack and filter."""
     spam = result["later"]["spam"]
@@ -204,6 +235,7 @@ SECTIONS = {
     "memory": memory,
     "classifier": classifier,
     "online": online,
+    "regimes": regimes,
     "evasion": evasion,
 }
 

@@ -27,7 +27,6 @@ _VOUCHING: Final = [
     for key in ("address", "sender", "network")
     for side in ("spam", "ham")
 ]
-_CLEAN: Final = 10.0  # times as much ham as abuse: who is abused now and then is vouched for still
 _GRAIN: Final = 1 << 10  # weights are binary fractions, so that counts can be taken back exactly
 
 
@@ -77,7 +76,7 @@ class Recipe:
     full. `campaign` bounds the labels of plain users that one campaign teaches in a day, for each
     side. `right` is how much oftener abuse is reported than honest mail: with it a user's label
     weighs what it makes likely; 0: it is taken for true. `veto` labels of ham for whom a message
-    is from, and hardly any of abuse, keep users' reports of it from teaching; 0: nothing does.
+    is from, and no more of abuse, keep users' reports of it from teaching; 0: nothing does.
     """
 
     users: tuple[Part, ...] = ("bayes",)
@@ -87,7 +86,7 @@ class Recipe:
     replayed: int = 10
     replayed_spam: int = 3
     campaign: int = 3
-    right: float = 100.0
+    right: float = 5.0
     veto: float = 3.0
 
 
@@ -126,13 +125,13 @@ def step_of(label: Labelled, known: Known, recipe: Recipe = SHIPPED) -> Step | N
 def _is_known(sample: Sample, least: float) -> bool:
     """Tell whether labels vouch for author, sender or network of a message, as it was judged.
 
-    A label of a plain user isn't among those that count there.
+    Their ham was said by who is trusted; of their abuse much may be what users said.
     """
     if not len(sample.vector):
         return False
     counts = sample.vector[_VOUCHING].tolist()
     pairs = zip(counts[::2], counts[1::2], strict=True)
-    return any(ham >= least and ham >= _CLEAN * spam for spam, ham in pairs)
+    return any(ham >= least and ham >= spam for spam, ham in pairs)
 
 
 def _likely(label: Labelled, right: float) -> float:

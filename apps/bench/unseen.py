@@ -12,6 +12,7 @@ from apps.evaluation.stream import Item
 from apps.evaluation.subject import Subject
 from detectors.judging import Judge
 from models.classifier import Classifier
+from models.teaching import Recipe
 from streams.offline import Offline
 
 __all__ = ["UnseenClassifiers", "WholeSystem", "train_unseen"]
@@ -62,9 +63,15 @@ class WholeSystem(Subject):
     """All parts of Weir; the classifier changes with the message."""
 
     def __init__(
-        self, offline: Offline, unseen: UnseenClassifiers, spent: Spent | None = None
+        self,
+        offline: Offline,
+        unseen: UnseenClassifiers,
+        spent: Spent | None = None,
+        *,
+        lasting: bool = False,
+        recipe: Recipe | None = None,
     ) -> None:
-        super().__init__(offline, spent)
+        super().__init__(offline, spent, lasting=lasting, recipe=recipe)
         self._judges = unseen.judges(offline.core)
         self._folds = unseen.folds
 
