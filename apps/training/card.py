@@ -37,7 +37,7 @@ def model_card(
         _by_source(manifest),
         _left_out(manifest),
         _calibration(manifest, bins),
-        _gates(gates),
+        _gates(manifest, gates),
         _features(manifest, importances),
         _limits(manifest),
     )
@@ -175,9 +175,32 @@ half abuse, and the stack's bias moves it to the stream's own rate.
 """ + _table(("predicted", "messages", "mean predicted", "observed spam"), rows)
 
 
-def _gates(gates: Iterable[Gate]) -> str:
+def _gates(manifest: Manifest, gates: Iterable[Gate]) -> str:
     rows = ((gate.name, "holds" if gate.holds else "**fails**", gate.found) for gate in gates)
-    return "## Release gates\n\n" + _table(("gate", "", "found"), rows)
+    text = "## Release gates\n\n" + _table(("gate", "", "found"), rows)
+    later = manifest.metrics.get("later")
+    if later:
+        text += _LATER.format(
+            ham=f"{later['ham']:,.0f}",
+            spam=f"{later['spam']:,.0f}",
+            auc=_number(later["auc"], 4),
+            caught=_percent(later["spam_above_reject"]),
+            lost=_percent(later["ham_above_reject"], 2),
+        )
+    return text + (_SHADOW if manifest.stage == "shadow" else "")
+
+
+_LATER = """
+
+Mail that came later ({ham} legitimate and {spam} abusive messages of campaigns that no older \
+mail is of), by a model of what came before: AUC {auc}, {caught} of the abuse and {lost} of the \
+legitimate mail at the reject threshold or above.
+"""
+_SHADOW = """
+
+**A shadow only**: it may score and not act (`weir models shadow`), until more mail shows more, or \
+a person promotes it by force.
+"""
 
 
 def _features(manifest: Manifest, importances: Sequence[Importance]) -> str:

@@ -1,15 +1,21 @@
 """`weir train` on a folder of mail, as a person types it."""
 
 import random
+import re
 
 import pytest
 from click.testing import CliRunner
 
+from apps.cli.main import weir
 from apps.training import gathering
 from apps.training.command import calibrate, train
 from apps.training.corpora import Sample
 from apps.training.dataset import read_dataset
 from models.classifier import Classifier
+from models.manifest import ArtifactError, read_manifest
+from streams.opening import open_core
+from streams.policies import read_policy_of
+from streams.settings import load, write_keys
 
 SOBER = ("meeting", "notes", "draft", "review", "schedule", "budget", "library", "kernel", "garden")
 LOUD = ("winner", "prize", "urgent", "account", "verify", "password", "bonus", "click", "pills")
@@ -152,3 +158,68 @@ def test_calibrate_shows_what_it_would_change_and_changes_nothing_unasked(folder
     assert unchanged == before != weights.read_text()
     assert "before: scale 1, weight 0.1, bias -9" in shown.output
     assert "| mail-spam | spam | 60 |" in shown.output
+
+
+def test_a_sorted_folder_is_read_by_its_folders_names_and_says_what_it_took_them_for(
+    folders, tmp_path
+):
+    out = tmp_path / "model"
+
+    result = _run(train, "--mail", folders, "--out", out, "--trees", 30)
+
+    assert result.exit_code == 0, result.output
+    assert re.search(r"^ham +60 +.*: ham$", result.output, re.MULTILINE)
+    assert re.search(r"^spam +60 +.*: spam$", result.output, re.MULTILINE)
+    assert "A shadow only" in result.output
+    manifest = read_manifest((out / "manifest.json").read_bytes())
+    assert manifest.stage == "shadow"
+    assert [(s.name, s.ham, s.spam) for s in manifest.data] == [
+        ("mail-ham", 60, 0),
+        ("mail-spam", 0, 60),
+    ]
+
+
+def test_a_sorted_folder_without_abuse_says_what_is_missing(folders):
+    result = _run(train, "--mail", folders / "ham")
+
+    assert result.exit_code == 2
+    assert "no abusive mail found; give --spam too" in result.output
+
+
+def test_a_worker_refuses_a_model_that_may_not_act_and_force_lets_it(folders, tmp_path):
+    write_keys(tmp_path / "keys.toml")
+    for out, force in (("shadow", ()), ("forced", ("--force",))):
+        done = _run(train, "--mail", folders, "--out", tmp_path / out, "--trees", 30, *force)
+        assert done.exit_code == 0, done.output
+
+    def opened(name):
+        environment = {
+            "WEIR_MODELS__CLASSIFIER": str(tmp_path / name),
+            "WEIR_PRIVACY__KEYS_FILE": str(tmp_path / "keys.toml"),
+        }
+        settings = load(None, environment)
+        return open_core(settings, read_policy_of(settings.policy)[0])
+
+    with pytest.raises(ArtifactError, match="may score and not act") as error:
+        opened("shadow")
+    assert "\n" not in str(error.value)
+    assert opened("forced").classifier.manifest.failed
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "code", "said"),
+    [("", 2, "models.snapshots"), ("here", 4, "kafka.brokers")],
+)
+def test_what_could_not_be_published_is_said_before_the_training(
+    folders, tmp_path, monkeypatch, snapshots, code, said
+):
+    monkeypatch.chdir(tmp_path)
+    environment = {"WEIR_KAFKA__BROKERS": "127.0.0.1:1", "WEIR_MODELS__SNAPSHOTS": snapshots}
+
+    result = CliRunner().invoke(
+        weir, ["train", "--mail", str(folders), "--publish"], env=environment
+    )
+
+    assert result.exit_code == code, result.output
+    assert said in result.output
+    assert not (tmp_path / "model").exists()

@@ -204,6 +204,8 @@ def test_own_mail_of_a_few_hundred_becomes_a_shadow_that_says_why(dated):
     assert manifest.stage == "shadow"
     assert [gate.name for gate in manifest.gates if not gate.holds] == ["legitimate mail"]
     assert any("7,500" in found for found in manifest.failed)
+    assert "**A shadow only**" in release.card
+    assert "Mail that came later" in release.card
 
 
 def test_a_forced_model_of_own_mail_may_act_and_still_says_what_failed(dated):
@@ -219,6 +221,7 @@ def test_mail_of_public_corpora_is_not_held_to_what_own_mail_must_show(release):
 
     assert (manifest.stage, manifest.gates) == ("live", ())
     assert b'"stage"' not in release.manifest
+    assert "shadow only" not in release.card
     assert release.may_act
 
 
