@@ -10,6 +10,9 @@ from click.testing import CliRunner
 
 from apps.cli.main import weir
 from apps.cli.tail import tail
+from apps.publishing import open_publisher
+from detectors.record import encode
+from detectors.verdict import NOT_ASKED, FeatureValues, LogPlace, Verdict
 from features.addresses import hash_address
 from features.entities import Namer
 from features.envelope import LogPosition
@@ -24,7 +27,7 @@ from streams.stores.protocol import Keeping, Query
 from streams.stores.redis_store import RedisStore, open_redis
 from streams.tokens import read_token, sign_token
 from streams.topics import name
-from streams.wire import new_id
+from streams.wire import new_id, read_head, verdict_record
 
 pytestmark = pytest.mark.integration
 
@@ -57,13 +60,13 @@ Your account
 
 
 class Installation:
-    """Topics, keys and one judged message of this test's own."""
+    """Keys and one judged message of this test's own, on topics that the tests here share."""
 
-    def __init__(self, brokers, redis_url, directory):
+    def __init__(self, brokers, redis_url, prefix, directory):
         own = secrets.token_hex(4)
         self.environment = {
             "WEIR_KAFKA__BROKERS": brokers,
-            "WEIR_TOPICS__PREFIX": f"{own}.",
+            "WEIR_TOPICS__PREFIX": prefix,
             "WEIR_REDIS__URL": redis_url,
             "WEIR_REDIS__KEY_PREFIX": f"{own}:",
             "WEIR_PRIVACY__KEYS_FILE": str(directory / "keys.toml"),
@@ -72,8 +75,8 @@ class Installation:
         self.settings = load(None, self.environment)
         self.context = self.settings.context(read_keys(directory / "keys.toml"))
         self.known = new_id()
-        assert self.run("topics", "create").exit_code == 0
         self.judge("known@sender.example")
+        self._earlier = len(self._all_labels())
 
     def run(self, *arguments, **keywords):
         return CliRunner().invoke(
@@ -116,7 +119,10 @@ class Installation:
         asyncio.run(act())
 
     def labels(self):
-        """Return what lies on the topic of labels, read as the learner reads it."""
+        """Return what this test put on the topic of labels, read as the learner reads it."""
+        return self._all_labels()[self._earlier :]
+
+    def _all_labels(self):
 
         async def read():
             topic = name(self.settings, "labels")
@@ -138,10 +144,23 @@ class Installation:
         asyncio.run(tell())
 
 
+@pytest.fixture(scope="module")
+def prefix(brokers, redis_url):
+    own = secrets.token_hex(4)
+    environment = {
+        "WEIR_KAFKA__BROKERS": brokers,
+        "WEIR_TOPICS__PREFIX": f"{own}.",
+        "WEIR_REDIS__URL": redis_url,
+        "WEIR_REDIS__KEY_PREFIX": f"{own}:",
+    }
+    assert CliRunner().invoke(weir, ["topics", "create"], env=environment).exit_code == 0
+    return f"{own}."
+
+
 @pytest.fixture
-def installed(brokers, redis_url, tmp_path, monkeypatch):
+def installed(brokers, redis_url, prefix, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return Installation(brokers, redis_url, tmp_path)
+    return Installation(brokers, redis_url, prefix, tmp_path)
 
 
 def test_what_is_said_of_an_id_is_read_back_and_taken_back(installed):
@@ -272,6 +291,64 @@ def test_a_user_cannot_teach_by_a_message_that_nobody_judged(installed):
     assert user.exit_code == 1
     assert "no message judged in the last 3 days" in user.stderr
     assert installed.labels() == []
+
+
+def verdict_of(identifier, place):
+    return Verdict(
+        id=identifier,
+        delivery_key=None,
+        log=LogPlace(*place),
+        tenant="default",
+        direction="inbound",
+        received_at=datetime.now(UTC),
+        from_domain="",
+        mail_from_domain="",
+        sender="",
+        client_net="",
+        rcpt_count=0,
+        fingerprint="",
+        action="accept",
+        class_="ham",
+        score=None,
+        logit=None,
+        thresholds={},
+        bias=0,
+        signals=(),
+        overrides=(),
+        features=FeatureValues("", ""),
+        models=(),
+        policy="",
+        engine="",
+        facts={},
+        shadow=(),
+        degraded=("pipeline",),
+        flags=(),
+        ask=NOT_ASKED,
+    )
+
+
+def test_an_id_that_redis_has_forgotten_is_found_by_its_verdict(installed):
+    old, place = new_id(), LogPosition("e0", 3, 5)
+    value = encode(verdict_of(old, place))
+    record = verdict_record(
+        name(installed.settings, "verdicts"),
+        read_head(value),
+        value,
+        judged_at=datetime.now(UTC),
+        timings={},
+        worker="w",
+    )
+
+    async def publish():
+        async with open_publisher(installed.settings) as publisher:
+            await publisher.send(record)
+
+    asyncio.run(publish())
+    result = installed.run("label", "--token", old, new_id())
+    said = result.stdout.removeprefix("X-Weir-Id:")
+    assert read_token(installed.keys.token_key, said) == (old, place)
+    assert result.exit_code == 1
+    assert "no message known under this id" in result.stderr
 
 
 def test_an_unknown_id_is_refused_with_what_was_looked_at(installed):
