@@ -25,7 +25,7 @@ from streams.labels.message import Found, Taken
 from streams.learning.lineage import Lineage
 from streams.model_records import StepRecord
 
-__all__ = ["Teacher", "terms_of"]
+__all__ = ["Teacher", "terms_of", "vector_of"]
 
 _BLIND: Final[tuple[Part, ...]] = ("bayes", "gradient")  # what learns without a verdict
 _ROOM: Final = 65_536  # bytes that a step's own fields and headers may take
@@ -93,7 +93,7 @@ class Teacher:
         if prepared is None or prepared.evidence is None or prepared.tokens is None:
             return None
         verdict = found.verdict
-        vector = prepared.evidence.vector if verdict is None else _vector(verdict)
+        vector = prepared.evidence.vector if verdict is None else vector_of(verdict)
         terms = {} if verdict is None else terms_of(verdict, self._stack, lineage.head.fusion)
         sample = Sample(_EMPTY if verdict is None or vector is None else vector, prepared.tokens)
         before = lineage.memory.taught(outcome.message)
@@ -149,8 +149,8 @@ class Teacher:
         return step_of(label, self._lineage.memory.known(), self._recipe)
 
 
-def _vector(verdict: Verdict) -> NDArray[np.float32] | None:
-    """Return the vector as judged; None where it is none of this release's."""
+def vector_of(verdict: Verdict) -> NDArray[np.float32] | None:
+    """Return a verdict's vector as judged; None where it is none of this release's."""
     if verdict.features.schema != SCHEMA.digest:
         return None
     try:

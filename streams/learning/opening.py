@@ -32,6 +32,7 @@ from streams.learning.model_log import Entry, open_model_log
 from streams.learning.publisher import open_publisher
 from streams.learning.publishing import Publishing
 from streams.learning.quality import open_quality
+from streams.learning.recent import Recent, open_recent
 from streams.learning.snapshotting import Snapshots
 from streams.model_records import Pointer
 from streams.opening import load_weights
@@ -140,6 +141,8 @@ async def open_session(
         quality = await opened.enter_async_context(
             open_quality(settings, partitions[name(settings, "verdicts")], parts.metrics.registry)
         )
+        preparer = parts.preparer(lineage.head)
+        recent = Recent(parts.stack, lineage, preparer)
         publishing = Publishing(
             lineage,
             publisher,
@@ -151,12 +154,22 @@ async def open_session(
             epoch=epochs["models"],
             executor=executor,
             theta=quality.theta,
+            flips=recent.flips,
         )
         publishing.starts_at(snapshot.sequence if snapshot else -1)
         if snapshot is None or following.is_broken():
             await publishing.begin_anew()
         mail = await opened.enter_async_context(
             open_mail_log(settings, epochs["messages"], partitions[name(settings, "messages")])
+        )
+        await opened.enter_async_context(
+            open_recent(
+                settings,
+                recent,
+                epochs["messages"],
+                partitions[name(settings, "messages")],
+                executor,
+            )
         )
         redis = open_redis(settings)
         opened.push_async_callback(redis.aclose)
@@ -181,7 +194,7 @@ async def open_session(
                 settings.state.reports_hours * _HOUR,
                 paths,
             ),
-            parts.preparer(lineage.head),
+            preparer,
             publisher,
             fence,
             parts.metrics,

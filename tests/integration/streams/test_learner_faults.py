@@ -19,7 +19,7 @@ from streams.settings import read_keys
 
 pytestmark = pytest.mark.integration
 
-LABELS = 60
+LABELS = 40
 KILLS = 3
 
 
@@ -65,7 +65,7 @@ async def test_each_label_is_learned_once_whenever_the_learner_is_killed(
     ]
     topic = installation.topic("labels")
     records = [label_record(topic, label, source="/test") for label in given]
-    flowing = asyncio.create_task(installation.send(records, rate=20))
+    flowing = asyncio.create_task(installation.send(records, rate=30))
     for kill in range(KILLS):
         wanted = (kill + 1) * LABELS // (KILLS + 2)
 
