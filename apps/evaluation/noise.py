@@ -14,7 +14,7 @@ __all__ = ["Noise", "busiest_list", "list_of", "list_of_file"]
 _HEADER_BYTES: Final = 65_536  # of a message that are looked through for its list
 _FIELDS: Final = (b"list-id", b"list-post", b"x-beenthere", b"mailing-list", b"x-mailing-list")
 _FIELD: Final = re.compile(
-    rb"^(" + b"|".join(_FIELDS) + rb"):[ \t]*([^\r\n]{1,500}(?:\r?\n[ \t][^\r\n]{0,500})?)",
+    rb"^(" + b"|".join(_FIELDS) + rb"):[ \t]*([^\r\n]{0,500}(?:\r?\n[ \t][^\r\n]{0,500})?)",
     re.IGNORECASE | re.MULTILINE,
 )
 _NAME: Final = re.compile(rb"[\w.+-]{1,200}(?:@|\.)[\w.-]{1,200}")

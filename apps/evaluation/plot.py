@@ -10,6 +10,7 @@ __all__ = ["svg"]
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 640, 480, 70, 40, 60
 _LABELS = {1e-5: "0.001", 1e-4: "0.01", 1e-3: "0.1", 1e-2: "1", 1e-1: "10", 1.0: "100"}
+_XMLNS = "http://www.w3.org/2000/svg"
 _STYLE = (
     ".roc text{font:13px sans-serif;fill:#333}.roc line{stroke:#ddd}"
     ".roc path{fill:none;stroke:#1f5fa8;stroke-width:2}.roc rect{fill:none;stroke:#333}"
@@ -28,7 +29,7 @@ def svg(points: Sequence[Point], title: str, ham: int, spam: int) -> str:
     axes = _Axes(0.5 / ham, 0.5 / spam)
     return "\n".join(
         (
-            f'<svg class="roc" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}">',
+            f'<svg class="roc" xmlns="{_XMLNS}" viewBox="0 0 {_WIDTH} {_HEIGHT}">',
             f"<style>{_STYLE}</style>",
             f'<rect width="{_WIDTH}" height="{_HEIGHT}" style="fill:#fff;stroke:none"/>',
             f'<text x="{_LEFT}" y="24" style="font-weight:bold">{escape(title)}</text>',

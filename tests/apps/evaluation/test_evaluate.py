@@ -247,3 +247,64 @@ def test_every_figure_is_documented():
     names = set(found) | {key for part in found["thresholds"].values() for key in part}
     names |= set(found["calibration"]) | set(found["roc"][0])
     assert {name for name in names if f"`{name}`" not in documented} == set()
+
+
+def test_a_written_protocol_is_followed_and_told(tmp_path):
+    found = json.loads(evaluate("--protocol", "partial:50", "--seed", 4, "--json").stdout)
+    assert found["protocol"]["name"] == "partial:50"
+    assert 0.25 * len(LABELS) < found["taught"] < 0.75 * len(LABELS)
+    again = json.loads(evaluate("--protocol", "partial:50", "--seed", 4, "--json").stdout)
+    assert again["one_minus_roca_pct"] == found["one_minus_roca_pct"]
+
+
+def test_people_report_after_the_first_messages(tmp_path):
+    options = ["--protocol", "reports", "--first", 20, "--late", 0]
+    options += ["--reported", 100, "--rescued", 100, "--replied", 100]
+    found = json.loads(evaluate(*options, "--report", tmp_path / "page", "--json").stdout)
+    assert found["taught"] > 30
+    assert found["protocol"]["labelled_first"] == 20
+    assert (tmp_path / "page" / "index.html").read_text().startswith("<!doctype html>")
+    figures = json.loads((tmp_path / "page" / "figures.json").read_text())
+    assert figures["taught"] == found["taught"]
+
+
+def test_frozen_scores_no_longer_move_and_differ_from_learned_ones(tmp_path):
+    evaluate("--frozen-after", 30, "--models", "text", "--out", tmp_path / "frozen")
+    evaluate("--models", "text", "--out", tmp_path / "open")
+    result = evaluate("--compare", tmp_path / "frozen", tmp_path / "open", "--json", index=INDEX)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert set(found["first_less_second"]) == {"one_minus_roca_pct", "missed_pct_at_0.1%"}
+    assert found["first"]["one_minus_roca_pct"] != found["second"]["one_minus_roca_pct"]
+    assert "1-ROCA%" in evaluate("--compare", tmp_path / "frozen", tmp_path / "open").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--protocol", "sometimes"], "wanted is one of immediate"),
+        (["--noise", "list:400"], "a share in %"),
+        (["--noise", "x"], "a share in %"),
+    ],
+)
+def test_what_is_asked_wrong_is_refused_before_the_run(options, said):
+    result = evaluate(*options)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.replace("│", "").split())
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('{"path":"a","label":"spam","logit":1}\n', "and 2 messages"),
+        ("no json\n", "no line of --out"),
+        ('{"path":"a","label":"eggs","logit":1}\n', "spam or ham wanted"),
+    ],
+)
+def test_files_that_do_not_compare_are_refused(tmp_path, lines, said):
+    good = '{"path":"a","label":"spam","logit":1}\n{"path":"b","label":"ham","logit":0}\n'
+    (tmp_path / "a").write_text(lines)
+    (tmp_path / "b").write_text(good)
+    result = evaluate("--compare", tmp_path / "a", tmp_path / "b")
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.replace("│", "").split())

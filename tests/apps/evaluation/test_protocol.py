@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from apps.evaluation.index import Entry
-from apps.evaluation.protocol import Opinion, Outcome, immediate, scores_of
+from apps.evaluation.protocol import Opinion, Outcome, immediate, run, scores_of
+from apps.evaluation.regimes import Delayed, Shown
 from apps.evaluation.report import report
 from apps.evaluation.stream import Item
 from features.envelope import Envelope, Incoming
@@ -56,6 +57,34 @@ def test_without_learning_no_label_is_shown():
     outcomes = list(immediate(STREAM, notebook, learn=False))
     assert notebook.seen == ["a", "b", "c"]
     assert not any(it.taught for it in outcomes)
+
+
+def test_a_late_label_is_shown_after_the_verdicts_it_is_late_by_and_of_its_own_message():
+    notebook = Notebook()
+    stream = [item(name, spam=name < "c") for name in "abcde"]
+    outcomes = list(run(stream, notebook, Delayed(2)))
+    assert notebook.seen == ["a", "b", "c", True, "d", True, "e", False]
+    assert notebook.of == ["a", "b", "c"]
+    assert sum(it.taught for it in outcomes) == 5  # those of the last two never came
+
+
+def test_labels_are_shown_in_the_order_in_which_they_are_due():
+    class Late:
+        def labels(self, place, opinion, *, spam):
+            assert opinion.logit is not None
+            yield Shown(10 - place, place, spam)
+
+    notebook = Notebook()
+    list(run([item(name, spam=False) for name in "abcdefghijkl"], notebook, Late()))
+    assert notebook.of.index("b") < notebook.of.index("a")
+
+
+def test_after_the_last_label_the_filter_settles_once_and_is_shown_no_more():
+    notebook = Notebook()
+    stream = [item(name, spam=True) for name in "abcd"]
+    outcomes = list(run(stream, notebook, Delayed(1), until=3, settled=3))
+    assert notebook.seen == ["a", "b", True, "c", True, "settled", "d"]
+    assert [it.taught for it in outcomes] == [True, True, False, False]
 
 
 def test_what_broke_the_filter_counts_as_undecided():
