@@ -1,47 +1,34 @@
 """Workers follow the learner: its records on the real topic, written by hand, reach them all."""
 
 import hashlib
-import time
 from datetime import UTC, datetime
-from importlib import resources
 
 import msgspec
-import numpy as np
 import pytest
 
-from detectors.stack import shipped_stack
 from detectors.verdict import Verdict
-from features.tokens import Tokens, layout
+from features.tokens import layout
 from features.vector import SCHEMA
-from models.bundle import Bundle
-from models.ensemble import VOTERS, Ensemble
-from models.lessons import lesson_of
-from models.manifest import read_manifest
-from models.sample import Sample
-from models.snapshot import LabelPosition, Snapshot, dump
+from models.ensemble import VOTERS
+from models.snapshot import LabelPosition
 from models.step import Step
-from streams.model_records import Claim, Marker, Pointer, StepRecord, Theta, model_record
-from streams.registry import Registry
+from streams.model_records import Claim, Marker, StepRecord, model_record
 from streams.settings import read_keys
+from tests.streams.following.learner_by_hand import LearnerByHand, another_classifier
 
 pytestmark = pytest.mark.integration
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
-THETA = Theta("t1", (), (1.0,))
 
 
-class HandMade:
-    """A learner's records, one by one; `models` are those that they lead to."""
+class HandMade(LearnerByHand):
+    """A learner by hand that publishes to an installation."""
 
     def __init__(self, installation):
+        keys = read_keys(installation.directory / "keys.toml")
         self.installation = installation
         self.folder = installation.directory / "snapshots"
-        self.folder.mkdir()
-        keys = read_keys(installation.directory / "keys.toml")
-        self.layout = layout(installation.settings.context(keys))
-        self.models = Ensemble.fresh(shipped_stack().fresh_fusion())
-        self.registry = Registry(self.folder)
-        self.fence = 1
+        super().__init__(self.folder, layout(installation.settings.context(keys)))
 
     def worker(self, **environ):
         folder = str(self.folder)
@@ -53,73 +40,6 @@ class HandMade:
             for each in records:
                 record = model_record(topic, each, NOW)
                 await producer.send_and_wait(topic, record.value, headers=record.headers)
-
-    def step(self):
-        """Learn one more message; return its record."""
-        number = self.models.sequence + 1
-        slots = [number * 1000 + at for at in range(20)]
-        vector = Sample(np.zeros(len(SCHEMA.names), np.float32), _tokens(slots))
-        taught = lesson_of(vector, {"learned_text": 1.0}, abuse=bool(number % 2))
-        step = Step((taught,))
-        self.models.apply(step)
-        return StepRecord(
-            self.fence,
-            number,
-            LabelPosition("e", number),
-            SCHEMA.digest,
-            self.layout,
-            "analyst",
-            f"m{number}",
-            step,
-            at=time.time(),
-        )
-
-    def marker(self, published=None, digest=None):
-        return Marker(
-            fence=self.fence,
-            published=self.models.sequence if published is None else published,
-            digest=digest or self.models.state_digest(),
-            theta=THETA,
-        )
-
-    def snapshot(self, **fields):
-        """Keep a snapshot of the state in the folder; return its pointer."""
-        content = dump(
-            Snapshot(
-                schema=SCHEMA.digest,
-                layout=self.layout,
-                states=self.models.state(),
-                sequence=self.models.sequence,
-                fence=self.fence,
-            )
-        )
-        artifact = self.registry.keep(content)
-        return self.pointer(artifact, **fields)
-
-    def classifier(self, content, **fields):
-        return self.pointer(self.registry.keep(content), **fields)
-
-    def pointer(self, artifact, stage="live"):
-        return Pointer(
-            fence=self.fence,
-            model=artifact.model,
-            stage=stage,
-            name=artifact.name,
-            digest=artifact.digest,
-            sequence=artifact.sequence,
-        )
-
-
-def _tokens(slots):
-    return Tokens(np.array(slots, np.intp), (len(slots),))
-
-
-def another_classifier():
-    """Return the shipped classifier as a bundle under another version."""
-    folder = resources.files("models") / "artifacts"
-    known = read_manifest((folder / "manifest.json").read_bytes())
-    manifest = msgspec.structs.replace(known, trainer={**known.trainer, "again": True}).encode()
-    return Bundle(manifest, (folder / "classifier.onnx").read_bytes())
 
 
 @pytest.fixture
@@ -198,7 +118,7 @@ async def test_a_classifier_is_swapped_a_damaged_one_refused_and_a_shadow_only_s
     ((verdict, _),) = await judged(installation, mail, 1, 0)
     shipped = versions(verdict)["classifier"]
     bundle = another_classifier()
-    shadow = learning.classifier(bundle.dump(), stage="shadow")
+    shadow = learning.point(bundle.dump(), stage="shadow")
     await learning.publish(shadow)
     worker.wait_metric("weir_models_shadows", lambda value: value == 1)
     ((verdict, _),) = await judged(installation, mail, 1, 10)
