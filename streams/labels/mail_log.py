@@ -12,6 +12,7 @@ from aiokafka import (  # type: ignore[import-untyped]  # no types
 )
 from aiokafka.errors import (  # type: ignore[import-untyped]  # no types
     KafkaError,
+    KafkaTimeoutError,
     OffsetOutOfRangeError,
 )
 from aiokafka.partitioner import murmur2  # type: ignore[import-untyped]  # no types
@@ -27,7 +28,7 @@ from streams.wire import Arrival, read_arrival
 __all__ = ["MailLog", "open_mail_log", "partition_of"]
 
 _FETCH_BYTES: Final = 131_072  # a larger record comes all the same, alone
-_WAIT_MS: Final = 5_000
+_WAIT_MS: Final = 10_000
 _HELD_MS: Final = 2  # what is asked for is there: a fetch that finds nothing isn't held
 _MOST: Final = 20_000  # verdicts that are looked through for one
 
@@ -108,9 +109,9 @@ class MailLog:
                 records = (await consumer.getmany(tp, timeout_ms=_WAIT_MS)).get(tp, ())
                 for record in records:
                     yield record
-                offset = await consumer.position(tp)
-                if not records:
-                    break
+                before, offset = offset, await consumer.position(tp)
+                if offset == before:  # nothing came of what is there: that isn't that it is gone
+                    raise TopicError(unreachable(self._settings, KafkaTimeoutError()))
         except OffsetOutOfRangeError:
             return
         except KafkaError as error:

@@ -15,9 +15,18 @@ from features.entities import concerns
 from features.envelope import Client, Envelope, Fact, Incoming, LogPosition
 from features.evidence import extract
 from features.rolling import DAY, KINDS, Entity, Increment, counted
+from models.hearing import MessageFacts
 from streams.settings import load
 from streams.stores.breaker import Breaker, GuardedStore
-from streams.stores.protocol import Keeping, LayoutError, Move, StateMovingError, StoreError
+from streams.stores.label_state import LabelChange, LabelRecord
+from streams.stores.protocol import (
+    Keeping,
+    LayoutError,
+    Move,
+    Query,
+    StateMovingError,
+    StoreError,
+)
 from streams.stores.redis_store import RedisStore, open_redis
 from streams.stores.round_trip import round_trip
 
@@ -280,3 +289,54 @@ async def test_a_stale_connection_is_made_anew(redis, redis_server_url):
         assert await round_trip(client, [("ECHO", "two")]) == [b"two"]
     finally:
         await client.aclose(close_connection_pool=True)
+
+
+async def test_counts_that_are_sent_again_are_not_lost_when_the_state_moves(opened):
+    store = opened()
+    await store.advance([MOVE])
+    name = (await store.namespaces.current()).name
+    await store.namespaces.close(name)
+    with pytest.raises(StateMovingError):
+        await store.count([BAD])
+    await store.namespaces.reopen(name)
+    await store.count([BAD])
+    assert (await store.read(ENTITY)).total("bad") == 1
+    assert not await store.lost()
+
+
+async def test_labels_are_held_back_while_a_rebuild_counts_them(opened):
+    store, other = opened(), opened()
+    change = LabelChange(None, PLACE)
+    await other.labels.hold(60)
+    assert not await store.keep_labels(change)
+    await other.labels.release()
+    assert await store.keep_labels(change)
+
+
+async def test_every_labelled_message_is_told_once(opened):
+    store = opened()
+    records = [
+        LabelRecord(f"m{number}", "default", "inbound", NOW, None, (), MessageFacts())
+        for number in range(1500)
+    ]
+    await store.keep_labels(LabelChange(None, PLACE, records))
+    found = [record async for record in store.labels.every_labelled()]
+    assert sorted(record.message for record in found) == sorted(it.message for it in records)
+
+
+async def test_who_gets_no_labels_is_asked_nothing_about_reports(opened, redis, prefix):
+    store = opened(WEIR_REDIS__KEY_PREFIX=f"{prefix}quiet:")
+    content = Entity(KINDS["content"], b"c" * 12)
+    asked = Move(None, NOW, (Increment(content),))
+
+    async def mgets():
+        return (await redis.info("commandstats")).get("cmdstat_mget", {"calls": 0})["calls"]
+
+    await store.look_up([Query(PLACE, "id", "key")])
+    before = await mgets()
+    await store.advance([asked])
+    assert await mgets() == before
+    await store.keep_labels(LabelChange(None, PLACE))
+    await store.look_up([Query(PLACE, "id", "key")])
+    await store.advance([asked])
+    assert await mgets() == before + 1
