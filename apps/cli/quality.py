@@ -147,14 +147,14 @@ def asked(config: Path | None, since: datetime, most: int, as_json: bool) -> Non
     """
     from apps.quality.waiting import as_object, told, waiting
 
-    found = waiting(_gather(read_settings(config), since), most)
+    found = waiting(_gather(read_settings(config), since))
     if as_json:
         import orjson
 
-        for one in found:
+        for one in found[:most]:
             click.echo(orjson.dumps(as_object(one)))
         return
-    for line in told(found):
+    for line in told(found, most):
         click.echo(line)
 
 

@@ -111,6 +111,8 @@ def labels_for(found: Estimate, share: float) -> int:
     """
     now = found.shares[0] if found.labels else 0.0
     needed = max(3.84 * (1 - share) / share, 4 * 3.84 * now * (1 - now) / share**2)
+    if found.messages:  # of few messages all need be known at most
+        needed /= 1 + needed / found.messages
     return max(0, round(needed) - found.labels)
 
 

@@ -26,14 +26,14 @@ async def gather(
     since: datetime,
     progress: Callable[[int], AbstractContextManager[Callable[[int], None]]],
 ) -> History:
-    """Return the verdicts appended since a moment, with all labels.
+    """Return the verdicts appended since a moment, with the labels given since.
 
     `progress` is entered with the number of verdicts, and what it yields told how many more were
     read. Raises TopicError where the brokers or the topics can't be read.
     """
     counts = await check(settings)
     async with open_reader(settings) as consumer:
-        truths = await _labels(consumer, name(settings, "labels"))
+        truths = await _labels(consumer, name(settings, "labels"), since)
         topic = name(settings, "verdicts")
         places = [TopicPartition(topic, number) for number in range(counts[topic])]
         consumer.assign(places)
@@ -51,12 +51,15 @@ async def gather(
     return history
 
 
-async def _labels(consumer: Any, topic: str) -> Truths:
+async def _labels(consumer: Any, topic: str, since: datetime) -> Truths:
+    """Read the labels since a moment: no label comes before its message's verdict."""
     place = TopicPartition(topic, 0)
     consumer.assign([place])
-    await consumer.seek_to_beginning(place)
+    ends = await consumer.end_offsets([place])
+    starts = await _starts(consumer, ends, since)
+    consumer.seek(place, starts[place])
     truths = Truths()
-    async for records in by_time(consumer, await consumer.end_offsets([place])):
+    async for records in by_time(consumer, ends):
         for record in records:
             appended = datetime.fromtimestamp(record.timestamp / 1000, UTC)
             label = read_record(record.value, record.headers, appended)

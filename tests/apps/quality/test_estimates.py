@@ -108,3 +108,8 @@ def test_labels_wanted_fall_as_labels_come_and_end():
         for n in (0, 50, 200, 500)
     ]
     assert wanted == [380, 330, 180, 0]
+
+
+def test_of_few_messages_no_more_are_wanted_than_there_are():
+    cell = Cell("reject", 11)
+    assert labels_for(estimate({cell: 60}, [], abuse=False), 0.001) < 60

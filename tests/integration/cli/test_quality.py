@@ -142,6 +142,7 @@ def test_audited_verdicts_become_estimates_a_plot_and_a_list_of_what_waits(run, 
     waiting = {json.loads(line)["id"] for line in result.stdout.splitlines()}
     assert waiting == {f"m{number}" for number in (18, 19, 38, 39, 58, 59)}
     result = run("models", "asked", "-n", "1")
+    assert "6 messages wait for a label, 1 of them above" in result.output
     assert "weir label m" in result.output
     assert result.exit_code == 0
 
