@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.snapshot import LabelPosition
 from models.step import Step
@@ -262,3 +264,36 @@ def test_the_sequences_of_revoked_steps_were_used():
 def test_a_classifier_never_makes_steps_void():
     log = Log()
     assert isinstance(log.read(pointer(model="classifier", sequence=9))[0], Load)
+
+
+@given(data=st.data())
+def test_whatever_comes_each_published_step_is_due_once_in_order_and_no_revoked_one(data):
+    """Steps in runs, repeated, let out or revoked at any time, with room for only a few of them."""
+    log = Log(size=10, room=data.draw(st.integers(0, 60)))
+    sequence, settled, gone, found = 0, 0, set(), []
+
+    def read(record):
+        log.records.append(record)
+        offset = len(log.records) - 1
+        while offset < len(log.records):
+            actions = log._read(offset)
+            found.extend(applied(actions))
+            assert not any(isinstance(action, Reload | Refuse) for action in actions)
+            moved = [action.offset for action in actions if isinstance(action, Rewind)]
+            offset = moved[0] if moved else offset + 1
+
+    for _ in range(data.draw(st.integers(1, 8))):
+        for _ in range(data.draw(st.integers(0, 6))):
+            sequence += 1
+            read(step(sequence))
+            if data.draw(st.booleans()):
+                read(step(data.draw(st.integers(1, sequence))))
+        if sequence > settled and data.draw(st.booleans()):
+            first = data.draw(st.integers(settled + 1, sequence))
+            last = data.draw(st.integers(first, sequence))
+            gone |= {*range(first, last + 1)}
+            read(marker(settled, (first, last)))
+        settled = data.draw(st.integers(settled, sequence))
+        read(marker(settled))
+        assert log.order.held <= 60 + log.size
+    assert found == [it for it in range(1, settled + 1) if it not in gone]
