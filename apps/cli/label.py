@@ -24,7 +24,7 @@ _HANDED_IN = ("analyst", "trap", "report", "rescue")
 
 
 @click.command()
-@click.argument("what", nargs=-1, required=True, metavar="ID|TOKEN|FILE... [TRUTH]")
+@click.argument("what", nargs=-1, metavar="ID|TOKEN|FILE... [TRUTH]")
 @click.option(
     "--source",
     type=click.Choice(_HANDED_IN),
@@ -48,6 +48,7 @@ _HANDED_IN = ("analyst", "trap", "report", "rescue")
 )
 @click.option("--retract", is_flag=True, help="Take labels back, of which the effect then goes.")
 @click.option("--status", is_flag=True, help="Tell how far labels have come.")
+@click.option("--disputed", is_flag=True, help="List the messages whose labels need an analyst.")
 @click.option("--token", is_flag=True, help="Print the tokens of messages (X-Weir-Id).")
 @click.option(
     "--wait",
@@ -67,6 +68,7 @@ def label(  # noqa: PLR0913, PLR0917 - click: one argument for each option
     read_as: Literal["auto", "report", "message"],
     retract: bool,
     status: bool,
+    disputed: bool,
     token: bool,
     wait: float,
     as_json: bool,
@@ -92,6 +94,7 @@ def label(  # noqa: PLR0913, PLR0917 - click: one argument for each option
       weir label --status 01993f2e-7c1b-7d30-9c41-0b6f0c5e2a11
       weir label --retract 01993f2e-7c1b-7d30-9c41-0b6f0c5e2a11
       weir label --token 01993f2e-7c1b-7d30-9c41-0b6f0c5e2a11
+      weir label --disputed                            what only an analyst can decide
 
     --status and --retract take ids of labels, too. With --json each label is a line.
 
@@ -102,8 +105,15 @@ def label(  # noqa: PLR0913, PLR0917 - click: one argument for each option
     """
     from apps.cli.labelled import Shown
 
-    if retract + status + token > 1:
-        raise click.UsageError("--retract, --status and --token; allowed: one of them")
+    if retract + status + token + disputed > 1:
+        raise click.UsageError("--retract, --status, --disputed, --token; allowed: one of them")
+    if disputed == bool(what):
+        said = "goes without a message" if disputed else "is given for no message"
+        raise click.UsageError(f"{'--disputed' if disputed else 'a label'} {said}; see --help")
+    if disputed:
+        shown = Shown(as_json=as_json)
+        run(_disputed(read_settings(config), tenant, shown))
+        sys.exit(shown.code)
     given, truth = _split(what)
     settings = read_settings(config)
     shown = Shown(as_json=as_json)
@@ -237,6 +247,15 @@ async def _statuses(
 
     async with open_desk(settings, tenant) as desk:
         shown.statuses(await desk.statuses(given, operator=_operator()))
+
+
+async def _disputed(settings: "Settings", tenant: str, shown: "Shown") -> None:
+    from apps.labels.desk import open_desk
+    from apps.labels.disputed import disputed
+
+    async with open_desk(settings, tenant) as desk:
+        found = [each async for each in disputed(desk.store, tenant)]
+    shown.disputed(sorted(found, key=lambda each: each.last))
 
 
 async def _tokens(

@@ -1,6 +1,6 @@
 """What `weir label` prints: each label, what was refused, how far labels have come."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ import click
 import orjson
 
 from apps.cli.failures import Code
+from apps.labels.disputed import Disputed
 from apps.labels.giving import Published
 from apps.labels.heard import LabelStatus
 from apps.labels.intake import Refused, Unread
@@ -85,6 +86,19 @@ class Shown:
                 else:
                     for line in _status_lines(status):
                         click.echo(line)
+
+    def disputed(self, found: Sequence[Disputed]) -> None:
+        """Print the messages whose labels need an analyst, oldest first."""
+        for each in found:
+            if self._as_json:
+                self._line(each._asdict())
+            else:
+                click.echo(
+                    f"{click.style(each.message, bold=True)}  {_time(each.last)}  "
+                    f"{each.abuse} say abuse, {each.ham} ham: {each.why}"
+                )
+        if not found and not self._as_json:
+            click.echo("No labels are disputed.")
 
     def token(self, ident: str, token: str | None) -> None:
         """Print a message's token."""

@@ -108,6 +108,24 @@ class Installation:
 
         self._with_store(count)
 
+    def dispute(self):
+        """Leave in Redis what the learner leaves where two analysts disagree."""
+
+        async def dispute(store):
+            voices = [
+                Voice(
+                    Given(at, f"l{at}", truth, "analyst", who, 60.0 * at), 1.0, "all", teaches=True
+                )
+                for at, (truth, who) in enumerate([("spam", "a"), ("ham", "b")])
+            ]
+            heard = tuple([Heard(voice) for voice in voices])
+            record = LabelRecord(
+                self.known, "default", "inbound", 1.0, PLACE, (), MessageFacts(), heard
+            )
+            assert await store.keep_labels(LabelChange(None, LogPosition("l", 0, 1), [record]))
+
+        self._with_store(dispute)
+
     def _with_store(self, work):
         async def act():
             store = RedisStore(self.settings)
@@ -407,3 +425,19 @@ def test_who_says_nothing_of_which_message_is_told_so():
     result = CliRunner().invoke(weir, ["label", "spam"])
     assert result.exit_code == 2
     assert "say of which" in result.output
+
+
+def test_messages_whose_labels_need_an_analyst_are_listed(installed):
+    none = installed.run("label", "--disputed")
+    installed.dispute()
+    listed = installed.run("label", "--disputed")
+    (line,) = installed.run("label", "--disputed", "--json").stdout.splitlines()
+    wrong = installed.run("label", "--disputed", installed.known)
+    assert (none.exit_code, none.stdout) == (0, "No labels are disputed.\n")
+    assert f"{installed.known}  1970-01-01" in listed.stdout
+    assert "1 say abuse, 1 ham: as much speaks for as against" in listed.stdout
+    assert json.loads(line)["message"] == installed.known
+    assert wrong.exit_code == 2
+    assert "--disputed goes without a message" in wrong.stderr
+    assert installed.run("label", "--disputed", "--tenant", "other", "--json").stdout == ""
+    assert installed.run("label").exit_code == 2
