@@ -37,8 +37,7 @@ class Labelled:
     `id` is the label's, `weight` what Trust gave it, in [0, 1]. `terms` is what the stack saw
     (Judged.terms_seen). `campaign` says how many labels of plain users this message's campaign
     has taught already, of this side, in the last day. `logit` is what was said of the message when
-    it was judged, None where nobody knows; `asked`: the label was asked for by chance, so that it
-    is one of a fair sample.
+    it was judged, None where nobody knows.
     """
 
     id: str
@@ -49,7 +48,6 @@ class Labelled:
     terms: Mapping[str, float] = field(default_factory=dict)
     campaign: int = 0
     logit: float | None = None
-    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +70,14 @@ class Recipe:
 
     `users` and `trusted` name the parts of models that a label of theirs moves; `cap` bounds the
     gradient's move of one label, in logits; `replayed` ham follow a label of abuse, and
-    `replayed_spam` spam one of ham. `asked` are the parts that a label of a fair sample moves, in
-    full. `campaign` bounds the labels of plain users that one campaign teaches in a day, for each
-    side. `right` is how much oftener abuse is reported than honest mail: with it a user's label
+    `replayed_spam` spam one of ham. `campaign` bounds the labels of plain users that one campaign
+    teaches in a day, for each side. `right` is how much oftener abuse is reported than honest mail: with it a user's label
     weighs what it makes likely; 0: it is taken for true. `veto` labels of ham for whom a message
     is from, and no more of abuse, keep users' reports of it from teaching; 0: nothing does.
     """
 
     users: tuple[Part, ...] = ("bayes",)
     trusted: tuple[Part, ...] = ("bayes", "gradient", "behaviour", "fusion")
-    asked: tuple[Part, ...] = ("bayes", "gradient", "behaviour", "fusion")
     cap: float = 0.1
     replayed: int = 10
     replayed_spam: int = 3
@@ -107,9 +103,8 @@ def step_of(label: Labelled, known: Known, recipe: Recipe = SHIPPED) -> Step | N
     weight = round(label.weight * likely * _GRAIN) / _GRAIN
     if weight <= 0.0:
         return None
-    fair = trusted and label.asked
-    moves = recipe.asked if fair else recipe.trusted if trusted else recipe.users
-    cap = recipe.cap if "gradient" in moves and not fair else 0.0
+    moves = recipe.trusted if trusted else recipe.users
+    cap = recipe.cap if "gradient" in moves else 0.0
     first = lesson_of(
         label.sample, label.terms, abuse=label.abuse, weight=weight, moves=moves, cap=cap
     )

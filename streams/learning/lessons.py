@@ -9,6 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from detectors.actions import MICRO
 from detectors.judging import Prepared
 from detectors.margins import CLIP
 from detectors.stack import Stack
@@ -97,7 +98,8 @@ class Teacher:
         terms = {} if verdict is None else terms_of(verdict, self._stack, lineage.head.fusion)
         sample = Sample(_EMPTY if verdict is None or vector is None else vector, prepared.tokens)
         before = lineage.memory.taught(outcome.message)
-        after = self._after(taken, outcome, sample, terms)
+        logit = None if verdict is None else verdict.logit
+        after = self._after(taken, outcome, sample, terms, logit)
         if after is not None and verdict is None:
             after = Step((_blind(after.lessons[0]), *after.lessons[1:]))
         if before is not None:
@@ -130,7 +132,12 @@ class Teacher:
         return record
 
     def _after(
-        self, taken: Taken, outcome: Outcome, sample: Sample, terms: Mapping[str, float]
+        self,
+        taken: Taken,
+        outcome: Outcome,
+        sample: Sample,
+        terms: Mapping[str, float],
+        logit: int | None,
     ) -> Step | None:
         stands = outcome.after
         if not stands.teaches or stands.abuse is None or not stands.source:
@@ -145,6 +152,7 @@ class Teacher:
             sample=sample,
             terms=terms,
             campaign=0 if known else outcome.campaign,
+            logit=None if logit is None else logit / MICRO,
         )
         return step_of(label, self._lineage.memory.known(), self._recipe)
 

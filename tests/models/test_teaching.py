@@ -84,12 +84,6 @@ class _Judged:
         self.sample, self.terms_seen = of, {}
 
 
-def test_a_label_that_was_asked_for_teaches_in_full():
-    step = step_of(label(asked=True), KNOWN)
-    assert [(it.cap, len(it.moves)) for it in step.lessons] == [(0.0, 4)]
-    assert step_of(label("report", asked=True), KNOWN).lessons[0].moves == ("bayes",)
-
-
 def test_a_campaign_teaches_three_labels_of_users_and_every_trusted_one():
     assert step_of(label("report", campaign=2), KNOWN) is not None
     assert step_of(label("report", campaign=3), KNOWN) is None
