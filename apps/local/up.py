@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -18,12 +18,15 @@ from apps.local.choice import Choice, choose_stack
 from apps.local.configuration import Configuration, check_environment
 from apps.local.demonstration import Tally, collect, publish, settled, verdicts_from_now
 from apps.local.errors import StackError
+from apps.local.reporting import report_examples
 from apps.local.service import Service
-from apps.local.story import Listing, tell
+from apps.local.story import Listing, tell, tell_changes
 from apps.local.telling import advise, short, summarise
 from streams import topics
 from streams.settings import Settings
 from streams.stores.redis_store import RedisStore
+
+_T = TypeVar("_T")
 
 __all__ = ["up"]
 
@@ -158,6 +161,11 @@ async def _watch(
                 await _beside(background, settled(tally, _VERDICT_SECONDS))
                 code = summarise(tally)
                 tell(tally.scenes)
+                reporting = report_examples(settings, examples / "reported", tally)
+                changes = await _beside(background, reporting)
+                tell_changes(changes)
+                await _beside(background, settled(tally, _VERDICT_SECONDS))
+                code = code or int(any(change.seconds is None for change in changes))
             if not once:
                 advise(configuration)
                 # From here on Ctrl-C is the way to end, not a failure.
@@ -170,15 +178,15 @@ async def _watch(
     return code
 
 
-async def _beside(background: list[asyncio.Task[None]], work: Coroutine[Any, Any, Any]) -> None:
-    """Do `work`, but raise at once what ends the background."""
+async def _beside(background: list[asyncio.Task[None]], work: Coroutine[Any, Any, _T]) -> _T:
+    """Do `work` and return what it does, but raise at once what ends the background."""
     task = asyncio.create_task(work)
     try:
         await asyncio.wait([task, *background], return_when=asyncio.FIRST_COMPLETED)
         for ended in background:
             if ended.done():
                 ended.result()
-        await task
+        return await task
     finally:
         task.cancel()
 
