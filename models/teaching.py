@@ -71,9 +71,10 @@ class Recipe:
     `users` and `trusted` name the parts of models that a label of theirs moves; `cap` bounds the
     gradient's move of one label, in logits; `replayed` ham follow a label of abuse, and
     `replayed_spam` spam one of ham. `campaign` bounds the labels of plain users that one campaign
-    teaches in a day, for each side. `right` is how much oftener abuse is reported than honest mail: with it a user's label
-    weighs what it makes likely; 0: it is taken for true. `veto` labels of ham for whom a message
-    is from, and no more of abuse, keep users' reports of it from teaching; 0: nothing does.
+    teaches in a day, for each side. `right` is how much oftener abuse is reported
+    than honest mail: with it a user's label weighs what it makes likely; 0: it is taken for true.
+    `veto` labels of ham for whom a message is from, and no more of abuse, keep users' reports of it
+    from teaching; 0: nothing does.
     """
 
     users: tuple[Part, ...] = ("bayes",)
