@@ -17,6 +17,7 @@ from streams.model_records import (
     Claim,
     Executed,
     Marker,
+    Pointer,
     StepRecord,
     read_model_record,
 )
@@ -65,6 +66,14 @@ def published(sequence):
     return lambda record: isinstance(record, Marker) and record.published >= sequence
 
 
+def command(act, **fields):
+    return Command(id=new_id(), act=act, given_at=datetime.now(UTC), **fields)
+
+
+def of(kind, found):
+    return [record for record in found if isinstance(record, kind)]
+
+
 def rebuilt(installation):
     script = "from apps.cli.main import main; main()"
     done = subprocess.run(
@@ -104,7 +113,7 @@ async def test_labels_teach_whatever_comes_between_and_whoever_takes_over(
         [unknown, broken, *[record for _, record in spam], *[record for _, record in ham]]
     )
     found = await models(published(6))
-    steps = [record for record in found if isinstance(record, StepRecord)]
+    steps = of(StepRecord, found)
     assert [step.sequence for step in steps] == [1, 2, 3, 4, 5, 6]
     assert [step.message for step in steps] == idents
     assert [step.step.lessons[0].abuse for step in steps] == [True] * 3 + [False] * 3
@@ -114,8 +123,7 @@ async def test_labels_teach_whatever_comes_between_and_whoever_takes_over(
     second = learner()
     assert await asyncio.to_thread(first.process.wait, 60) == 69
     second.wait_ready()
-    freeze = Command(id=new_id(), act="freeze", given_at=datetime.now(UTC))
-    thaw = Command(id=new_id(), act="thaw", given_at=datetime.now(UTC))
+    freeze, thaw = command("freeze"), command("thaw")
     labels = installation.topic("labels")
     taken_back = label_record(labels, retraction(spam[0][0], datetime.now(UTC)), source="/test")
     await installation.send(
@@ -127,21 +135,34 @@ async def test_labels_teach_whatever_comes_between_and_whoever_takes_over(
         ]
     )
     found = await models(published(7))
-    claims = [record.fence for record in found if isinstance(record, Claim)]
-    assert claims == [1, 2]
-    executed = [record for record in found if isinstance(record, Executed)]
-    assert [(each.command, each.refused) for each in executed] == [(freeze.id, ""), (thaw.id, "")]
-    steps = [record for record in found if isinstance(record, StepRecord)]
+    assert [claim.fence for claim in of(Claim, found)] == [1, 2]
+    answers = [(each.command, each.refused) for each in of(Executed, found)]
+    assert answers == [(freeze.id, ""), (thaw.id, "")]
+    steps = of(StepRecord, found)
     assert steps[6].fence == 2
     assert steps[6].message == idents[0]
     assert steps[6].step.lessons[0].weight < 0, "a retraction takes back"
+
+    seed = of(Pointer, found)[0]
+    assert (seed.stage, seed.sequence) == ("live", 0)
+    back, wrong = (
+        command("rollback", model="online", name=seed.name, digest=digest)
+        for digest in (seed.digest, "0" * 64)
+    )
+    await installation.send([command_record(labels, it, source="/test") for it in (wrong, back)])
+    found = await models(lambda it: isinstance(it, Executed) and it.command == back.id)
+    answers = {it.command: it.refused for it in of(Executed, found)}
+    assert answers[back.id] == ""
+    assert "SHA-256 " in answers[wrong.id]
+    markers = of(Marker, found)
+    assert (markers[-1].published, markers[-1].digest) == (8, markers[0].digest)
     assert second.stop() == 0
     assert worker.stop() == 0
     assert "@" not in first.log.read_text() + second.log.read_text()
     folder = installation.directory / "snapshots"
     assert {path.name for path in folder.glob("*.snapshot")} >= {
         "online-0.snapshot",
-        "online-7.snapshot",
+        "online-8.snapshot",
     }
     found = rebuilt(installation)
-    assert (found["start"], found["sequence"], found["agrees"]) == (0, 7, True)
+    assert (found["start"], found["sequence"], found["agrees"]) == (0, 8, True)
