@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
 
+from models.snapshot import Snapshot
 from streams.model_records import (
     Claim,
     Executed,
@@ -114,16 +115,25 @@ class Listing:
 
 
 async def read_all(
-    consumer: Any, topic: str, told: Callable[[int, int], None] = lambda _done, _total: None
+    consumer: Any,
+    topic: str,
+    told: Callable[[int, int], None] = lambda _done, _total: None,
+    since: Snapshot | None = None,
 ) -> Listing:
-    """Read the topic of models from its beginning to its present end.
+    """Read the topic of models to its present end; the consumer stands behind that then.
 
-    The consumer stands behind that then. `told` is given the records done and all there are.
+    From the beginning, which may be gigabytes of steps, or from the place of a snapshot: what is
+    in force is announced again behind each, and what was live earlier isn't known then. `told` is
+    given the records done and all there are.
     """
     place = TopicPartition(topic, 0)
     consumer.assign([place])
     (start,) = (await consumer.beginning_offsets([place])).values()
     (end,) = (await consumer.end_offsets([place])).values()
+    if since is not None and since.log is not None and start <= since.log.offset < end:
+        consumer.seek(place, since.log.offset)
+        if _belongs(await consumer.getone(place), since):
+            start = since.log.offset
     consumer.seek(place, start)
     listing = Listing()
     while (at := await consumer.position(place)) < end:
@@ -131,6 +141,20 @@ async def read_all(
         await read_on(consumer, listing)
     told(end - start, end - start)
     return listing
+
+
+def _belongs(record: Any, since: Snapshot) -> bool:
+    """Tell whether a record at a snapshot's place is that snapshot's: the topic may be another."""
+    try:
+        found = read_model_record(record.headers, record.value)
+    except ValueError:
+        return False
+    match found:
+        case Marker():
+            return found.published == since.sequence
+        case Pointer():
+            return found.sequence == since.sequence
+    return False
 
 
 async def read_on(consumer: Any, listing: Listing) -> None:

@@ -1,6 +1,7 @@
 """`weir models freeze|thaw|shadow|promote|retire|rollback`: commands that the learner executes."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -181,12 +182,11 @@ async def _shadow(
 async def _promote(
     settings: "Settings", name: str, wait: float, reason: str, *, force: bool, as_json: bool
 ) -> None:
-    from apps.cli.models_opened import opened
+    from apps.cli.models_opened import opened_for
     from apps.models.rows import find
 
     need_folder(settings)
-    async with opened(settings) as (known, registry, rows):
-        row = find(rows, name)
+    async with opened_for(settings, partial(find, text=name)) as (known, registry, row):
         if row.fault:
             raise Failure(row.fault, Code.NO)
         if row.state == "live":
@@ -202,11 +202,10 @@ async def _promote(
 
 
 async def _retire(settings: "Settings", name: str, wait: float, reason: str, as_json: bool) -> None:
-    from apps.cli.models_opened import opened
+    from apps.cli.models_opened import opened_for
     from apps.models.rows import find
 
-    async with opened(settings) as (known, _, rows):
-        row = find(rows, name)
+    async with opened_for(settings, partial(find, text=name)) as (known, _, row):
         if row.state != "shadow":
             raise Failure(f"{row.ident} is {row.state}, no shadow", Code.NO)
         await _send(settings, known, "retire", row.artifact, wait, reason, as_json)
@@ -215,12 +214,12 @@ async def _retire(settings: "Settings", name: str, wait: float, reason: str, as_
 async def _rollback(
     settings: "Settings", to: str | None, model: str | None, wait: float, reason: str, as_json: bool
 ) -> None:
-    from apps.cli.models_opened import opened
+    from apps.cli.models_opened import opened_for
     from apps.models.rows import before, find
 
     need_folder(settings)
-    async with opened(settings) as (known, registry, rows):
-        row = find(rows, to, model) if to else before(rows, model or "online")
+    choose = partial(find, text=to, model=model) if to else partial(before, model=model or "online")
+    async with opened_for(settings, choose, whole=not to) as (known, registry, row):
         if row.fault:
             raise Failure(row.fault, Code.NO)
         marker = known.listing.marker

@@ -1,5 +1,6 @@
 """`weir models list` and `show`: what there is, and what is known of it."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,10 @@ _EARLIER = 10  # shown of each model
 
 @click.command(name="list")
 @click.option(
-    "--all", "everything", is_flag=True, help="All that was live earlier, not the last 10."
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All that was live earlier, for which the whole topic of models is read.",
 )
 @as_json
 @config
@@ -34,7 +38,7 @@ def list_(config: Path | None, everything: bool, as_json: bool) -> None:
     \b
     Exit codes: 0 listed, 2 wrong settings, 4 Kafka could not be reached or a topic is missing.
     """
-    known, rows = run(_read(read_settings(config)))
+    known, rows = run(_read(read_settings(config), whole=everything))
     from apps.models.words import learner_as_object, learner_lines, table
 
     if as_json:
@@ -74,14 +78,13 @@ def show(config: Path | None, name: str, card: bool, as_json: bool) -> None:
     reached or a topic is missing.
     """
     settings = read_settings(config)
-    known, rows = run(_read(settings))
+    known, row = run(_find(settings, name))
     from apps.cli.failures import Code, Failure
-    from apps.models.rows import bundles_at_start, find
+    from apps.models.rows import bundles_at_start
     from apps.models.words import bundle_lines, learner_lines, table
     from models.bundle import Bundle
     from streams.registry import identify
 
-    row = find(rows, name)
     if row.fault:
         raise Failure(row.fault, Code.NO)
     at_start = bundles_at_start(settings).get(row.place)
@@ -109,11 +112,19 @@ def show(config: Path | None, name: str, card: bool, as_json: bool) -> None:
         click.echo(line)
 
 
-async def _read(settings: "Settings") -> "tuple[Known, list[Row]]":
+async def _read(settings: "Settings", *, whole: bool = False) -> "tuple[Known, list[Row]]":
     from apps.cli.models_opened import opened
 
-    async with opened(settings) as (known, _, rows):
+    async with opened(settings, whole=whole) as (known, _, rows):
         return known, rows
+
+
+async def _find(settings: "Settings", name: str) -> "tuple[Known, Row]":
+    from apps.cli.models_opened import opened_for
+    from apps.models.rows import find
+
+    async with opened_for(settings, partial(find, text=name)) as (known, _, row):
+        return known, row
 
 
 async def _content(settings: "Settings", row: "Row") -> bytes:

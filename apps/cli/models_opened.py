@@ -3,29 +3,54 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 
+from apps.cli.failures import Failure
 from apps.cli.progress import bar
 from apps.models.commanding import Known, open_listing
 from apps.models.rows import Row, rows_of
 from streams.registry import Registry
 from streams.settings import Settings
 
-__all__ = ["opened", "showing"]
+__all__ = ["opened", "opened_for", "showing"]
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[tuple[Known, Registry, list[Row]]]:
+async def opened(
+    settings: Settings, *, whole: bool = False
+) -> AsyncIterator[tuple[Known, Registry, list[Row]]]:
     """Open what is known of the models; the consumer stands behind what was read.
+
+    `whole`: with all that was live earlier, for which the whole topic is read.
 
     Raises TopicError where the brokers or a topic aren't there.
     """
     registry = Registry.of(settings)
     try:
         with ExitStack() as shown:
-            async with open_listing(settings, showing(shown, "reading models")) as known:
+            async with open_listing(
+                settings, showing(shown, "reading models"), whole=whole
+            ) as known:
                 shown.close()
                 yield known, registry, await rows_of(settings, known.listing, registry)
     finally:
         await registry.close()
+
+
+@asynccontextmanager
+async def opened_for(
+    settings: Settings, choose: Callable[[list[Row]], Row], *, whole: bool = False
+) -> AsyncIterator[tuple[Known, Registry, Row]]:
+    """Open the same for one artifact; where it isn't found at first, the whole topic is read."""
+    if not whole:
+        async with opened(settings) as (known, registry, rows):
+            try:
+                row = choose(rows)
+            except Failure:
+                row = None
+            if row is not None:
+                yield known, registry, row
+                return
+    async with opened(settings, whole=True) as (known, registry, rows):
+        yield known, registry, choose(rows)
 
 
 def showing(shown: ExitStack, what: str) -> Callable[[int, int], None]:

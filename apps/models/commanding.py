@@ -2,20 +2,24 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
 
 from apps.publishing import open_publisher
 from models.command import Act, Command
+from models.manifest import ArtifactError
+from models.snapshot import Snapshot
 from streams.label_records import command_record
 from streams.listing import Listing, read_all, read_on
 from streams.model_records import Executed
 from streams.reader import open_reader
 from streams.registry import Artifact
 from streams.settings import Settings
+from streams.snapshots import latest, read_snapshot
 from streams.topics import check, name
 from streams.wire import new_id
 
@@ -46,19 +50,30 @@ class Known(NamedTuple):
 
 @asynccontextmanager
 async def open_listing(
-    settings: Settings, told: Told = lambda _done, _total: None
+    settings: Settings, told: Told = lambda _done, _total: None, *, whole: bool = False
 ) -> AsyncIterator[Known]:
     """Read what the topic of models says, and keep standing behind it.
+
+    Unless the `whole` is wanted, reading begins at the latest snapshot's place.
 
     Raises TopicError, in one line, where the brokers or topics aren't there.
     """
     await check(settings)
     async with open_reader(settings) as consumer:
-        listing = await read_all(consumer, name(settings, "models"), told)
+        since = None if whole else _latest(settings)
+        listing = await read_all(consumer, name(settings, "models"), told, since)
         (labels,) = (
             await consumer.end_offsets([TopicPartition(name(settings, "labels"), 0)])
         ).values()
         yield Known(listing, consumer, labels)
+
+
+def _latest(settings: Settings) -> Snapshot | None:
+    folder = settings.models.snapshots
+    with suppress(ArtifactError):
+        path = latest(Path(folder)) if folder else None
+        return read_snapshot(path, None) if path else None
+    return None
 
 
 async def command(

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import resources
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from streams.snapshots import latest
 
 __all__ = ["Row", "before", "bundle_of", "bundles_at_start", "find", "rows_of"]
 
-_SHOWN = 10  # unannounced files that are read and shown, the latest first
+_SHOWN = 10  # snapshots that are read though no pointer was, the latest first
 _STATES = ("live", "shadow", "earlier", "retired", "stored")
 _LEAST = 4  # digits of a digest that may stand for it
 
@@ -28,7 +27,7 @@ class Row(NamedTuple):
 
     `version` is what verdicts name it by, '' where its bytes can't be read: `fault` says why.
     `state` is live, shadow, earlier (it was live), retired, or stored: it lies in the folder and
-    nobody was told of it. `sequence` and `labels` (an offset) are what an online snapshot holds.
+    no pointer to it was read. `sequence` and `labels` are what an online snapshot holds.
     `shadow_only` are the release gates that it didn't pass. `shipped`: it comes with Weir.
     """
 
@@ -170,10 +169,13 @@ def _unannounced(settings: Settings, listing: Listing, stored: Sequence[Stored])
     announced = [entry.pointer for entry in listing.entries()]
     first = latest(Path(settings.models.snapshots)) if stored else None
     alone = listing.live("online") is None
-    others = (file for file in stored if not any(_is(file, pointer) for pointer in announced))
-    for file in islice(others, _SHOWN):
+    others = [file for file in stored if not any(_is(file, pointer) for pointer in announced)]
+    snapshots = [file for file in others if file.model == "online"]
+    for file in (*snapshots[:_SHOWN], *(file for file in others if file.model != "online")):
         since = datetime.fromtimestamp(file.changed, UTC)
-        state = "live" if alone and file.path == first else "stored"
+        state = "earlier" if file.path.suffix == ".snapshot" else "stored"
+        if alone and file.path == first:
+            state = "live"
         try:
             content = file.path.read_bytes() if file.size <= LARGEST else b""
             yield _row(identify(content), content, state, since, file.path.name)

@@ -29,11 +29,12 @@ def learner_lines(listing: Listing, labels: int) -> Iterator[str]:
     `labels` is the offset behind the last record of the topic of labels.
     """
     now = time.time()
-    if listing.claim is None:
+    if listing.claim is not None:
+        claimed = _ago(listing.claimed_at, now)
+        yield f"Learner {listing.claim.learner}, claim {listing.fence}, {claimed}."
+    elif not listing.fence:
         yield "No learner has run here yet: `weir learner` starts one."
         return
-    claimed = _ago(listing.claimed_at, now)
-    yield f"Learner {listing.claim.learner}, claim {listing.fence}, {claimed}."
     marker = listing.marker
     if marker is None:
         yield "It has published nothing yet."

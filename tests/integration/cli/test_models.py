@@ -9,20 +9,26 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from aiokafka import TopicPartition
 from click.testing import CliRunner
 
 from apps.cli.main import weir
-from apps.installation import open_judge
+from apps.installation import open_judge, read_context
 from apps.publishing import open_publisher
 from apps.received import content_id
 from detectors.record import encode
 from detectors.shadows import Shadow
+from detectors.stack import shipped_stack
 from features.envelope import Envelope, Incoming
 from features.history import UNKNOWN
+from features.tokens import layout
+from features.vector import SCHEMA
 from models.bundle import Bundle
 from models.command import Command
+from models.ensemble import Ensemble
 from models.label import Target
 from models.manifest import ArtifactError, Calibration, Passed
+from models.snapshot import LabelPosition, Snapshot, dump
 from streams.label_records import label_record, new_label, read_record
 from streams.model_records import Claim, Marker, Pointer, model_record
 from streams.reader import open_reader
@@ -117,6 +123,14 @@ def pointer(artifact, stage):
     )
 
 
+async def first_label(settings):
+    async with open_reader(settings) as consumer:
+        place = TopicPartition(name(settings, "labels"), 0)
+        consumer.assign([place])
+        await consumer.seek_to_beginning(place)
+        return await consumer.getone()
+
+
 def test_an_empty_installation_has_the_shipped_classifier_and_no_learner(run):
     said = run("models", "list")
     assert said.exit_code == 0, said.output
@@ -138,16 +152,7 @@ def test_a_command_that_no_learner_answers_stays_in_the_log_and_says_what_to_do(
     assert "`weir learner`" in result.output
     assert "offset 0" in result.output
 
-    async def first():
-        from aiokafka import TopicPartition
-
-        async with open_reader(settings) as consumer:
-            place = TopicPartition(name(settings, "labels"), 0)
-            consumer.assign([place])
-            await consumer.seek_to_beginning(place)
-            return await consumer.getone()
-
-    record = asyncio.run(first())
+    record = asyncio.run(first_label(settings))
     command = read_record(record.value, record.headers, datetime.now(UTC))
     assert isinstance(command, Command)
     assert (command.act, command.reason) == ("freeze", "a bad day")
@@ -190,6 +195,42 @@ def test_a_rollback_needs_something_to_go_back_to(run, settings, say, other):
     back = run("models", "rollback", "shipped", "--wait", "0.2")
     assert "no learner has executed it" in back.output
     assert len(Registry(Path(settings.models.snapshots)).stored()) == 2, "it was put there first"
+
+
+def test_a_list_begins_at_the_last_snapshot_and_all_of_it_and_a_rollback_at_the_beginning(
+    run, settings, say, other
+):
+    """Behind the snapshot's place the learner has announced again what is in force."""
+    registry = Registry(Path(settings.models.snapshots))
+    old, new = (
+        registry.keep(other._replace(card=card).dump()) for card in (b"# the old", b"# the new")
+    )
+    models = Ensemble.fresh(shipped_stack().fresh_fusion())
+    snapshot = Snapshot(
+        schema=SCHEMA.digest,
+        layout=layout(read_context(settings)),
+        states=models.state(),
+        sequence=3,
+        log=LabelPosition("any", 2),
+    )
+    registry.keep(dump(snapshot))
+    say(
+        pointer(old, "live"),
+        pointer(new, "live"),
+        Marker(fence=1, published=3, digest="d"),
+        pointer(new, "live"),
+    )
+
+    def states(*options):
+        rows = json.loads(run("models", "list", "--json", *options).stdout)["models"]
+        return {row["id"]: row["state"] for row in rows if row["model"] == "classifier"}
+
+    quick, whole = states(), states("--all")
+    assert (quick[new.digest[:12]], quick[old.digest[:12]]) == ("live", "stored")
+    assert (whole[new.digest[:12]], whole[old.digest[:12]]) == ("live", "earlier")
+    run("models", "rollback", "--model", "classifier", "--wait", "0.2")
+    record = asyncio.run(first_label(settings))
+    assert json.loads(record.value)["digest"] == old.digest
 
 
 def test_an_unknown_name_is_answered_with_those_there_are(run):
