@@ -63,10 +63,11 @@ def test_equal_chances_have_one_version_and_others_another():
     assert chances(ORDINARY, 50).version != chances(ORDINARY, 60).version
 
 
-def day_of_mail(volume, day, count, draw):
+def day_of_mail(volume, day, count, draw, seconds=86_400):
     """Let a day of mail come, asking as a learner does that looks each minute; return the asked."""
     asked, minute, theta = 0, -1.0, None
-    for at in sorted(draw.uniform(day * 86_400, (day + 1) * 86_400) for _ in range(count)):
+    begin = day * 86_400
+    for at in sorted(draw.uniform(begin, begin + seconds) for _ in range(count)):
         logit = draw.choice([-7, -7, -7, -5, -3, 0.5, 2, 9])
         volume.add(logit, at)
         if at // 60 > minute:
@@ -88,6 +89,13 @@ def test_a_flood_of_mail_is_not_a_flood_of_questions():
     draw, volume = random.Random(12), Volume()
     day_of_mail(volume, 0, 2_000, draw)
     assert day_of_mail(volume, 1, 60_000, draw) < 50 * 5
+
+
+def test_a_flood_within_an_hour_is_hardly_asked_about():
+    """The day before says 2,000 a day: ten times that in an hour would spend twice the budget."""
+    draw, volume = random.Random(13), Volume()
+    day_of_mail(volume, 0, 2_000, draw)
+    assert day_of_mail(volume, 1, 20_000, draw, seconds=3_600) < 70
 
 
 def test_volumes_of_the_last_day_survive_a_restart_and_older_ones_go():

@@ -61,6 +61,13 @@ def test_a_change_that_stays_is_told_once_or_as_it_grows_but_not_for_ever():
     assert not run(drift, 4_000, seed=10, logit=0.0)
 
 
+def test_after_a_change_moves_are_measured_from_where_it_led():
+    drift = Drift()
+    run(drift, 3_000, seed=15)
+    assert run(drift, 3_000, seed=16, logit=-2.0)
+    assert not run(drift, 8_000, seed=17, logit=-1.7)  # little from there, much from the start
+
+
 def test_a_move_too_small_to_matter_is_no_alarm_however_sure_it_is():
     drift = Drift()
     run(drift, 4_000, seed=11)
