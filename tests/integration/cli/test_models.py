@@ -293,6 +293,9 @@ def test_a_worker_without_the_folder_has_an_artifact_from_redis_and_never_a_dama
         assert await elsewhere.get(artifact) == other.dump()
         key = f"{settings.redis.key_prefix}artifact:{artifact.digest}"
         assert 0 < await here._redis.ttl(key) <= 86_400
+        await here._redis.delete(key)
+        await here.warm(artifact)
+        assert await here._redis.exists(key)
         await here._redis.set(key, other.dump()[:-1])
         with pytest.raises(ArtifactError, match="damaged"):
             await elsewhere.get(artifact)
