@@ -26,7 +26,7 @@ class LearnerSection(msgspec.Struct, frozen=True, kw_only=True):
             ge=0,
             le=600,
             description="How long a label waits for a verdict that isn't out yet; the others go "
-            "on. Then it is refused.",
+            "on. Then it counts, and teaches the text model alone.",
         ),
     ] = 10.0
     snapshot_labels: Annotated[
