@@ -16,7 +16,7 @@ from aiokafka import (  # type: ignore[import-untyped]  # no types
     TopicPartition,
 )
 
-from apps.state.labels_recounted import recount
+from apps.state.labels_recounted import Recount
 from apps.state.log_reading import by_time, first_time
 from apps.state.outcomes_read import Outcomes
 from features.context import Context
@@ -75,15 +75,17 @@ async def rebuild(settings: Settings, context: Context, told: Told) -> Rebuilt:
             old = (await current.namespaces.current()).name
             source = _Source(log, verdicts, epoch)
             filling = _Filling(store, current, context, source.outcomes)
+            recount = Recount(current, store)
             try:
                 await source.begin()
+                await recount.begin()
                 await _catch_up(source, filling, told)
                 await current.namespaces.close(old)
                 await current.labels.hold(CLAIM_SECONDS)
                 await source.read_verdicts()
                 marks = await current.marks(epoch)
                 await _fill(source, filling, {n: mark + 1 for n, mark in marks.items()}, told)
-                labelled = await recount(current, store, fresh)
+                await recount.end(fresh)
                 await current.namespaces.switch(fresh)
             except BaseException:
                 await current.namespaces.reopen(old)
@@ -92,7 +94,7 @@ async def rebuild(settings: Settings, context: Context, told: Told) -> Rebuilt:
             finally:
                 await current.labels.release()
             await current.namespaces.drop(old)
-        return Rebuilt(filling.messages, filling.judged, fresh, labelled)
+        return Rebuilt(filling.messages, filling.judged, fresh, recount.messages)
     finally:
         await store.close()
         await current.close()

@@ -15,7 +15,7 @@ from features.reported import Report, kept, who_is
 from features.rolling import DAY, Entity, Increment, counted
 from models.hearing import Voice, hear
 from models.label import ABUSE, Given, Label
-from models.standing import KINDS_OF, NOTHING, Change, Count, Standing, change, standing
+from models.standing import KINDS_OF, Change, Count, Standing, change, standing
 from models.trust import TRUSTED, Trust
 from streams.labels.message import Taken
 from streams.stores.label_state import (
@@ -234,10 +234,10 @@ def reported_entities(records: Iterable[LabelRecord]) -> list[Entity]:
     return [entity for entity in entities if is_reported(entity)]
 
 
-def counted_for(record: LabelRecord) -> tuple[Increment, ...]:
-    """Return what all labels of a message add to the counters of its entities."""
-    stands = standing(record.voices)
-    return increments_of(record, change(NOTHING, stands))
+def counted_for(record: LabelRecord, since: int, until: int) -> tuple[Increment, ...]:
+    """Return what labels of a message behind one offset add to its counters, up to another one."""
+    before, after = (standing(record.voices, offset) for offset in (since, until))
+    return increments_of(record, change(before, after))
 
 
 def _day(taken: Taken) -> int:

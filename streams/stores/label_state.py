@@ -72,6 +72,11 @@ class LabelRecord(msgspec.Struct, frozen=True, array_like=True):
         """What was heard of it."""
         return tuple([each.voice for each in self.heard])
 
+    @property
+    def last(self) -> int:
+        """The highest offset of its labels, -1 without any."""
+        return max((each.voice.offset for each in self.heard), default=-1)
+
 
 class Reporter(msgspec.Struct, frozen=True, array_like=True):
     """How often somebody agreed with later truth, and how much they said on their last day.

@@ -21,20 +21,26 @@ from streams.stores.round_trip import Command, Word, round_trip
 
 __all__ = ["LabelKeys", "RedisLabels", "Seconds"]
 
-# KEYS: what holds labels back, the place that they are applied up to, then what is set. ARGV: the
-# place that is expected ('' for none), the new one, how long it is kept, then seconds and value of
-# each other key; an empty value deletes it.
+# KEYS: what holds labels back, the place that they are applied up to, what has changed of late,
+# then what is set. ARGV: the place that is expected ('' for none), the new one, how long it is
+# kept, how many messages have changed; their last labels' offsets and ids; then seconds and value
+# of each key that is set, where an empty value deletes it.
 _KEEP: Final = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
-for at = 3, #KEYS do
-  local seconds, value = ARGV[2 * at - 2], ARGV[2 * at - 1]
+local place = 5 + 2 * ARGV[4]
+for at = 5, place - 1, 2 do redis.call('ZADD', KEYS[3], ARGV[at], ARGV[at + 1]) end
+redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -@RECENT - 1)
+for at = 4, #KEYS do
+  local seconds, value = ARGV[place], ARGV[place + 1]
   if value == '' then redis.call('DEL', KEYS[at])
   else redis.call('SET', KEYS[at], value, 'EX', seconds) end
+  place = place + 2
 end
 if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) end
 return 1
 """
+_RECENT: Final = 4096  # messages
 _SCAN: Final = 1000  # keys looked at in one round trip
 _LABELLED: Final = msgspec.msgpack.Decoder(LabelRecord)
 _CAMPAIGN_SECONDS: Final = 2 * 86_400
@@ -60,6 +66,7 @@ class LabelKeys:
         self._reports = f"{prefix}reports:"
         self.applied = f"{prefix}labels:applied"
         self.held = f"{prefix}labels:held"
+        self.recent = f"{prefix}labels:recent"
         self.every_labelled = f"{_GLOB.sub(_ESCAPED, prefix)}labelled:*"
 
     def labelled(self, message: str) -> str:
@@ -119,9 +126,11 @@ class RedisLabels:
         keys, long = self.keys, self._seconds.labels
         named: list[Word] = []
         values: list[Word] = []
+        recent: list[Word] = []
         for each in change.labelled:
             named.append(keys.labelled(each.message))
             values += (long, _encode(each))
+            recent += (each.last, each.message)
         for who, reporter in change.reporters.items():
             named.append(keys.reporter(who))
             values += (long, _encode(reporter) if reporter else b"")
@@ -135,7 +144,10 @@ class RedisLabels:
             named.append(keys.campaign(entity))
             values += (_CAMPAIGN_SECONDS, _encode(campaign))
         places = (_written(change.expected), _written(change.applied), long)
-        command = ("EVAL", _KEEP, 2 + len(named), keys.held, keys.applied, *named, *places, *values)
+        own = (keys.held, keys.applied, keys.recent)
+        numbers = (*places, len(recent) // 2, *recent)
+        script = _KEEP.replace("@RECENT", str(_RECENT))
+        command = ("EVAL", script, len(own) + len(named), *own, *named, *numbers, *values)
         (kept,) = await self._send([command])
         return bool(kept)
 
@@ -169,6 +181,21 @@ class RedisLabels:
                 batch = []
         for record in await self._records(batch):
             yield record
+
+    async def labelled_since(self, offset: int) -> list[LabelRecord] | None:
+        """Return the messages with a label behind an offset; None where they are too many to tell.
+
+        It takes moments, where looking through every key may take minutes.
+        """
+        ids, count = await self._send(
+            [
+                ("ZRANGEBYSCORE", self.keys.recent, f"({offset}", "+inf"),
+                ("ZCARD", self.keys.recent),
+            ]
+        )
+        if count and len(ids) >= _RECENT:
+            return None
+        return await self._records([self.keys.labelled(it.decode()) for it in ids])
 
     async def _records(self, keys: Sequence[Word]) -> list[LabelRecord]:
         if not keys:

@@ -9,6 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from apps.state.labels_recounted import Recount
 from apps.state.rebuilding import rebuild
 from detectors.record import encode
 from features.envelope import Client
@@ -70,6 +71,8 @@ class Judged:
         found = await self.installation.read(
             "messages", lambda found: keys <= {record.key for record in found}
         )
+        order = [record.key for record in records]
+        mine = [record for record in found if record.key in keys]
         arrivals = [
             read_arrival(
                 epoch=self.epoch,
@@ -80,8 +83,7 @@ class Judged:
                 value=it.value,
                 headers=it.headers,
             )
-            for it in found
-            if it.key in keys
+            for it in sorted(mine, key=lambda record: order.index(record.key))
         ]
         values = [encode(it.verdict) for it in self.core.judge([a.incoming for a in arrivals])]
         now = datetime.now(UTC)
@@ -234,3 +236,29 @@ async def test_a_rebuilt_state_has_the_counts_of_labels_and_takes_more(judged, m
     back = judged.taken(tasks[0].taken.label.of, truth=None, retracts=tasks[0].taken.label.id)
     await judged.counting.apply([Task(back, tasks[0].record)])
     assert (await judged.counts(tasks[0].record))["ip:192.0.2.7"] == (2, 0)
+
+
+async def test_labels_that_come_while_others_are_recounted_are_counted_too(judged, mail):
+    arrivals = await judged.publish([mail(number) for number in range(2)])
+    first, second = [
+        judged.taken(Target(position=Place(*arrival.position)), source="analyst")
+        for arrival in arrivals
+    ]
+    found = await judged.finding.find([first, second])
+    tasks = [judged.task(*each) for each in zip((first, second), found, strict=True)]
+    back = judged.taken(first.label.of, truth=None, retracts=first.label.id)
+    await judged.counting.apply(tasks[:1])
+    await judged.store.namespaces.create("fresh")
+    fresh = RedisStore(judged.settings, namespace="fresh")
+    recount = Recount(judged.store, fresh)
+    await recount.begin()
+    await judged.counting.apply([tasks[1], Task(back, tasks[0].record)])
+    await recount.end("fresh")
+    assert recount.messages == 2
+    for task in tasks:
+        for touched in task.record.touched:
+            was = await judged.store.read(touched.entity)
+            now = await fresh.read(touched.entity)
+            if "spam" in touched.entity.kind.codes:
+                assert now.total("spam") == was.total("spam"), touched.label
+    await fresh.close()
