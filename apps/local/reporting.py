@@ -1,7 +1,8 @@
 """What `weir up` shows of learning: people report a message, an analyst frees another.
 
 The siblings of both are published one after the other until one comes back with another action;
-the seconds count from the moment at which the broker had the last label.
+the seconds count from the moment at which the broker had the last label. Then the labels are taken
+back, and the siblings are what they were: also for the next `weir up`.
 """
 
 import asyncio
@@ -23,9 +24,9 @@ from apps.sources import Mail, read_mail
 from detectors.verdict import Verdict
 from features.addresses import hash_address
 from features.context import Context, Limits
-from models.label import Source, Target, Truth
+from models.label import Label, Source, Target, Truth
 from streams import topics
-from streams.label_records import label_record, new_label
+from streams.label_records import label_record, new_label, retraction
 from streams.settings import Settings, read_keys
 from streams.wire import message_record, new_id
 
@@ -34,6 +35,7 @@ __all__ = ["Change", "report_examples"]
 _RECIPIENT: Final = b"recipient-1"
 _SIBLINGS_A_SECOND: Final = 10
 _PATIENCE: Final = 20.0  # seconds in which a sibling must come back with another action
+_HEARD: Final = frozenset({"reports", "vouched"})  # groups of signals that labels make
 _ANSWER: Final = 10.0  # seconds for a verdict
 
 
@@ -59,21 +61,32 @@ class Change:
     """What labels changed: the verdict before, that of the first sibling that differs, seconds.
 
     `after` is the last sibling's verdict where none differed in time; `seconds` is None then.
+    `back` are the seconds from taking the labels back to a sibling with the first action again.
     """
 
     told: str
     before: Verdict
     after: Verdict
     seconds: float | None
+    back: float | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether labels came too late, or not at all: not where older ones stand already."""
+        labelled = any(signal.group in _HEARD for signal in self.before.signals)
+        return not labelled and (self.seconds is None or self.back is None)
 
     def lines(self) -> Iterator[str]:
         """Yield what a person reads of it."""
         before, after = (_action(verdict) for verdict in (self.before, self.after))
         took = "no change" if self.seconds is None else f"{self.seconds:.1f} s later"
-        yield (
+        line = (
             f"  {self.told:24} {before} {plain_score(self.before)} -> {after} "
-            f"{plain_score(self.after)}  {took}"
+            f"{plain_score(self.after)}, {took}"
         )
+        if self.back is not None:
+            line += f"; taken back, {before} again {self.back:.1f} s later"
+        yield line
         known = {signal.name for signal in self.before.signals}
         new = [signal for signal in self.after.signals if signal.name not in known]
         reason = max(new, key=lambda signal: abs(signal.contribution), default=None)
@@ -153,15 +166,40 @@ async def _play(
     first = await copies.answered([ident for ident, _ in sent])
     if not first:
         return None
-    topic = topics.name(settings, "labels")
-    for ident, recipient in sent:
-        label = new_label(
+    before = first[0]
+    labels = [
+        new_label(
             Target(id=ident),
             story.truth,
             story.source,
             reporter=hash_address(recipient, context),
             given_at=datetime.now(UTC),
         )
+        for ident, recipient in sent
+    ]
+    topic = topics.name(settings, "labels")
+    changed, seconds = await _until(copies, publisher, topic, labels, before, same=False)
+    back = None
+    if changed is not None and seconds is not None:
+        taken = [retraction(label, datetime.now(UTC)) for label in labels]
+        _, back = await _until(copies, publisher, topic, taken, before, same=True)
+    return None if changed is None else Change(story.told, before, changed, seconds, back)
+
+
+async def _until(
+    copies: _Copies,
+    publisher: Publisher,
+    topic: str,
+    labels: Sequence[Label],
+    before: Verdict,
+    *,
+    same: bool,
+) -> tuple[Verdict | None, float | None]:
+    """Publish labels, then siblings until one has the action as before, or another one.
+
+    Returns its verdict and the seconds; the last sibling's and None where time is up.
+    """
+    for label in labels:
         await publisher.send(label_record(topic, label, source="/weir/up"))
     await publisher.flush()
     started = time.monotonic()
@@ -170,16 +208,8 @@ async def _play(
         ident, _ = await copies.send()
         siblings.append(ident)
         await asyncio.sleep(1 / _SIBLINGS_A_SECOND)
-        changed = next(
-            (
-                verdict
-                for one in siblings
-                if (verdict := copies.verdict(one)) is not None
-                and verdict.action != first[0].action
-            ),
-            None,
-        )
-        if changed is not None:
-            return Change(story.told, first[0], changed, time.monotonic() - started)
+        for verdict in map(copies.verdict, siblings):
+            if verdict is not None and (verdict.action == before.action) == same:
+                return verdict, time.monotonic() - started
     last = await copies.answered(siblings)
-    return Change(story.told, first[0], last[-1], None) if last else None
+    return (last[-1] if last else None), None

@@ -165,7 +165,7 @@ async def _watch(
                 changes = await _beside(background, reporting)
                 tell_changes(changes)
                 await _beside(background, settled(tally, _VERDICT_SECONDS))
-                code = code or int(any(change.seconds is None for change in changes))
+                code = code or int(any(change.failed for change in changes))
             if not once:
                 advise(configuration)
                 # From here on Ctrl-C is the way to end, not a failure.

@@ -67,6 +67,7 @@ def test_up_judges_every_example_stays_until_ctrl_c_and_starts_again(home):
     assert len(verdicts) == LISTED
     assert any("PayPal" in line and line.startswith("reject") for line in verdicts)
     _assert_that_history_changed_verdicts(said)
+    _assert_that_labels_changed_verdicts(said)
     assert "Traceback" not in said + rest
     assert _processes_of(home) == []
 
@@ -76,8 +77,19 @@ def test_up_judges_every_example_stays_until_ctrl_c_and_starts_again(home):
     )
     assert again.returncode == 0, again.stdout + again.stderr
     assert f"{EXAMPLES} messages published, {EXAMPLES} judged" in again.stdout
+    _assert_that_labels_changed_verdicts(again.stdout)
     assert (home / "run" / "keys.toml").read_bytes() == keys
     assert _processes_of(home) == []
+
+
+def _assert_that_labels_changed_verdicts(said: str) -> None:
+    """Three reports hold siblings back, an analyst lets others go, and both can be taken back."""
+    for told, before, after in (
+        ("three people report it", "accept", "quarantine"),
+        ("an analyst frees it", "add_header", "accept"),
+    ):
+        change = rf"{told} +{before} [\d.]+ -> {after} [\d.]+, [\d.]+ s later"
+        assert re.search(rf"{change}; taken back, {before} again [\d.]+ s later\n", said), said
 
 
 def _assert_that_history_changed_verdicts(said: str) -> None:
