@@ -223,3 +223,27 @@ def test_what_could_not_be_published_is_said_before_the_training(
     assert result.exit_code == code, result.output
     assert said in result.output
     assert not (tmp_path / "model").exists()
+
+
+def test_templates_are_trained_on_and_gated_beside_own_mail(folders, tmp_path):
+    designs = tmp_path / "designs"
+    for number in range(6):
+        (designs / str(number)).mkdir(parents=True)
+        page = f"<html><body><p>Your receipt {number}</p><a href='#'>See it</a></body></html>"
+        (designs / str(number) / "receipt.html").write_text(page)
+    out = tmp_path / "model"
+
+    result = _run(
+        train, "--mail", folders, "--templates", designs, "--out", out, "--trees", 30, "--force"
+    )
+
+    assert result.exit_code == 0, result.output
+    manifest = read_manifest((out / "manifest.json").read_bytes())
+    assert {source.name: source.ham for source in manifest.data if source.ham} == {
+        "mail-ham": 60,
+        "templates-esp": 6,
+        "templates-plain": 6,
+    }
+    found = {gate.name: gate.found for gate in manifest.gates}
+    assert "of 12 held-out templates" in found["templates"]
+    assert "of 60 at" in found["legitimate mail"], "templates are no mail of the operator's"
