@@ -15,17 +15,20 @@ __all__ = ["open_reader"]
 
 
 @asynccontextmanager
-async def open_reader(settings: Settings, fetch_wait_ms: int = 0) -> AsyncIterator[Any]:
+async def open_reader(settings: Settings, *, gather_ms: int = 0) -> AsyncIterator[Any]:
     """Open a consumer to which nothing is assigned yet.
 
-    `fetch_wait_ms` replaces the setting: who only waits for what comes need not ask often.
+    With `gather_ms` brokers hold what comes for so long and answer with all of it: where records
+    come one by one, an answer for each costs more than they do.
+
     Raises TopicError where the brokers can't be reached, then or while the block reads.
     """
     consumer = AIOKafkaConsumer(
         **client_options(settings),
         group_id=None,
         enable_auto_commit=False,
-        fetch_max_wait_ms=fetch_wait_ms or settings.kafka.fetch_wait_ms,
+        fetch_max_wait_ms=gather_ms or settings.kafka.fetch_wait_ms,
+        fetch_min_bytes=settings.record_bytes if gather_ms else 1,
         max_partition_fetch_bytes=settings.dead_letter_bytes,
     )
     try:

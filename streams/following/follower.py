@@ -73,7 +73,7 @@ class Follower:
             await asyncio.sleep(_PAUSE)
 
     async def _follow(self) -> None:
-        async with open_reader(self._settings, fetch_wait_ms=_WAIT_MS) as consumer:
+        async with open_reader(self._settings, gather_ms=_WAIT_MS) as consumer:
             place = TopicPartition(name(self._settings, "models"), 0)
             consumer.assign([place])
             await self._seek(consumer, place, self._next or 0)
