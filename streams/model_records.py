@@ -34,7 +34,7 @@ class StepRecord(msgspec.Struct, frozen=True, array_like=True):
 
     `labels` is the label that it handles; `schema` and `layout` are digests as in a snapshot. `at`
     is that label's append time (s), from which the delay of learning is told; 0: not known.
-    `sender` and `campaign` (hashes, '' for none) are what the learner keeps and bounds by.
+    `sender` is whom the message is from, hashed, '' for nobody: known ham is kept by sender.
     """
 
     fence: int
@@ -47,7 +47,6 @@ class StepRecord(msgspec.Struct, frozen=True, array_like=True):
     step: Step
     sender: str = ""
     at: float = 0.0
-    campaign: str = ""
 
 
 class Theta(msgspec.Struct, frozen=True):

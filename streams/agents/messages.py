@@ -89,7 +89,7 @@ def install(
     acked: Callable[[Arrival], None],
     died: Callable[[BaseException], None],
 ) -> None:
-    """Add the agent to an app; `died` is told if it or its worker fails: it must end the process."""
+    """Add the agent to an app; `died` is told if it or its worker fails, to end the process."""
     read_in_batches(
         app,
         topic,

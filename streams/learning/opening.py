@@ -16,7 +16,7 @@ from detectors.engine import engine_digest
 from detectors.judging import Judge
 from models.ensemble import Ensemble
 from models.manifest import ArtifactError
-from models.snapshot import Snapshot
+from models.snapshot import LabelPosition, Snapshot
 from streams.labels.counting import Counting
 from streams.labels.finding import Finding
 from streams.labels.known import KnownMessages
@@ -40,7 +40,7 @@ from streams.policies import read_policy_of
 from streams.registry import Registry
 from streams.settings import Settings, read_keys
 from streams.stores.redis_store import RedisStore, open_redis
-from streams.topics import name
+from streams.topics import Role, name
 
 __all__ = ["Parts", "Session", "open_session"]
 
@@ -120,9 +120,6 @@ async def open_session(
     Raises ArtifactError where no snapshot in the folder can be used, SupersededError, TopicError.
     """
     settings = parts.settings
-    epochs = {
-        role: await _epoch(store, name(settings, role)) for role in ("messages", "labels", "models")
-    }
     async with AsyncExitStack() as opened:
         publisher = await opened.enter_async_context(
             open_publisher(settings, parts.metrics.resent.inc)
@@ -133,6 +130,16 @@ async def open_session(
         lineage, snapshot = await asyncio.get_running_loop().run_in_executor(
             executor, partial(_lineage, parts, registry)
         )
+        # Where Redis has lost its epochs the topics are still those that the snapshot names: under
+        # another one, labels that are handled would be learned again.
+        before: dict[Role, LabelPosition | None] = {
+            "messages": None,
+            "labels": snapshot.labels if snapshot else None,
+            "models": snapshot.log if snapshot else None,
+        }
+        epochs = {
+            role: await _epoch(store, name(settings, role), place) for role, place in before.items()
+        }
         await model_log.seek(
             await model_log.start_of(snapshot.log if snapshot else None, epochs["models"])
         )
@@ -262,9 +269,9 @@ def _lineage(parts: Parts, registry: Registry) -> tuple[Lineage, Snapshot | None
     return lineage, snapshot
 
 
-async def _epoch(store: RedisStore, topic: str) -> str:
-    proposed = secrets.token_hex(4)
+async def _epoch(store: RedisStore, topic: str, known: LabelPosition | None) -> str:
+    proposed = known.epoch if known else secrets.token_hex(4)
     epoch = await store.epoch(topic, proposed)
-    if epoch == proposed:
+    if epoch == proposed and not known:
         log.warning("epoch_was_missing", topic=topic, epoch=epoch)
     return epoch

@@ -1,6 +1,7 @@
 """A learner that is killed again and again while labels flow learns what it would have."""
 
 import asyncio
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -19,8 +20,11 @@ from streams.settings import read_keys
 
 pytestmark = pytest.mark.integration
 
-LABELS = 40
-KILLS = 3
+# By hand, for some minutes: WEIR_LONG_FAULTS=1, with Redis away and Kafka restarted meanwhile.
+LONG = bool(os.environ.get("WEIR_LONG_FAULTS"))
+LABELS, KILLS, RATE = (1000, 10, 20) if LONG else (40, 3, 30)
+SNAPSHOT_LABELS = "15"
+SECONDS = 300 if LONG else 60
 
 
 def undisturbed(installation, records, given):
@@ -48,10 +52,10 @@ def undisturbed(installation, records, given):
 
 
 async def test_each_label_is_learned_once_whenever_the_learner_is_killed(
-    installation, learner, mail
+    installation, stack, learner, mail
 ):
     worker = installation.start_worker()
-    process = learner(WEIR_LEARNER__SNAPSHOT_LABELS="15")
+    process = learner(WEIR_LEARNER__SNAPSHOT_LABELS=SNAPSHOT_LABELS)
     worker.wait_ready()
     idents = await installation.send([installation.record(mail(n)) for n in range(LABELS)])
     await installation.verdicts(idents)
@@ -65,16 +69,20 @@ async def test_each_label_is_learned_once_whenever_the_learner_is_killed(
     ]
     topic = installation.topic("labels")
     records = [label_record(topic, label, source="/test") for label in given]
-    flowing = asyncio.create_task(installation.send(records, rate=30))
+    flowing = asyncio.create_task(installation.send(records, rate=RATE))
     for kill in range(KILLS):
         wanted = (kill + 1) * LABELS // (KILLS + 2)
 
         def enough(found, wanted=wanted):
             return sum(dict(it.headers)["ce_type"] == b"weir.model.step" for it in found) >= wanted
 
-        await installation.read("models", enough)
+        await installation.read("models", enough, SECONDS)
+        if LONG and kill == KILLS // 3:
+            installation.redis.client_pause(3000)  # the session's keeps nothing over a restart
+        if LONG and kill == 2 * KILLS // 3:
+            await asyncio.to_thread(stack.restart_kafka)
         process.kill()
-        process = learner(WEIR_LEARNER__SNAPSHOT_LABELS="15")
+        process = learner(WEIR_LEARNER__SNAPSHOT_LABELS=SNAPSHOT_LABELS)
     await flowing
 
     def read(found):
@@ -86,7 +94,7 @@ async def test_each_label_is_learned_once_whenever_the_learner_is_killed(
             for record in read(found)
         )
 
-    log = read(await installation.read("models", done))
+    log = read(await installation.read("models", done, SECONDS))
     steps = [record for record in log if isinstance(record, StepRecord)]
     assert [step.labels.offset for step in steps] == list(range(LABELS)), "each once, in order"
     assert [step.message for step in steps] == idents
