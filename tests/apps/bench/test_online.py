@@ -5,12 +5,15 @@ import os
 import re
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from apps.bench import regimes
 from apps.bench.dated_stream import read_dated_stream
+from apps.bench.regimes import REGIMES
 from apps.cli.main import weir
 from apps.evaluation.attacks import ATTACKS
 from features.context import Limits
@@ -20,6 +23,7 @@ DOCUMENTED = (ROOT / "docs" / "benchmarks.md").read_text() + (
     ROOT / "docs" / "evaluation.md"
 ).read_text()
 FILTERS = {"text", "text and behaviour", "whole system", "bogofilter"}
+NAMES = FILTERS | {"weir", "spamprobe", "immediate", "reports", "list"}
 installed = pytest.mark.skipif(
     not (shutil.which("bogofilter") or os.environ.get("CI")), reason="bogofilter isn't installed"
 )
@@ -43,8 +47,9 @@ def corpora(tmp_path, monkeypatch):
     return tmp_path / "corpora"
 
 
-def bench(name, corpora):
-    result = CliRunner().invoke(weir, ["bench", name, "--corpora", str(corpora), "--json"])
+def bench(name, corpora, *options):
+    command = ["bench", name, "--corpora", str(corpora), "--json", *options]
+    result = CliRunner().invoke(weir, command)
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
@@ -52,7 +57,7 @@ def bench(name, corpora):
 def words(value):
     """Yield the keys that name a figure: not those of filters, attacks and machines."""
     for key, item in value.items():
-        if re.fullmatch(r"[a-z][a-z_0-9]+(_at_[0-9.]+%)?", key) and key not in FILTERS:
+        if re.fullmatch(r"[a-z][a-z_0-9]+(_at_[0-9.]+%)?", key) and key not in NAMES:
             yield key
         if isinstance(item, dict) and key != "machine":
             yield from words(item)
@@ -102,6 +107,30 @@ def test_online_compares_each_filter_with_the_peer_on_every_message(corpora):
     assert all(row["cpu_us"] > 0 for row in sides["filters"].values())
     assert set(sides["against_the_peer"]) == FILTERS - {"bogofilter"}
     assert found["classifier"] == "held out"
+    assert [key for key in words(found) if f"`{key}`" not in DOCUMENTED] == []
+
+
+@installed
+def test_each_filter_is_measured_in_each_regime_and_against_the_frozen_one(corpora, monkeypatch):
+    shutil.rmtree(corpora / "modern")  # too little to train a classifier on, which takes long
+    monkeypatch.setattr(regimes, "FIRST", 10)
+    chosen = ("reports", "list", "first 2,000")  # the others differ by what evaluate is asked
+    short = {name: replace(REGIMES[name], first=10) for name in chosen}
+    short["first 2,000"] = replace(short["first 2,000"], frozen_after=10)
+    monkeypatch.setattr(regimes, "REGIMES", short)
+    found = bench("online", corpora, "--regimes")
+    count = found["stream"]["messages"]
+    assert found["benchmark"] == "regimes"
+    assert found["regimes"].keys() == short.keys()
+    for filters in found["regimes"].values():
+        assert {"weir", "bogofilter"} <= filters.keys()
+        assert {row["messages"] for row in filters.values()} == {count}
+        assert {row["later"]["messages"] for row in filters.values()} == {count - 10}
+    assert found["regimes"]["first 2,000"]["weir"]["labels"] == 10
+    held = found["against_frozen"]
+    assert held.keys() == {"reports", "list"}
+    for row in held["list"].values():
+        assert {"one_minus_roca_pct", "missed_pct_at_0.1%", "ham_junked"} == row.keys()
     assert [key for key in words(found) if f"`{key}`" not in DOCUMENTED] == []
 
 
