@@ -46,7 +46,8 @@ def measure_learning(
 
     Of the cases one in four is a trap's label, the others are three people's reports. With
     `corpora`, also what cases move in unrelated mail, and what is left of labels that were taken
-    back, by models that began with mail of the SpamAssassin corpus. Raises StackError where the stack can't be started or doesn't answer.
+    back, by models that began with mail of the SpamAssassin corpus. Raises StackError where the
+    stack can't be started or doesn't answer.
     """
     raws = bodies(mail)
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as name:
