@@ -67,7 +67,7 @@ def _side_by_side(
     scores: dict[str, Scores] = {}
     cpu_us: dict[str, float] = {}
 
-    def run(name: str, subject: Filter) -> None:
+    def run(name: str, subject: Filter[Any]) -> None:
         say(name)
         scores[name] = scores_of(immediate(stream.items, subject))
 
