@@ -1,5 +1,6 @@
 """`weir label`: say what a message was, take it back, and see what became of it."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,6 +116,8 @@ def label(  # noqa: PLR0913, PLR0917 - click: one argument for each option
         run(_disputed(read_settings(config), tenant, shown))
         sys.exit(shown.code)
     given, truth = _split(what)
+    if not (truth or retract or status or token):
+        _last_is_a_file(given[-1])
     settings = read_settings(config)
     shown = Shown(as_json=as_json)
     if truth and (retract or status or token):
@@ -148,6 +151,15 @@ def _split(what: tuple[str, ...]) -> tuple[tuple[str, ...], Truth | None]:
             f"{truth} is what a message was; say of which: ID, TOKEN or FILE (a file: ./{truth})"
         )
     return given, truth
+
+
+def _last_is_a_file(last: str) -> None:
+    """Take what stands where a truth is missing for one that is misspelt."""
+    if last != "-" and not os.path.exists(last):  # noqa: PTH110 - Path raises for what is too long
+        raise click.UsageError(
+            f"{last!r} is no file and no truth; after what it is said of comes one of: "
+            f"{', '.join(TRUTHS)}"
+        )
 
 
 def _operator() -> str:
@@ -207,7 +219,7 @@ async def _give(
         shown.summary(topic)
         if wait:
             await desk.wait(shown.labels, wait)
-            shown.statuses(await desk.statuses(shown.labels))
+            shown.statuses(await desk.statuses(shown.labels), given=True)
 
 
 @contextmanager

@@ -70,8 +70,13 @@ class Shown:
                 f"{f' ({said})' if said else ''}{refused}"
             )
 
-    def statuses(self, told: Iterable[tuple[str, list[LabelStatus]]]) -> None:
-        """Print what is known of labels, by the names that were asked for."""
+    def statuses(
+        self, told: Iterable[tuple[str, list[LabelStatus]]], *, given: bool = False
+    ) -> None:
+        """Print what is known of labels, by the names that were asked for.
+
+        `given`: they were given just now, and one that the learner refused is a refusal here.
+        """
         for name, found in told:
             if not found:
                 self.code = Code.NO
@@ -81,6 +86,8 @@ class Shown:
                     err=True,
                 )
             for status in found:
+                if given and _refused(status):
+                    self.code = max(self.code, Code.NO)
                 if self._as_json:
                     self._line(_status_object(status))
                 else:
@@ -146,20 +153,24 @@ def _as_object(told: Published) -> dict[str, Any]:
 def _status_lines(status: LabelStatus) -> Iterable[str]:
     voice = status.voice
     said = "not counted yet"
-    if any(passed.stage == "refused" for passed in status.path):
+    if _refused(status):
         said = "refused"
     elif voice is not None:
         said = f"{voice.given.truth} by {voice.given.source}"
-        if not status.stands:
-            said += ", retracted"
-        else:
-            said += f", weight {voice.weight:.2g}, counts for {_REACH[voice.reach]}"
-            said += f" ({voice.why})" if voice.why else ""
-    of = f" of message {status.message}" if status.message else ""
-    yield f"{click.style(f'label {status.label}', bold=True)}{of}: {said}"
+        said += f", weight {voice.weight:.2g}" if status.stands else ", retracted"
+    yield f"{click.style(f'label {status.label}', bold=True)}: {said}"
+    if status.message:
+        yield f"  of         message {status.message}"
+    if voice is not None and status.stands:
+        why = f" ({voice.why})" if voice.why else ""
+        yield f"  counts     for {_REACH[voice.reach]}{why}"
     for passed in status.path:
         what = " ".join(filter(None, (_DETAILS.get(passed.stage), passed.detail)))
         yield f"  {passed.stage:10} {_time(passed.at)}  {what}".rstrip()
+
+
+def _refused(status: LabelStatus) -> bool:
+    return any(passed.stage == "refused" for passed in status.path)
 
 
 def _status_object(status: LabelStatus) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from apps.sources import STDIN, Mail
 from features.addresses import hash_address
 from features.context import Context, Limits
 from models.label import ABUSE, Source, Truth
-from streams.tokens import id_in
+from streams.tokens import HEADER, id_in
 
 __all__ = [
     "Candidate",
@@ -107,6 +107,10 @@ def named(argument: str, wanted: Wanted) -> Candidate | Refused | None:
     # False, too, for what is too long for a file's name, where pathlib raises
     if argument == STDIN or os.path.exists(argument):  # noqa: PTH110 - as said
         return None
+    argument = argument.removeprefix(f"{HEADER}:").strip()  # as --token prints it
+    if wanted.truth is None and not wanted.retracts:
+        said = "nothing says what it was; say it: ... spam (or take a label back: --retract)"
+        return Refused(argument, said)
     source = wanted.source or "analyst"
     nothing = Returned((), "", None)
 

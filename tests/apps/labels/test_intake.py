@@ -130,6 +130,7 @@ def test_what_was_cut_is_told():
     [
         ("01993f2e-7c1b-7d30-9c41-0b6f0c5e2a11", "01993f2e-7c1b-7d30-9c41-0b6f0c5e2a11", (), ""),
         (TOKEN, "", (TOKEN,), ""),
+        (f"X-Weir-Id: {TOKEN}", "", (TOKEN,), ""),
         ("<one@sender.example>", "", (), "one@sender.example"),
     ],
 )
@@ -137,6 +138,11 @@ def test_an_argument_names_a_message(argument, ident, tokens, message_id):
     found = named(argument, Wanted(truth="spam"))
     assert (found.ident, found.returned.tokens) == (ident, tokens)
     assert found.returned.message_id == message_id
+
+
+def test_an_id_without_a_truth_takes_nothing_back_by_itself():
+    assert "nothing says what it was" in named("m-1", Wanted()).reason
+    assert isinstance(named("m-1", Wanted(retracts=True)), Candidate)
 
 
 def test_a_file_of_an_ids_name_is_a_file(tmp_path, monkeypatch):

@@ -427,6 +427,25 @@ def test_who_says_nothing_of_which_message_is_told_so():
     assert "say of which" in result.output
 
 
+@pytest.mark.parametrize("last", ["spma", "01993f2e-7c1b-7d30-9c41-0b6f0c5e2a11", "x" * 5_000])
+def test_a_misspelt_or_missing_truth_is_told_and_publishes_nothing(installed, last):
+    result = installed.run("label", installed.known, last)
+    assert result.exit_code == 2
+    assert "no truth" in result.output
+    assert "unwanted" in result.output
+    assert installed.labels() == []
+
+
+def test_a_label_that_the_learner_refuses_while_one_waits_is_a_refusal(installed):
+    label = label_id("default", Target(id=installed.known), "trap", "")
+    installed.tell(Passed(label, "refused", 1_770_000_000.0, "foreign: of another tenant"))
+    given = ("label", installed.known, "spam", "--source", "trap")
+    assert installed.run(*given).exit_code == 0
+    waited = installed.run(*given, "--wait", 5)
+    assert waited.exit_code == 1
+    assert "another tenant" in waited.stdout
+
+
 def test_messages_whose_labels_need_an_analyst_are_listed(installed):
     none = installed.run("label", "--disputed")
     installed.dispute()
