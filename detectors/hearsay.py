@@ -45,6 +45,11 @@ class Hearsay:
         return len({it.who for it in self.against if it.trusted})
 
     @cached_property
+    def analysts(self) -> int:
+        """Distinct analysts that say abuse."""
+        return len({it.who for it in self.against if it.source == "analyst"})
+
+    @cached_property
     def cleared(self) -> bool:
         """Whether somebody trusted says that mail with this is wanted."""
         return any(it.trusted and not it.abuse for it in self.reports)

@@ -102,6 +102,8 @@ def _reported_sender(said: Said) -> Hit | None:
     # Who writes with a sender knows better than others whether to hear of them.
     if heard is None or not said.standing.proven or history["pair.known"] > 0:
         return None
+    if _outweighed(said, heard):
+        return None
     sender = said.standing.parties.sender
     hit = _complaints(heard, history["sender.inbox_7d"], "sender", f"mail of {sender}")
     return hit and replace(hit, inputs={**hit.inputs, "from_domain": sender})
@@ -161,14 +163,18 @@ def _linked(heard: Hearsay) -> str:
 
 
 def _outweighed(said: Said, heard: Hearsay) -> bool:
-    """Say whether users' reports are too few against a good sender's delivered mail.
+    """Say whether reports are too few against a good sender's delivered mail.
 
     0.3 % of delivered mail is where large receivers see a sender in trouble (Google's "Email
-    sender guidelines", 2024: stay below 0.1 %, never reach 0.3 %).
+    sender guidelines", 2024: stay below 0.1 %, never reach 0.3 %). A trap is one voice among them:
+    anybody can subscribe it to honest mail.
     """
-    if heard.trusted or not said.standing.good:
+    if heard.analysts or not said.standing.good:
         return False
-    return heard.people < heard.hearing.rate * said.standing.history["sender.inbox_7d"]
+    delivered = said.standing.history["sender.inbox_7d"]
+    return heard.people + heard.trusted < max(
+        heard.hearing.reporters, heard.hearing.rate * delivered
+    )
 
 
 def _complaints(heard: Hearsay, inbox: float, what: str, words: str) -> Hit | None:

@@ -88,8 +88,9 @@ def who_is(reporter: str, source: str) -> bytes:
 def kept(reports: Sequence[Report], oldest: float) -> tuple[Report, ...]:
     """Return the reports that are kept with an entity, by time: at most 256, none before `oldest`.
 
-    Of too many, trusted ones stay first and then the newest; of one reporter at most four each way,
-    so that neither many words nor many accounts push out an analyst's.
+    Of too many, analysts' stay first, then traps', then the newest; of one reporter at most four
+    each way, so that neither many words, nor many accounts, nor who writes to a trap, push out an
+    analyst's.
     """
     given: dict[tuple[bytes, bool], int] = {}
     chosen: list[Report] = []
@@ -118,8 +119,8 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(tuple[Report, ...])
 
 
-def _worth(report: Report) -> tuple[bool, float, str]:
-    return report.trusted, report.at, report.label
+def _worth(report: Report) -> tuple[bool, bool, float, str]:
+    return report.source == "analyst", report.trusted, report.at, report.label
 
 
 def _order(report: Report) -> tuple[float, str]:

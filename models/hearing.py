@@ -92,18 +92,21 @@ def hear(  # noqa: PLR0913 - all that it rests on, each by its name
     if given.truth is None or trust.is_capped(source, today):
         more = f"more than {trust.daily_cap} labels of this reporter on one day"
         return Voice(given, 0.0, "nothing", teaches=False, why=more if given.truth else "")
-    if source in TRUSTED:
+    room = trust.may_teach(source, campaign)
+    vetoed = _is_vetoed(given, facts, sender_ham, trust)
+    if source == "analyst" or (source == "trap" and not vetoed):
         wide = given.truth != "unwanted"
-        witnesses = _witnesses(given, earlier, siblings) if wide else ()
-        return Voice(given, weight, "all" if wide else "pair", wide, witnesses=witnesses)
+        # Whoever sends mail can send it to a trap as well, so a trap's word earns nobody a name.
+        witnesses = _witnesses(given, earlier, siblings) if wide and source == "analyst" else ()
+        return Voice(given, weight, "all" if wide else "pair", wide and room, witnesses=witnesses)
     if source == "bounce" or (source == "report" and facts.outbound):
         # RFC 6650: what others report of our mail tells of the account that sent it
         return Voice(given, weight, "account", teaches=False)
-    room = trust.may_teach(source, campaign)
-    for holds, why, teaches in _narrowings(given, facts, trust, reputation):
+    narrowings = () if source == "trap" else _narrowings(given, facts, trust, reputation)
+    for holds, why, teaches in narrowings:
         if holds:
             return Voice(given, weight, "pair", teaches and room, why)
-    if _is_vetoed(given, facts, sender_ham, trust):
+    if vetoed:
         why = f"{sender_ham:.0f} labels say that this sender's mail is legitimate"
         return Voice(given, weight, "content", teaches=False, why=why, vetoed=True)
     why = "" if room else f"{campaign} labels of this campaign have taught the models today"

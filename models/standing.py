@@ -121,6 +121,7 @@ def standing(voices: Iterable[Voice], until: int | None = None) -> Standing:
     side = [it for it in (winners or teachers) if it.abuse == abuse]
     lead = max(side, key=_strength, default=None)
     vetoed = [it for it in words if it.vetoed]
+    decided = any(it.given.source == "analyst" for it in winners)
     return Standing(
         abuse=abuse,
         truth=lead.given.truth if lead else None,
@@ -130,7 +131,7 @@ def standing(voices: Iterable[Voice], until: int | None = None) -> Standing:
         shared=shared is not None,
         teaches=teaches,
         contested=contested,
-        vetoed=vetoed[0].why if vetoed and not trusted else "",
+        vetoed=vetoed[0].why if vetoed and not decided else "",
         counts=frozenset(_counts(words, winners, trusted=trusted)),
         reports=tuple([_report(it) for it in winners]),
         spares_sender=frozenset([_label(it.given) for it in winners if it.reach == "content"]),

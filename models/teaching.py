@@ -35,7 +35,7 @@ class Labelled:
     """A label that counts, beside the message that it is of, as it was judged.
 
     `id` is the label's, `weight` what Trust gave it, in [0, 1]. `terms` is what the stack saw
-    (Judged.terms_seen). `campaign` says how many labels of plain users this message's campaign
+    (Judged.terms_seen). `campaign` says how many labels but analysts' this message's campaign
     has taught already, of this side, in the last day. `logit` is what was said of the message when
     it was judged, None where nobody knows.
     """
@@ -70,7 +70,7 @@ class Recipe:
 
     `users` and `trusted` name the parts of models that a label of theirs moves; `cap` bounds the
     gradient's move of one label, in logits; `replayed` ham follow a label of abuse, and
-    `replayed_spam` spam one of ham. `campaign` bounds the labels of plain users that one campaign
+    `replayed_spam` spam one of ham. `campaign` bounds the labels but analysts' that one campaign
     teaches in a day, for each side. `right` is how much oftener abuse is reported
     than honest mail: with it a user's label weighs what it makes likely; 0: it is taken for true.
     `veto` labels of ham for whom a message is from, and no more of abuse, keep users' reports of it
@@ -96,7 +96,7 @@ def step_of(label: Labelled, known: Known, recipe: Recipe = SHIPPED) -> Step | N
     Deterministic: what is replayed is chosen by a hash of the label's id.
     """
     trusted = label.source in TRUSTED
-    if not trusted and label.campaign >= recipe.campaign:
+    if label.source != "analyst" and label.campaign >= recipe.campaign:
         return None
     if not trusted and label.abuse and recipe.veto and _is_known(label.sample, recipe.veto):
         return None

@@ -111,11 +111,12 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
         return source not in TRUSTED and today >= self.daily_cap
 
     def may_teach(self, source: Source, campaign: int) -> bool:
-        """Say whether one more label of a campaign teaches the models, after `campaign` of users.
+        """Say whether one more label of a campaign teaches the models, after `campaign` of them.
 
-        Counted by side and day. So a thousand votes on one campaign teach as `campaign_cap` do.
+        Counted by side and day, all but analysts'. So a thousand votes on one campaign, or a
+        thousand copies to a trap, teach as `campaign_cap` do.
         """
-        return source in TRUSTED or campaign < self.campaign_cap
+        return source == "analyst" or campaign < self.campaign_cap
 
     def is_trap(self, address: str) -> bool:
         """Say whether mail to an address (any case) is abuse because nobody has it."""

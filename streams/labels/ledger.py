@@ -117,7 +117,7 @@ class Ledger:
             reporter = self._reporter(_who(label))
             today = reporter.labels if reporter.day == day else 0
             self._reporters[_who(label)] = replace(reporter, day=day, labels=today + 1)
-            if voice.teaches and label.source not in TRUSTED:
+            if voice.teaches and label.source != "analyst":
                 taught = [_taught(each, abuse=voice.abuse) for each in campaigns]
                 self._campaigns.update(zip(content, taught, strict=True))
         grown = replace(record, heard=(*record.heard, Heard(voice, campaign)))

@@ -223,6 +223,17 @@ def test_few_complaints_say_less_than_many_of_the_same_senders_mail():
     assert contribution(20, people=2) == 0
 
 
+def test_a_trap_subscribed_to_a_good_senders_mail_stops_none_of_it_and_an_analyst_does():
+    good = {"sender.proven": 1, "sender.age": 90 * 86_400, "sender.messages": 900,
+            "sender.messages_7d": 101, "sender.inbox_7d": 100, "sender.bad_7d": 0,
+            "sender.spam": 0, "sender.ham": 0, "pair.known": 0}  # fmt: skip
+    campaign = Campaign(proven=True).say("spam", "trap", "")
+    assert campaign.sibling(readings=good).action == "accept"
+    assert campaign.sibling().action == "quarantine"
+    assert campaign.say("phish", reporter="anna").sibling(readings=good).action == "accept"
+    assert campaign.say("phish", "analyst", "a").sibling(readings=good).action == "quarantine"
+
+
 def report(who, at, source="report", *, abuse=True):
     return Report(f"{who}{at}", who.encode(), source, abuse, 0.4, at)
 

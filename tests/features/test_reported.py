@@ -41,6 +41,13 @@ def test_of_too_many_the_trusted_stay_and_then_the_newest():
     assert [it.at for it in left[2:]] == [float(n) for n in range(1000 - 254, 1000)]
 
 
+def test_who_writes_to_a_trap_pushes_no_analyst_out():
+    said = report(1, "analyst", abuse=False)
+    left = kept([said, *[report(number, "trap", who="") for number in range(10, 1000)]], 0.0)
+    assert len(left) == MOST_REPORTS
+    assert left[0] == said
+
+
 def test_one_reporter_pushes_nobody_out():
     many = [report(number, who="loud") for number in range(1, 400)]
     left = kept([*many, report(500), report(600, who="loud", abuse=False)], 0.0)

@@ -9,6 +9,7 @@ import pytest
 from features.reported import Report, who_is
 from models.hearing import MessageFacts, Voice, Witness, hear
 from models.label import ABUSE, SOURCES, TRUTHS, Given, Label, Source
+from models.standing import standing
 from models.trust import RANKS, Reputation, Trust, Weights, distrust
 
 PLAIN = MessageFacts()
@@ -35,7 +36,7 @@ def test_a_report_reaches_all_that_the_message_shares_and_teaches():
 @pytest.mark.parametrize("source", ["analyst", "trap"])
 @pytest.mark.parametrize("facts", [PLAIN, PROVEN, LIST, OUTBOUND])
 def test_analysts_and_traps_reach_all_whatever_the_message_is(source, facts):
-    voice = heard(source=source, facts=facts, today=10**6, sender_ham=99)
+    voice = heard(source=source, facts=facts, today=10**6)
     assert (voice.reach, voice.weight, voice.teaches, voice.vetoed) == ("all", 1.0, True, False)
 
 
@@ -84,6 +85,25 @@ def test_reports_against_a_sender_with_trusted_ham_are_for_an_analyst():
     # What nobody proves has a record for each network that claims it, and its own ham.
     assert heard(facts=PLAIN, sender_ham=3).reach == "content"
     assert not heard("ham", "rescue", PROVEN, reputation=EARNED, sender_ham=9).vetoed
+
+
+def test_a_trap_that_somebody_subscribed_to_a_vouched_senders_mail_is_for_an_analyst():
+    voice = heard(source="trap", facts=PROVEN, sender_ham=3)
+    assert (voice.reach, voice.teaches, voice.vetoed) == ("content", False, True)
+    assert standing([voice]).vetoed
+    free = heard("ham", "analyst", facts=PROVEN, sender_ham=3)
+    assert (free.reach, standing([voice, free]).vetoed) == ("all", "")
+    assert heard(source="analyst", facts=PROVEN, sender_ham=99).reach == "all"
+
+
+def test_a_thousand_copies_to_a_trap_teach_as_few_of_a_campaign_do():
+    assert heard(source="trap", campaign=2).teaches
+    late = heard(source="trap", campaign=3)
+    assert (late.reach, late.teaches) == ("all", False)
+
+
+def test_nobody_earns_a_name_by_reporting_what_they_send_to_a_trap():
+    assert witnesses(heard(reporter="anna"), source="trap") == ()
 
 
 def test_a_user_has_a_cap_a_day_and_a_trap_has_none():
