@@ -3,6 +3,7 @@
 from features.envelope import LogPosition
 from streams.labels.finding import CLOCK_AHEAD_MS, made_at
 from streams.labels.mail_log import open_mail_log
+from streams.labels.verdict_scan import Wanted
 from streams.settings import Settings
 from streams.topics import check, name
 
@@ -20,7 +21,8 @@ async def search_verdict(settings: Settings, identifier: str) -> LogPosition | N
         return None
     partitions = (await check(settings))[name(settings, "verdicts")]
     async with open_mail_log(settings, "", partitions) as log:  # of any epoch: only verdicts
-        verdict = await log.verdict(identifier, made - CLOCK_AHEAD_MS)
+        wanted = Wanted(identifier, made - CLOCK_AHEAD_MS)
+        verdict = (await log.verdicts([wanted])).get(wanted)
     if verdict is None or verdict.log is None:
         return None
     return LogPosition(verdict.log.epoch, verdict.log.partition, verdict.log.offset)

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
+from detectors.verdict import Verdict
 from features.context import Context
 from features.envelope import Envelope, Incoming, LogPosition
 from models.label import Label, Target
@@ -14,6 +15,7 @@ from models.trust import TRUSTED
 from streams.labels.known import KnownMessages
 from streams.labels.mail_log import MailLog
 from streams.labels.message import Found, Taken, Unfound
+from streams.labels.verdict_scan import Wanted
 from streams.stores.label_state import LabelRecord, LabelStore
 from streams.tokens import read_token
 from streams.wire import Arrival, hashed_id
@@ -48,12 +50,20 @@ class Finding:
         self._context = context
         self._token_key = token_key
         self._cache: OrderedDict[str, Found] = OrderedDict()
+        self._cached = 0  # bytes
 
     async def find(self, batch: Sequence[Taken]) -> list[Found | Unfound]:
         """Return the message of each label, in order, or why it has none."""
         named = [await self._named(taken.label) for taken in batch]
         ids = [each[0] for each in named if not isinstance(each, Unfound) and each[0]]
         records = (await self._store.label_state(ids)).labelled if ids else {}
+        asked: list[_Asked] = []
+        for taken, name in zip(batch, named, strict=True):
+            if not isinstance(name, Unfound) and taken.label.of.raw is None:
+                record = records.get(name[0])
+                asked.append(_Asked(name[0], name[1] or (record.place if record else None)))
+        read = await self._read(dict.fromkeys(asked))
+        answers = iter(asked)
         found: list[Found | Unfound] = []
         for taken, name in zip(batch, named, strict=True):
             if isinstance(name, Unfound):
@@ -61,7 +71,8 @@ class Finding:
             elif taken.label.of.raw is not None:
                 found.append(_bare(taken, name[0], records.get(name[0])))
             else:
-                found.append(await self._found(taken.label, *name, records.get(name[0])))
+                one = next(answers)
+                found.append(await self._of(taken.label, one, read[one], records.get(name[0])))
         return found
 
     async def _named(self, label: Label) -> tuple[str, LogPosition | None] | Unfound:
@@ -90,19 +101,16 @@ class Finding:
             return Unfound("unknown", "no message of the last 3 days has this Message-ID")
         return mention.id, mention.position
 
-    async def _found(
-        self, label: Label, message: str, place: LogPosition | None, record: LabelRecord | None
+    async def _of(
+        self, label: Label, asked: "_Asked", read: Found | Unfound, record: LabelRecord | None
     ) -> Found | Unfound:
-        if place is None and record is not None:
-            place = record.place
-        found = self._cache.get(message) or await self._read(message, place)
-        if isinstance(found, Found):
-            self._keep(found)
+        if isinstance(read, Found):
+            found = read
         elif record is None:
-            return found
+            return read
         else:
             found = Found(record.message)
-        if record is None and not message:  # known by its place alone until now
+        if record is None and not asked.message:  # known by its place alone until now
             record = (await self._store.label_state([found.id])).labelled.get(found.id)
         arrival = found.arrival
         tenant = record.tenant if arrival is None and record else _tenant(arrival)
@@ -110,36 +118,95 @@ class Finding:
             return Unfound("foreign", "the message is of another tenant")
         return found._replace(record=record)
 
-    async def _read(self, message: str, place: LogPosition | None) -> Found | Unfound:
-        """Return a message with its verdict from the log."""
-        verdict = None
-        if place is None:
-            (place,) = await self._known.positions([message])
-        if place is None:
-            since = made_at(message)
-            if since is None:
-                return Unfound("unknown", "no message of the last day has this id")
-            verdict = await self._log.verdict(message, since - CLOCK_AHEAD_MS)
+    async def _read(self, asked: Collection["_Asked"]) -> dict["_Asked", Found | Unfound]:
+        """Return the messages with their verdicts, from memory or from the log."""
+        found: dict[_Asked, Found | Unfound] = {
+            each: known for each in asked if (known := self._cache.get(each.message))
+        }
+        left = [each for each in asked if each not in found]
+        if not left:
+            return found
+        places, verdicts = await self._places([each for each in left if each.place is None])
+        for each in left:
+            place = each.place or places[each]
+            if isinstance(place, Unfound):
+                found[each] = place
+            else:
+                places[each] = place
+        arrivals = await self._log.messages(
+            [place for place in places.values() if not isinstance(place, Unfound)]
+        )
+        read: dict[_Asked, Arrival] = {}
+        for each in left:
+            place = places[each]
+            if isinstance(place, Unfound):
+                continue
+            arrival = arrivals.get(place)
+            if arrival is None:
+                found[each] = Unfound("gone", "the message is no longer in the mail log")
+            elif each.message not in {"", arrival.incoming.envelope.id}:
+                found[each] = Unfound("gone", "another message lies in its place")
+            else:
+                read[each] = arrival
+        wanted = {
+            each: Wanted(arrival.incoming.envelope.id, arrival.appended_ms, arrival.position)
+            for each, arrival in read.items()
+            if each not in verdicts
+        }
+        judged = await self._log.verdicts(list(wanted.values()))
+        for each, arrival in read.items():
+            verdict = verdicts.get(each) or judged.get(wanted[each])
+            known = Found(arrival.incoming.envelope.id, arrival, arrival.incoming, verdict)
+            found[each] = known
+            self._keep(known)
+        return found
+
+    async def _places(
+        self, asked: Sequence["_Asked"]
+    ) -> tuple[dict["_Asked", LogPosition | Unfound], dict["_Asked", Verdict]]:
+        """Return where messages lie, by their ids: as Redis knows, else as their verdicts say.
+
+        Beside them the verdicts that were needed for it.
+        """
+        known = await self._known.positions([each.message for each in asked])
+        found: dict[_Asked, LogPosition | Unfound] = {}
+        wanted: dict[_Asked, Wanted] = {}
+        for each, place in zip(asked, known, strict=True):
+            if place is not None:
+                found[each] = place
+            elif (since := made_at(each.message)) is not None:
+                wanted[each] = Wanted(each.message, since - CLOCK_AHEAD_MS)
+            else:
+                found[each] = Unfound("unknown", "no message of the last day has this id")
+        judged = await self._log.verdicts(list(wanted.values())) if wanted else {}
+        verdicts: dict[_Asked, Verdict] = {}
+        for each, want in wanted.items():
+            verdict = judged.get(want)
             if verdict is None or verdict.log is None:
-                return Unfound("unknown", "no verdict on a message of this id is kept")
-            place = LogPosition(verdict.log.epoch, verdict.log.partition, verdict.log.offset)
-        arrival = await self._log.message(place)
-        if arrival is None:
-            return Unfound("gone", "the message is no longer in the mail log")
-        found = arrival.incoming.envelope.id
-        if message and found != message:
-            return Unfound("gone", "another message lies in its place")
-        if verdict is None:
-            verdict = await self._log.verdict(found, arrival.appended_ms, place)
-        return Found(found, arrival, arrival.incoming, verdict)
+                found[each] = Unfound("unknown", "no verdict on a message of this id is kept")
+            else:
+                log = verdict.log
+                found[each] = LogPosition(log.epoch, log.partition, log.offset)
+                verdicts[each] = verdict
+        return found, verdicts
 
     def _keep(self, found: Found) -> None:
+        old = self._cache.pop(found.id, None)
         self._cache[found.id] = found
-        self._cache.move_to_end(found.id)
-        size = sum(len(it.incoming.raw) for it in self._cache.values() if it.incoming)
-        while len(self._cache) > _CACHED or (size > _CACHED_BYTES and len(self._cache) > 1):
-            _, old = self._cache.popitem(last=False)
-            size -= len(old.incoming.raw) if old.incoming else 0
+        self._cached += _size(found) - (_size(old) if old else 0)
+        while len(self._cache) > _CACHED or (self._cached > _CACHED_BYTES and len(self._cache) > 1):
+            self._cached -= _size(self._cache.popitem(last=False)[1])
+
+
+class _Asked(NamedTuple):
+    """A message by its id ('' if only its place is known), and its place if that is known."""
+
+    message: str
+    place: LogPosition | None
+
+
+def _size(found: Found) -> int:
+    return len(found.incoming.raw) if found.incoming else 0
 
 
 def _bare_id(label: Label) -> str:

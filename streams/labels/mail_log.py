@@ -1,26 +1,23 @@
-"""Single records of the mail log and of verdicts, read by place outside of any consumer group."""
+"""Records of the mail log and of verdicts, read by place outside of any consumer group."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import msgspec
 from aiokafka import (  # type: ignore[import-untyped]  # no types
     AIOKafkaConsumer,
     ConsumerRecord,
     TopicPartition,
 )
-from aiokafka.errors import (  # type: ignore[import-untyped]  # no types
-    KafkaError,
-    KafkaTimeoutError,
-    OffsetOutOfRangeError,
-)
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 from aiokafka.partitioner import murmur2  # type: ignore[import-untyped]  # no types
 
-from detectors.record import decode
 from detectors.verdict import Verdict
 from features.envelope import LogPosition
 from streams.connection import client_options
+from streams.labels.log_scan import Take, scan
+from streams.labels.verdict_scan import VerdictScan, Wanted
 from streams.settings import Settings
 from streams.topics import TopicError, name, unreachable
 from streams.wire import Arrival, read_arrival
@@ -28,9 +25,7 @@ from streams.wire import Arrival, read_arrival
 __all__ = ["MailLog", "open_mail_log", "partition_of"]
 
 _FETCH_BYTES: Final = 131_072  # a larger record comes all the same, alone
-_WAIT_MS: Final = 10_000
 _HELD_MS: Final = 2  # what is asked for is there: a fetch that finds nothing isn't held
-_MOST: Final = 20_000  # verdicts that are looked through for one
 
 
 def partition_of(key: str, partitions: int) -> int:
@@ -39,7 +34,7 @@ def partition_of(key: str, partitions: int) -> int:
 
 
 class MailLog:
-    """Reads a record at a time; `epoch` is the mail log's, `partitions` how many it has.
+    """Reads records by place; `epoch` is the mail log's, `partitions` how many it has.
 
     Every method raises TopicError where Kafka can't be reached.
     """
@@ -52,15 +47,65 @@ class MailLog:
         self._epoch = epoch
         self._partitions = partitions
 
-    async def message(self, place: LogPosition) -> Arrival | None:
-        """Return the message at a place, None where it is gone or the log is another one."""
-        if place.epoch != self._epoch or not 0 <= place.partition < self._partitions:
-            return None
-        tp = TopicPartition(self._messages, place.partition)
-        async with aclosing(self._records(tp, place.offset)) as records:
-            record = await anext(records, None)
-        if record is None or record.offset != place.offset:
-            return None
+    async def messages(self, places: Sequence[LogPosition]) -> dict[LogPosition, Arrival]:
+        """Return the messages at these places, without those that are gone or of another log."""
+        offsets: dict[TopicPartition, deque[int]] = {}
+        for place in sorted(set(places)):
+            if place.epoch == self._epoch and 0 <= place.partition < self._partitions:
+                tp = TopicPartition(self._messages, place.partition)
+                offsets.setdefault(tp, deque()).append(place.offset)
+        found: dict[LogPosition, Arrival] = {}
+
+        def take(tp: TopicPartition, record: ConsumerRecord) -> int | None:
+            """Keep it if it is wanted, and go to the next that is."""
+            wanted = offsets[tp]
+            while wanted and wanted[0] < record.offset:
+                wanted.popleft()
+            if wanted and wanted[0] == record.offset:
+                arrival = self._arrival(record)
+                found[arrival.position] = arrival
+                wanted.popleft()
+            return wanted[0] if wanted else None
+
+        # A log that begins behind an offset says so for its whole partition: those are asked again.
+        while offsets:
+            firsts = {tp: wanted[0] for tp, wanted in offsets.items()}
+            await self._scan(firsts, take)
+            for tp in list(offsets):
+                if offsets[tp] and offsets[tp][0] == firsts[tp]:
+                    offsets[tp].popleft()
+                if not offsets[tp]:
+                    del offsets[tp]
+        return found
+
+    async def verdicts(self, wanted: Sequence[Wanted]) -> dict[Wanted, Verdict]:
+        """Return the verdicts that are wanted, as far as they are there.
+
+        At most 20,000 verdicts are looked through for each.
+        """
+        by_place: dict[TopicPartition, list[Wanted]] = {}
+        for each in wanted:
+            tp = TopicPartition(self._verdicts, partition_of(each.message, self._partitions))
+            by_place.setdefault(tp, []).append(each)
+        scans = {tp: VerdictScan(own) for tp, own in by_place.items()}
+        while times := {tp: own.since_ms for tp, own in scans.items() if own.since_ms is not None}:
+            starts = await self._begins(times)
+            for tp in times:
+                scans[tp].starts()
+            await self._scan(starts, lambda tp, record: scans[tp].take(record))
+            for tp in times:
+                scans[tp].ends()
+        return {each: verdict for own in scans.values() for each, verdict in own.found.items()}
+
+    async def _begins(self, times: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Return where a time (epoch ms) begins, without the partitions that end before it."""
+        try:
+            found = await self._consumer.offsets_for_times(times)
+        except KafkaError as error:
+            raise TopicError(unreachable(self._settings, error)) from None
+        return {tp: start.offset for tp, start in found.items() if start is not None}
+
+    def _arrival(self, record: ConsumerRecord) -> Arrival:
         return read_arrival(
             epoch=self._epoch,
             partition=record.partition,
@@ -71,53 +116,11 @@ class MailLog:
             headers=record.headers,
         )
 
-    async def verdict(
-        self, message: str, since_ms: int, place: LogPosition | None = None
-    ) -> Verdict | None:
-        """Return the first verdict on a message, of those taken since a time (epoch ms).
-
-        With `place` that on the message at this place. At most 20,000 verdicts are looked through.
-        """
-        tp = TopicPartition(self._verdicts, partition_of(message, self._partitions))
-        key, looked = message.encode(), 0
+    async def _scan(self, starts: Mapping[TopicPartition, int], take: Take) -> None:
         try:
-            (found,) = (await self._consumer.offsets_for_times({tp: max(0, since_ms)})).values()
+            await scan(self._consumer, starts, take)
         except KafkaError as error:
             raise TopicError(unreachable(self._settings, error)) from None
-        if found is None:
-            return None
-        async with aclosing(self._records(tp, found.offset)) as records:
-            async for record in records:
-                looked += 1
-                verdict = _verdict(record.value) if record.key == key else None
-                if verdict is not None and place in (None, _place(verdict)):
-                    return verdict
-                if looked >= _MOST:
-                    break
-        return None
-
-    async def _records(
-        self, tp: TopicPartition, offset: int
-    ) -> AsyncGenerator[ConsumerRecord, None]:
-        """Yield the records of a partition from an offset to its end as it is now."""
-        consumer = self._consumer
-        try:
-            (end,) = (await consumer.end_offsets([tp])).values()
-            consumer.seek(tp, offset)
-            consumer.resume(tp)
-            while offset < end:
-                records = (await consumer.getmany(tp, timeout_ms=_WAIT_MS)).get(tp, ())
-                for record in records:
-                    yield record
-                before, offset = offset, await consumer.position(tp)
-                if offset == before:  # nothing came of what is there: that isn't that it is gone
-                    raise TopicError(unreachable(self._settings, KafkaTimeoutError()))
-        except OffsetOutOfRangeError:
-            return
-        except KafkaError as error:
-            raise TopicError(unreachable(self._settings, error)) from None
-        finally:
-            consumer.pause(tp)  # else it fetches on, and the next reading waits for that
 
 
 @asynccontextmanager
@@ -149,15 +152,3 @@ async def open_mail_log(settings: Settings, epoch: str, partitions: int) -> Asyn
         yield MailLog(settings, consumer, epoch, partitions)
     finally:
         await consumer.stop()
-
-
-def _verdict(value: bytes | None) -> Verdict | None:
-    try:
-        return decode(value or b"")
-    except (msgspec.MsgspecError, ValueError):
-        return None
-
-
-def _place(verdict: Verdict) -> LogPosition | None:
-    log = verdict.log
-    return None if log is None else LogPosition(log.epoch, log.partition, log.offset)

@@ -237,17 +237,16 @@ class Handling:
         records: Sequence[StepRecord | None],
     ) -> None:
         """Publish the steps in order, and read the last one back: nobody has taken over."""
-        offset = None
+        steps = [record for record in records if record is not None]
+        if steps:
+            await self._fence.confirm(await self._publisher.publish_all(steps))
         passed = []
         for (case, _, _), record in zip(kept, records, strict=True):
             if record is None:
                 continue
-            offset = await self._publisher.publish(record)
             self._metrics.steps.labels(record.source).inc()
             self._metrics.labels.labels("learned").inc()
             passed.append(_passed(case, "learned", str(record.sequence)))
-        if offset is not None:
-            await self._fence.confirm(offset)
         self._metrics.waiting.set(self._lineage.waiting)
         self._metrics.sequence.set(self._lineage.sequence)
         await self._tell(passed)

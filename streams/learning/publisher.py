@@ -1,11 +1,12 @@
-"""Records onto `mail.models` in strict order: one is acknowledged before the next is sent."""
+"""Records onto `mail.models` in strict order: none is sent before those before it are taken."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # no types
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
@@ -19,7 +20,10 @@ from streams.wire import Record
 
 __all__ = ["Publisher", "open_publisher"]
 
+_T = TypeVar("_T")
+
 _PAUSE = 0.2  # seconds
+_BATCH_BYTES = 524_288  # half of what a broker takes by default; a larger record goes alone
 
 
 class Publisher:
@@ -41,28 +45,64 @@ class Publisher:
         """Return the record's offset in the topic; raises DeliveryError after the time."""
         return await self.send(model_record(self._topic, record, datetime.now(UTC)))
 
+    async def publish_all(self, records: Sequence[ModelRecord]) -> int:
+        """Return the last record's offset; raises DeliveryError.
+
+        What fits into one batch of Kafka's goes out as one: the broker takes all of it or nothing,
+        so no record is there without those before it.
+        """
+        now, last, done = datetime.now(UTC), -1, 0
+        made = [model_record(self._topic, record, now) for record in records]
+        while done < len(made):
+            send = partial(self._hand_over, made[done:])
+            last, count = await self._patiently(send, self._topic)
+            done += count
+        return last
+
     async def send(self, record: Record) -> int:
         """Send a record of any topic, and return its offset; raises DeliveryError."""
+        place = await self._patiently(
+            lambda: self._producer.send_and_wait(
+                record.topic,
+                record.value,
+                key=record.key,
+                partition=record.partition,
+                headers=record.headers,
+            ),
+            record.topic,
+        )
+        return int(place.offset)
+
+    async def _hand_over(self, records: Sequence[Record]) -> tuple[int, int]:
+        """Send as many as fit into a batch; return the last one's offset, and how many."""
+        batch = self._producer.create_batch()
+        fitting = 0
+        while fitting < len(records) and _fits(batch, records[fitting]):
+            fitting += 1
+        batch.close()
+        sent = await self._producer.send_batch(batch, self._topic, partition=0)
+        return int((await sent).offset) + fitting - 1, fitting
+
+    async def _patiently(self, call: Callable[[], Awaitable[_T]], topic: str) -> _T:
+        """Call until the broker takes it, for as long as is allowed."""
         until = time.monotonic() + self._seconds
         while True:
             try:
-                place = await self._producer.send_and_wait(
-                    record.topic,
-                    record.value,
-                    key=record.key,
-                    partition=record.partition,
-                    headers=record.headers,
-                )
+                return await call()
             except (KafkaError, OSError) as error:
                 if time.monotonic() >= until:
                     raise DeliveryError(
-                        f"the broker did not take a record of {record.topic} within "
+                        f"the broker did not take a record of {topic} within "
                         f"{self._seconds:g} s: {type(error).__name__}: {error}"
                     ) from None
                 self._resent()
                 await asyncio.sleep(_PAUSE)
-            else:
-                return int(place.offset)
+
+
+def _fits(batch: Any, record: Record) -> bool:
+    """Put a record into a batch that has room for it; the first always has."""
+    added = batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers)
+    return added is not None
 
 
 @asynccontextmanager
@@ -75,6 +115,7 @@ async def open_publisher(
         acks="all",
         enable_idempotence=True,
         max_request_size=settings.dead_letter_bytes,
+        max_batch_size=_BATCH_BYTES,
     )
     try:
         await producer.start()

@@ -122,6 +122,7 @@ class Publishing:
         sequence = lineage.published_sequence
 
         def write() -> tuple[Any, bytes]:
+            """Write it, and let go of old ones."""
             models, memory = lineage.published_state()
             found = self._snapshots.write(
                 models,

@@ -130,11 +130,14 @@ async def _feed(
     done: dict[TopicPartition, int] = {}
     while True:
         try:
-            for verdict in await _latest(verdicts, done):
-                if recent.knows(verdict.id) or verdict.log is None:
-                    continue
-                place = LogPosition(verdict.log.epoch, verdict.log.partition, verdict.log.offset)
-                arrival = await mail.message(place)
+            latest = {
+                LogPosition(verdict.log.epoch, verdict.log.partition, verdict.log.offset): verdict
+                for verdict in await _latest(verdicts, done)
+                if verdict.log is not None and not recent.knows(verdict.id)
+            }
+            arrivals = await mail.messages(list(latest))
+            for place, verdict in latest.items():
+                arrival = arrivals.get(place)
                 if arrival is not None:
                     await loop.run_in_executor(executor, recent.take, verdict, arrival.incoming)
         except (TopicError, KafkaError) as error:
