@@ -45,7 +45,6 @@ __all__ = ["Exit", "Learner", "main", "run"]
 _TICK = 1.0  # seconds between looks at claim, crash and stop
 _LAG_TICKS = 3
 _STORE_TRIES = 5
-_GROUP = "-learner"
 
 log = structlog.get_logger(__name__)
 
@@ -253,7 +252,7 @@ def _own_group(settings: Settings) -> Settings:
     Membership is static: a learner that starts again after a kill needn't wait until the group
     has given up its former self, and a second one takes the partition over at once.
     """
-    group = settings.kafka.group + _GROUP
+    group = settings.kafka.learner_group
     return replace(settings, kafka=replace(settings.kafka, group=group, group_instance_id=group))
 
 

@@ -88,6 +88,11 @@ class KafkaSection(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, le=60, description="Pause between commits: what a crash redoes at most.")
     ] = 0.5
 
+    @property
+    def learner_group(self) -> str:
+        """Return the consumer group of learners."""
+        return f"{self.group}-learner"
+
 
 class TopicsSection(msgspec.Struct, frozen=True, kw_only=True):
     """What `weir topics create` creates, and what the limits of records derive from."""

@@ -17,7 +17,7 @@ _COLOURS = {"fine": "green", "warning": "yellow", "fault": "red"}
 @as_json
 @config
 def doctor(config: Path | None, as_json: bool) -> None:
-    """Look at keys, policy, models, attachments, Kafka, Redis and lag; change nothing.
+    """Look at keys, policy, models, attachments, Kafka, Redis, lag, learner; change nothing.
 
     Each finding is fine, a warning (mail flows, at a price) or a fault, and says what to do.
 
@@ -32,6 +32,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
     from apps.doctor.broker import look_at_kafka
     from apps.doctor.files import look_at_files
     from apps.doctor.finding import Finding
+    from apps.doctor.learner import look_at_learner
     from apps.doctor.redis_server import look_at_redis
     from apps.doctor.sender_state import look_at_state
 
@@ -43,6 +44,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
             *look_at_files(settings),
             look_at_attachments(settings),
             *await look_at_kafka(settings),
+            *await look_at_learner(settings),
             *await look_at_redis(settings),
             *await look_at_state(settings),
         ]

@@ -20,7 +20,7 @@ from streams.connection import client_options
 from streams.settings import Settings
 from streams.topics import TopicError, describe, name, unreachable
 
-__all__ = ["look_at_kafka"]
+__all__ = ["look_at_kafka", "members"]
 
 _PATIENCE = 15.0
 _COORDINATOR_TRIES = 6
@@ -75,7 +75,7 @@ async def _brokers(settings: Settings) -> list[Finding]:
     try:
         cluster = await admin.describe_cluster()
         brokers = len(cluster["brokers"])
-        found = [fine("kafka", f"{brokers} broker{'s' * (brokers != 1)} answer")]
+        found = [fine("kafka", f"{brokers} brokers answer" if brokers != 1 else "1 broker answers")]
         if settings.topics.replication > brokers:
             found.append(
                 fault(
@@ -90,19 +90,22 @@ async def _brokers(settings: Settings) -> list[Finding]:
         found += _replicas(topics)
         return [
             *found,
-            *_members(settings, await _groups(admin, settings.kafka.group)),
+            *_workers(settings, await members(admin, settings.kafka.group)),
         ]
     finally:
         await admin.close()
 
 
-async def _groups(admin: Any, group: str) -> list[Any]:
+async def members(admin: Any, group: str) -> int:
+    """Return how many consumers a group has now; raises KafkaError."""
     for _ in range(_COORDINATOR_TRIES):
         try:
-            return list(await admin.describe_consumer_groups([group]))
+            answers = await admin.describe_consumer_groups([group])
         except GroupCoordinatorNotAvailableError:  # a new cluster makes its offsets topic now
             await asyncio.sleep(0.5)
-    return []
+        else:
+            return sum(len(found[5]) for answer in answers for found in answer.groups)
+    return 0
 
 
 def _replicas(topics: list[Mapping[str, Any]]) -> Iterator[Finding]:
@@ -119,12 +122,11 @@ def _replicas(topics: list[Mapping[str, Any]]) -> Iterator[Finding]:
                 )
 
 
-def _members(settings: Settings, answers: list[Any]) -> Iterator[Finding]:
-    members = sum(len(group[5]) for answer in answers for group in answer.groups)
-    said = f"group {settings.kafka.group}: {members} member{'s' * (members != 1)}"
-    if not members:
+def _workers(settings: Settings, count: int) -> Iterator[Finding]:
+    said = f"group {settings.kafka.group}: {count} member{'s' * (count != 1)}"
+    if not count:
         yield warning("workers", said, "start one with `weir worker`")
-    elif members > settings.topics.partitions:
+    elif count > settings.topics.partitions:
         todo = "stop the idle workers, or add partitions"
         yield warning("workers", f"{said}, {settings.topics.partitions} partitions", todo)
     else:

@@ -43,7 +43,8 @@ def learner_lines(listing: Listing, labels: int) -> Iterator[str]:
     yield f"Published {_ago(listing.marked_at, now)}: step {marker.published:,}{upto}."
     waiting = labels - (marker.labels.offset + 1 if marker.labels else 0)
     if waiting > 0:
-        yield f"{waiting:,} records of the topic of labels wait."
+        said = "1 record of the topic of labels waits."
+        yield said if waiting == 1 else f"{waiting:,} records of the topic of labels wait."
     if waiting > 0 and now - listing.marked_at > _QUIET:
         yield "No learner seems to run now: `weir learner` starts one."
     if listing.frozen:

@@ -255,7 +255,7 @@ def test_the_doctor_finds_missing_topics_and_says_how_to_make_them(run):
     assert {finding["todo"] for finding in found} == {"run `weir topics create`"}
 
 
-def test_the_doctor_finds_nothing_wrong_but_that_no_worker_runs(run, topics):
+def test_the_doctor_finds_nothing_wrong_but_that_no_worker_and_no_learner_runs(run, topics):
     assert run("send", HAM).exit_code == 0
     result = run("doctor", "--json")
     findings = json.loads(result.stdout)
@@ -263,8 +263,10 @@ def test_the_doctor_finds_nothing_wrong_but_that_no_worker_runs(run, topics):
     said = {f["subject"]: f["said"] for f in findings}
     assert said["lag"].endswith("1 messages wait")
     assert "0 members" in said["workers"]
+    assert "none runs. No learner has run here yet" in said["learner"]
     assert {f["subject"] for f in findings if f["level"] == "warning"} == {
         "workers",
+        "learner",
         "redis persistence",
     }
 
