@@ -11,7 +11,7 @@ from streams.stores.redis_store import RedisStore
 __all__ = ["Recount"]
 
 _BATCH: Final = 64  # messages
-_NONE, _ALL = -1, 1 << 63  # offsets
+_NONE, _ALL = -1 << 63, 1 << 63  # offsets; those of a log before this one are negative
 
 
 class Recount:

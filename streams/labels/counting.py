@@ -146,5 +146,5 @@ def _passed(taken: Taken, outcome: Outcome) -> Passed:
     label = taken.label
     if label.retracts:
         return Passed(label.retracts, "retracted", taken.at)
-    why = outcome.voice.why if outcome.voice else "its message has too many labels"
+    why = outcome.voice.why if outcome.voice else "nothing new, or its message has too many labels"
     return Passed(label.id, "counted", taken.at, why)

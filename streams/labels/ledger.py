@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 MOST_HEARD: Final = 384
-"""Labels of one message that are heard of others than analysts and traps."""
+"""Labels of one message, and retractions, that are heard of others than analysts and traps."""
 _NEW: Final = Reporter()
 _FRESH: Final = Campaign()
 
@@ -49,10 +49,10 @@ _FRESH: Final = Campaign()
 class Outcome(NamedTuple):
     """What came of a label: what stood of its message before it and with it, and the difference.
 
-    `voice` is how it was heard, None where it wasn't, as its message had too many labels or it was
-    counted so long ago that nothing is kept of it. `campaign` is how many labels of its side had
-    taught of its content that day. `again` tells that it was counted before; all else is as it was
-    then.
+    `voice` is how it was heard, None where it wasn't, as it says nothing new, its message had too
+    many labels, or it was counted so long ago that nothing is kept of it. `campaign` is how many
+    labels of its side had taught of its content that day. `again` tells that it was counted before;
+    all else is as it was then.
     """
 
     message: str
@@ -105,7 +105,7 @@ class Ledger:
         if offset <= self._applied:
             return _again(record, offset)
         self._last = max(self._last, offset)
-        if _is_full(record, label):
+        if _is_idle(record, taken):
             stands = self._standing(record)
             return Outcome(record.message, None, stands, stands, change(stands, stands))
         content, day = _content(record), _day(taken)
@@ -113,7 +113,7 @@ class Ledger:
         abuse = label.truth in ABUSE
         campaign = max((_told(each, abuse=abuse) for each in campaigns), default=0)
         voice = self._voice(taken, record, campaign)
-        if label.truth is not None and not _is_repeated(record, label):
+        if label.truth is not None:
             reporter = self._reporter(_who(label))
             today = reporter.labels if reporter.day == day else 0
             self._reporters[_who(label)] = replace(reporter, day=day, labels=today + 1)
@@ -174,7 +174,7 @@ class Ledger:
 
     def _record(self, found: LabelRecord) -> LabelRecord:
         known = self._records.get(found.message) or self._state.labelled.get(found.message)
-        return known or found
+        return _of_epoch(known or found, self._epoch)
 
     def _standing(self, record: LabelRecord) -> Standing:
         known = self._stands.get(record.message)
@@ -244,9 +244,47 @@ def _day(taken: Taken) -> int:
     return int(taken.at // DAY)
 
 
-def _is_full(record: LabelRecord, label: Label) -> bool:
-    many = len(record.heard) >= MOST_HEARD
-    return many and label.truth is not None and label.source not in TRUSTED
+def _of_epoch(record: LabelRecord, epoch: str) -> LabelRecord:
+    """Return a record whose labels of another log stand before all of this one's, in their order.
+
+    Offsets of two logs say nothing of their order: what is given now would else be outlived, and
+    not taken back, by what was given before mail.labels was made anew.
+    """
+    if record.epoch == epoch:
+        return record
+    heard = record.heard
+    if record.epoch:
+        voices = [
+            replace(each.voice.given, offset=at) for at, each in enumerate(heard, -len(heard))
+        ]
+        heard = tuple(
+            [
+                replace(each, voice=replace(each.voice, given=given))
+                for each, given in zip(heard, voices, strict=True)
+            ]
+        )
+    return replace(record, heard=heard, epoch=epoch)
+
+
+def _is_idle(record: LabelRecord, taken: Taken) -> bool:
+    """Tell whether a label changes nothing, so that nothing is kept of it.
+
+    It stands already, or is taken back already; or its message has too many; or it waited for its
+    message while its giver said something else.
+    """
+    label = taken.label
+    about = label.retracts or label.id
+    last = next(
+        (it.given for it in reversed(record.voices) if about in (it.given.id, it.given.retracts)),
+        None,
+    )
+    if last is not None:
+        if last.truth == label.truth:
+            return True
+        if taken.since is not None and last.at >= taken.since:
+            return True
+    heard = last is not None if label.retracts else label.source in TRUSTED
+    return len(record.heard) >= MOST_HEARD and not heard
 
 
 def _who(label: Label) -> bytes:
@@ -266,14 +304,6 @@ def _again(record: LabelRecord, offset: int) -> Outcome:
         heard.campaign if heard else 0,
         again=True,
     )
-
-
-def _is_repeated(record: LabelRecord, label: Label) -> bool:
-    """Tell whether the label stands already, so that its reporter has said nothing new."""
-    last = next(
-        (it for it in reversed(record.voices) if label.id in (it.given.id, it.given.retracts)), None
-    )
-    return last is not None and last.given.id == label.id and last.given.truth == label.truth
 
 
 def _credited(reporter: Reporter, agreed: int, disagreed: int) -> Reporter:

@@ -21,11 +21,15 @@ _BARE: Final = KINDS_OF["content"]
 
 
 class Taken(NamedTuple):
-    """A label as `mail.labels` has it: with its offset and its append time (s)."""
+    """A label as `mail.labels` has it: with its offset and its append time (s).
+
+    `since` is when it first came (s), where it was put behind others to wait for its message.
+    """
 
     label: Label
     offset: int
     at: float
+    since: float | None = None
 
 
 class Found(NamedTuple):

@@ -136,7 +136,10 @@ class Handling:
                     await self._execute(read)
             else:
                 self._metrics.labels.labels("received").inc()
-                run.append(_Case(Taken(read, arrival.position.offset, arrival.at), arrival))
+                since = _since(arrival)
+                waited = since if since < arrival.at else None
+                taken = Taken(read, arrival.position.offset, arrival.at, waited)
+                run.append(_Case(taken, arrival))
         await self._labels(run)
         if arrivals:
             last = arrivals[-1].position

@@ -55,7 +55,7 @@ class LabelRecord(msgspec.Struct, frozen=True, array_like=True):
 
     `at` is the time at which the message was counted (s), `place` where it lies, None for a bare
     one. `touched` are the entities that labels of it may count for, the sender's first. `heard`
-    are its labels and retractions in the order of their offsets.
+    are its labels and retractions in the order of their offsets, in the mail.labels of `epoch`.
     """
 
     message: str
@@ -66,6 +66,7 @@ class LabelRecord(msgspec.Struct, frozen=True, array_like=True):
     touched: tuple[Touched, ...]
     facts: MessageFacts
     heard: tuple[Heard, ...] = ()
+    epoch: str = ""
 
     @property
     def voices(self) -> tuple[Voice, ...]:

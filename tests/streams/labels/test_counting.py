@@ -86,7 +86,7 @@ class People:
             given["retracts"], ident, truth = ident, hashed_id("back", ident), None
         return self.task(message, ident, truth, source, who, **given)
 
-    def task(self, message, ident, truth, source, who, retracts="", at=None):
+    def task(self, message, ident, truth, source, who, retracts="", at=None, since=None):
         self.offset += 1
         label = Label(
             id=ident,
@@ -97,7 +97,7 @@ class People:
             given_at=NOW,
             retracts=retracts,
         )
-        return Task(Taken(label, self.offset, at or NOW.timestamp()), message)
+        return Task(Taken(label, self.offset, at or NOW.timestamp(), since), message)
 
 
 def hashed(number):
@@ -343,3 +343,53 @@ async def test_what_a_message_is_told_beyond_its_bound_is_not_heard_but_analysts
     assert [outcome.voice is None for outcome in outcomes].count(True) == 8
     (last,) = await teller.apply([people.label(record, source="analyst")])
     assert last.after.abuse
+
+
+async def test_who_says_the_same_or_takes_it_back_again_and_again_fills_no_memory(store):
+    people, record, teller = People(), message(), counting(store, daily_cap=10_000)
+    await teller.apply([people.label(record) for _ in range(200)])
+    await teller.apply([people.label(record, retract=True) for _ in range(200)])
+    await teller.apply([people.label(record, source="trap") for _ in range(200)])
+    assert len((await kept_of(store, record)).heard) == 3
+    strangers = [
+        people.task(record, hashed_id("r", str(n)), None, "report", "", hashed_id("l", str(n)))
+        for n in range(MOST_HEARD + 8)
+    ]
+    await teller.apply(strangers)
+    assert len((await kept_of(store, record)).heard) == MOST_HEARD
+    (gone,) = await teller.apply([people.label(record, source="trap", retract=True)])
+    assert gone.after.abuse is None
+
+
+async def test_what_was_taken_back_while_it_waited_for_its_message_never_counts(store):
+    people, record, teller = People(), message(), counting(store)
+    now = NOW.timestamp()
+    await teller.apply(
+        [
+            people.label(record, retract=True, at=now + 1),
+            people.label(record, at=now + 2, since=now),
+            people.label(record, 1, truth="phish", at=now + 3),
+            people.label(record, 1, at=now + 4, since=now + 2),
+        ]
+    )
+    said = (await kept_of(store, record)).heard
+    assert [heard.voice.given.truth for heard in said] == [None, "phish"]
+    (late,) = await teller.apply([people.label(record, at=now + 6, since=now + 5)])
+    assert late.voice is not None, "given anew after it was taken back"
+
+
+async def test_a_label_of_the_log_before_is_taken_back_in_a_log_that_was_made_anew(store):
+    people, record, teller = People(), message(), counting(store)
+    people.offset = 700
+    await teller.apply([people.label(record, source="analyst"), people.label(record, 1)])
+    people.offset = -1
+    anew = Counting(store, "another", lambda _: Trust(), SECONDS)
+    (back, other) = await anew.apply(
+        [
+            people.label(record, source="analyst", retract=True),
+            people.label(record, 1, retract=True),
+        ]
+    )
+    assert (back.before.source, back.after.source) == ("analyst", "report")
+    assert other.after.abuse is None
+    assert await counts(store, record) == {}
