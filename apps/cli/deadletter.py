@@ -29,7 +29,7 @@ def deadletter() -> None:
     """
 
 
-@deadletter.command(name="list")
+@deadletter.command(name="list", short_help="All dead letters, the oldest first.")
 @as_json
 @config
 def list_(config: Path | None, as_json: bool) -> None:
@@ -56,7 +56,7 @@ def list_(config: Path | None, as_json: bool) -> None:
         click.echo("No dead letters.")
 
 
-@deadletter.command()
+@deadletter.command(short_help="One dead letter: where it lay, what broke.")
 @click.argument("offset", type=click.IntRange(min=0))
 @click.option("--raw", is_flag=True, help="Write the original bytes and nothing else.")
 @as_json
@@ -91,7 +91,7 @@ def show(config: Path | None, offset: int, raw: bool, as_json: bool) -> None:
         click.echo(f"  {clean(line, 96)}")
 
 
-@deadletter.command()
+@deadletter.command(short_help="Put dead letters back where they lay.")
 @click.argument("offsets", type=click.IntRange(min=0), nargs=-1, metavar="[OFFSET]...")
 @click.option("--all", "every", is_flag=True, help="Requeue all dead letters of the topic.")
 @config

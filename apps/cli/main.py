@@ -69,9 +69,10 @@ def weir(ctx: click.Context) -> None:
     \b
     First steps:
       weir check message.eml            judge one message, here and now
-      weir up                           Kafka, Redis and a worker on this machine
+      weir up                           a whole stack on this machine
       weir send examples/inbound        publish mail to that stack
       weir verdicts --follow            watch verdicts come out
+      weir label ID spam                say what a message was
       weir doctor                       what is wrong with this installation
 
     \b

@@ -42,7 +42,7 @@ def state() -> None:
     """
 
 
-@state.command()
+@state.command(short_help="What is known of an entity now.")
 @click.argument("entities", nargs=-1, required=True, metavar="ENTITY...")
 @_TENANT
 @as_json
@@ -97,7 +97,7 @@ def inspect(config: Path | None, entities: tuple[str, ...], tenant: str, as_json
         raise click.exceptions.Exit(int(Code.NO))
 
 
-@state.command()
+@state.command(short_help="What each kind takes, beside its budget.")
 @as_json
 @config
 def usage(config: Path | None, as_json: bool) -> None:
@@ -138,7 +138,7 @@ def usage(config: Path | None, as_json: bool) -> None:
         )
 
 
-@state.command()
+@state.command(short_help="Make the state anew from the log.")
 @config
 def rebuild(config: Path | None) -> None:
     """Make the state anew from what the mail log and the verdicts still hold, then switch to it.
@@ -176,7 +176,7 @@ def rebuild(config: Path | None) -> None:
     )
 
 
-@state.command()
+@state.command(short_help="Delete what is kept of a person.")
 @click.argument("address", metavar="ADDRESS")
 @config
 def forget(config: Path | None, address: str) -> None:

@@ -49,6 +49,8 @@ The stack is up until Ctrl-C. In another terminal:
   weir send examples/inbound --rate 5                      more mail; its verdicts appear here
   weir verdicts --last 5 --json                            verdicts as programs read them
   weir state inspect dkim:steinbach-hydraulik.net          what is known of a sender
+  weir label examples/inbound/corpus-spam-1.eml spam       say what it was (--wait 5: follow it)
+  weir models list                                         what is learned, up to which label
   weir policy show                                         what decides, and how to change it
   weir doctor                                              is anything wrong with this stack?
   curl http://127.0.0.1:{configuration.http_port}/metrics

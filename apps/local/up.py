@@ -32,6 +32,7 @@ __all__ = ["up"]
 
 _HTTP_PORT = 8790
 _LEARNER_PORT = 8791
+_TAKEN_OVER = 69  # a learner: two that restart would take over from each other for ever
 _VERDICT_SECONDS = 60.0
 _RESTARTS = 5
 
@@ -196,6 +197,9 @@ async def _keep_up(service: Service) -> None:
     for _ in range(_RESTARTS):
         while service.ended is None:  # noqa: ASYNC110 - a thread that waits would outlive Ctrl-C
             await asyncio.sleep(0.25)
+        if service.ended == _TAKEN_OVER:
+            click.echo("The learner has given way to another one, and isn't restarted", err=True)
+            await asyncio.Event().wait()
         click.echo(f"The {service.name} ended with code {service.ended}; restarted", err=True)
         service.launch()
         await asyncio.sleep(1.0)

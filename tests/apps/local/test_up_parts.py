@@ -16,6 +16,7 @@ from apps.local.demonstration import Sent, Tally, settled
 from apps.local.errors import StackError
 from apps.local.stack import LocalStack
 from apps.local.telling import summarise
+from apps.local.up import _keep_up
 from detectors.record import decode
 from streams.settings import read_keys
 
@@ -185,3 +186,27 @@ async def test_waiting_for_verdicts_ends_when_time_is_up():
     tally = _tally("a")
     await asyncio.wait_for(settled(tally, 0.01), 30)
     assert tally.missing == ["a"]
+
+
+class Ended:
+    """A process of the stack that has ended by itself."""
+
+    def __init__(self, name, code):
+        self.name, self.ended, self.launched = name, code, 0
+
+    def launch(self):
+        self.launched += 1
+        self.ended = None
+
+
+@pytest.mark.parametrize(("code", "launched"), [(69, 0), (1, 1), (75, 1)])
+def test_a_learner_that_another_took_over_from_is_not_started_again(code, launched):
+    async def keep_up(service):
+        task = asyncio.create_task(_keep_up(service))
+        await asyncio.sleep(0)
+        assert not task.done()
+        task.cancel()
+
+    learner = Ended("learner", code)
+    asyncio.run(keep_up(learner))
+    assert learner.launched == launched
