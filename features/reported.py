@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 __all__ = [
     "ASKED",
@@ -16,7 +17,9 @@ __all__ = [
     "Reported",
     "decode_reports",
     "encode_reports",
+    "heard_by",
     "kept",
+    "tenant_mark",
     "who_is",
 ]
 
@@ -32,7 +35,8 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     """One standing label as kept with an entity.
 
     `label` is the label's id, cut; `who` 8 bytes of a hash of its reporter; `source` as in
-    models.label.Source; `weight` what Trust gave it; `at` the label's append time (s).
+    models.label.Source; `weight` what Trust gave it; `at` the label's append time (s); `tenant`
+    whose mail it was (tenant_mark).
     """
 
     label: str
@@ -41,6 +45,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     abuse: bool
     weight: float
     at: float
+    tenant: bytes = b""
 
     @property
     def trusted(self) -> bool:
@@ -83,6 +88,28 @@ def who_is(reporter: str, source: str) -> bytes:
     """Return 8 bytes that stand for a reporter; all that have no name are one for each source."""
     name = reporter or f"={source}"
     return hashlib.blake2b(name.encode("utf-8", "backslashreplace"), digest_size=8).digest()
+
+
+def tenant_mark(tenant: str) -> bytes:
+    """Return 4 bytes that stand for a tenant."""
+    return hashlib.blake2b(tenant.encode("utf-8", "backslashreplace"), digest_size=4).digest()
+
+
+def heard_by(reports: Sequence[Report], tenant: str) -> tuple[Report, ...]:
+    """Return reports as they count for a tenant's mail.
+
+    What is shared is reported by all tenants' people. But whom another tenant trusts is one more
+    person here, and what that tenant wants is its own affair.
+    """
+    own = tenant_mark(tenant)
+    heard = []
+    for report in reports:
+        if report.tenant == own:
+            heard.append(report)
+        elif report.abuse:
+            is_stranger = report.source in TRUSTED
+            heard.append(replace(report, source="report") if is_stranger else report)
+    return tuple(heard)
 
 
 def kept(reports: Sequence[Report], oldest: float) -> tuple[Report, ...]:

@@ -6,6 +6,7 @@ from detectors.judging import Judge, Judged, Prepared
 from detectors.outcomes import outcome_of
 from features.envelope import Incoming
 from features.history import UNKNOWN, History
+from features.reported import heard_by
 from features.sender import Touches, labelled, read_history
 from streams.judging import conclude_safely, prepare_safely
 from streams.sandbox.sandbox import Sandbox
@@ -82,17 +83,16 @@ class Offline:
         if self.state is None:
             return histories
         touched = [
-            (at, one.evidence.touches)
+            (at, one.evidence.touches, one.evidence.envelope.tenant)
             for at, one in enumerate(prepared)
             if one.evidence is not None
         ]
-        moves = [_arrival(touches) for _, touches in touched]
+        moves = [_arrival(touches) for _, touches, _ in touched]
         advanced = self.state.advance("arrival", moves)
-        for (at, touches), answer in zip(touched, advanced, strict=True):
+        for (at, touches, tenant), answer in zip(touched, advanced, strict=True):
             directions = [mention and mention.direction for mention in answer.mentions]
-            histories[at] = read_history(
-                touches, answer.readings, directions, touches.at, answer.reports
-            )
+            reports = [heard_by(each, tenant) for each in answer.reports]
+            histories[at] = read_history(touches, answer.readings, directions, touches.at, reports)
         return histories
 
     def _depart(self, judged: Sequence[Judged]) -> None:

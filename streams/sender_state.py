@@ -10,6 +10,7 @@ import structlog
 from detectors.outcomes import outcome_of
 from detectors.record import decode
 from features.history import UNKNOWN, History
+from features.reported import heard_by
 from features.sender import narrowed, read_history
 from streams.cases import Case
 from streams.metrics import Metrics
@@ -131,8 +132,10 @@ def history(case: Case) -> History | None:
         return None
     directions = [mention and mention.direction for mention in case.advanced.mentions]
     advanced, at = case.advanced, moment(case.arrival)
+    tenant = case.arrival.incoming.envelope.tenant
+    reports = [heard_by(each, tenant) for each in advanced.reports]
     try:
-        return read_history(case.touches, advanced.readings, directions, at, advanced.reports)
+        return read_history(case.touches, advanced.readings, directions, at, reports)
     except Exception as error:  # noqa: BLE001 - a defect of ours costs this part, not the message
         log.error("history_not_read", error=type(error).__name__)  # noqa: TRY400 - may quote mail
         return None

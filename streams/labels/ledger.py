@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from features.envelope import LogPosition
-from features.reported import Report, kept, who_is
+from features.reported import Report, kept, tenant_mark, who_is
 from features.rolling import DAY, Entity, Increment, counted
 from models.hearing import Voice, hear
 from models.label import ABUSE, Given, Label
@@ -188,14 +188,18 @@ class Ledger:
         return self._state.reports.get(entity.key, ()) if known is None else known
 
     def _siblings(self, record: LabelRecord) -> list[Report]:
-        """Return what was said of the same content, each label once, by time."""
-        found = {each.label: each for it in _content(record) for each in self._reports_of(it)}
+        """Return what the tenant's own people said of the same content, each once, by time."""
+        found = {each.label: each for it in _content(record) for each in self._own(record, it)}
         return sorted(found.values(), key=lambda report: (report.at, report.label))
 
     def _sender_ham(self, record: LabelRecord) -> float:
         """Return how many standing labels say that the sender's mail is legitimate."""
         senders = [each.entity for each in record.touched if each.kind == "domain"]
-        return float(sum(not it.abuse for each in senders for it in self._reports_of(each)))
+        return float(sum(not it.abuse for each in senders for it in self._own(record, each)))
+
+    def _own(self, record: LabelRecord, entity: Entity) -> list[Report]:
+        mark = tenant_mark(record.tenant)
+        return [report for report in self._reports_of(entity) if report.tenant == mark]
 
     def _campaign(self, entity: Entity, day: int) -> Campaign:
         known = self._campaigns.get(entity) or self._state.campaigns.get(entity.key, _FRESH)
@@ -208,10 +212,12 @@ class Ledger:
             self.moves.append(Move(place, record.at, increments))
         if outcome.change.reports:
             old = {each.label for each in outcome.before.reports}
+            mark = tenant_mark(record.tenant)
             for entity in [it.entity for it in record.touched]:
                 if is_reported(entity):
                     left = [it for it in self._reports_of(entity) if it.label not in old]
-                    new = outcome.after.reports_of(entity.kind.name)
+                    said = outcome.after.reports_of(entity.kind.name)
+                    new = [replace(report, tenant=mark) for report in said]
                     self._reports[entity] = kept((*left, *new), taken.at - self._seconds)
         for who, agreed, disagreed in outcome.change.credits:
             if who in self._asked:

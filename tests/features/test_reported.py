@@ -12,7 +12,9 @@ from features.reported import (
     Report,
     decode_reports,
     encode_reports,
+    heard_by,
     kept,
+    tenant_mark,
     who_is,
 )
 from features.rolling import KINDS
@@ -65,7 +67,9 @@ def test_reports_come_back_as_they_were_kept():
 
 def test_256_reports_are_at_most_16_kilobytes():
     full = [report(number) for number in range(MOST_REPORTS)]
-    long = [msgspec.structs.replace(it, label="0" * 16, who=b"01234567") for it in full]
+    long = [
+        msgspec.structs.replace(it, label="0" * 16, who=b"01234567", tenant=b"0123") for it in full
+    ]
     assert len(encode_reports(long)) < 16_384
 
 
@@ -73,6 +77,21 @@ def test_reporters_without_a_name_are_one_for_each_source():
     assert who_is("", "report") == who_is("", "report") != who_is("", "analyst")
     assert who_is("anna", "report") == who_is("anna", "rescue") != who_is("bert", "report")
     assert len(who_is("\udcff", "report")) == 8
+
+
+def test_what_another_tenant_trusts_is_one_more_person_and_frees_nothing():
+    def said(number, source, *, tenant, abuse=True):
+        it = report(number, source, abuse=abuse)
+        return msgspec.structs.replace(it, tenant=tenant_mark(tenant))
+
+    sources = ("analyst", "trap", "report")
+    own = tuple(said(number, source, tenant="ours") for number, source in enumerate(sources))
+    freed = said(8, "analyst", tenant="ours", abuse=False)
+    theirs = [said(number, it, tenant="theirs") for number, it in enumerate(sources, 20)]
+    theirs += [said(30, it, tenant="theirs", abuse=False) for it in ("analyst", "rescue")]
+    heard = heard_by([*own, freed, *theirs], "ours")
+    assert heard[:4] == (*own, freed)
+    assert [(it.source, it.trusted, it.abuse) for it in heard[4:]] == [("report", False, True)] * 3
 
 
 def test_kinds_that_are_reported_have_what_tells_how_common_they_are():

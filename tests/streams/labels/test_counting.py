@@ -5,6 +5,7 @@ import uuid
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from features.addresses import hash_address
 from features.context import Context
@@ -393,3 +394,20 @@ async def test_a_label_of_the_log_before_is_taken_back_in_a_log_that_was_made_an
     assert (back.before.source, back.after.source) == ("analyst", "report")
     assert other.after.abuse is None
     assert await counts(store, record) == {}
+
+
+async def test_what_another_tenants_analysts_say_vouches_for_no_sender_of_ours(store):
+    people, teller = People(), counting(store)
+    theirs = [message(number, tenant="theirs") for number in range(3)]
+    ours = [message(number) for number in (7, 8)]
+    await teller.apply([people.label(it, truth="ham", source="analyst") for it in theirs])
+    (free,) = await teller.apply([people.label(ours[0])])
+    assert (free.voice.reach, free.voice.vetoed) == ("all", False)
+    await teller.apply(
+        [
+            people.label(replace(ours[1], message=f"own{number}"), truth="ham", source="analyst")
+            for number in range(3)
+        ]
+    )
+    (held,) = await teller.apply([people.label(ours[1], 1)])
+    assert (held.voice.reach, held.voice.vetoed) == ("content", True)
