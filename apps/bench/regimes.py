@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from os import cpu_count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from apps.bench.dated_stream import DatedStream, read_dated_stream
@@ -12,6 +13,7 @@ from apps.bench.machine import machine
 from apps.bench.rehearsed import Rehearsal
 from apps.bench.unseen import WholeSystem, train_unseen
 from apps.evaluation import bogofilter, spamprobe
+from apps.evaluation.ahead import Ahead, Peer
 from apps.evaluation.bogofilter import PeerMissingError
 from apps.evaluation.comparison import paired
 from apps.evaluation.figures import ranking
@@ -42,7 +44,7 @@ REGIMES: Mapping[str, Asked] = {
 """What is measured, by name; the last is what the learning of `reports` and `list` has to beat."""
 
 Say = Callable[[str], None]
-Peer = Callable[[], AbstractContextManager[Filter[bytes]]]
+Opened = Callable[[], AbstractContextManager[Peer]]
 
 
 def measure_regimes(settings: Settings, corpora: Path, *, say: Say) -> dict[str, Any]:
@@ -61,23 +63,22 @@ def measure_regimes(settings: Settings, corpora: Path, *, say: Say) -> dict[str,
     unseen = train_unseen(corpora, stream.items, base.core, say)
     rehearsal = Rehearsal(settings, stream.items)
     found: dict[str, dict[str, list[Outcome]]] = {name: {} for name in REGIMES}
-    for name, planned in plans.items():
-        say(f"{_WEIR}: {name}")
-        weir = WholeSystem(
-            rehearsal.offline(), unseen, lasting=planned.lasting, recipe=planned.recipe
-        )
-        found[name][_WEIR] = _run(stream, weir, planned)
-    for peer, (_, opened) in peers.items():
-        say(f"{peer}: all regimes")
-
-        def judged(planned: Plan, opened: Peer = opened) -> list[Outcome]:
-            with opened() as subject:
-                return _run(stream, subject, planned)
-
-        # A peer is a process a message: so many at once as there are cores.
-        with ThreadPoolExecutor(cpu_count() or 1) as pool:
-            for name, outcomes in zip(plans, pool.map(judged, plans.values()), strict=True):
-                found[name][peer] = outcomes
+    # Peers are processes of their own, which Weir's own work needn't wait for.
+    with ThreadPoolExecutor(cpu_count() or 1) as pool:
+        judged = {
+            (name, peer): pool.submit(_run_peer, stream, opened, planned)
+            for name, planned in plans.items()
+            for peer, (_, opened) in peers.items()
+        }
+        for name, planned in plans.items():
+            say(f"{_WEIR}: {name}")
+            weir = WholeSystem(
+                rehearsal.offline(), unseen, lasting=planned.lasting, recipe=planned.recipe
+            )
+            found[name][_WEIR] = _run(stream, weir, planned)
+        for (name, peer), outcomes in judged.items():
+            say(f"{peer}: {name}")
+            found[name][peer] = outcomes.result()
     return {
         "benchmark": "regimes",
         "machine": machine(),
@@ -105,8 +106,8 @@ def measure_regimes(settings: Settings, corpora: Path, *, say: Say) -> dict[str,
     }
 
 
-def _peers(say: Say) -> tuple[dict[str, tuple[str, Peer]], dict[str, str]]:
-    found: dict[str, tuple[str, Peer]] = {}
+def _peers(say: Say) -> tuple[dict[str, tuple[str, Opened]], dict[str, str]]:
+    found: dict[str, tuple[str, Opened]] = {}
     missing = {}
     for name, version_of, opened in (
         ("bogofilter", bogofilter.version_of, bogofilter.bogofilter),
@@ -124,6 +125,11 @@ def _run(stream: DatedStream, subject: Filter[Any], planned: Plan) -> list[Outco
     return list(
         run(stream.items, subject, planned.regime, until=planned.until, settled=planned.settled)
     )
+
+
+def _run_peer(stream: DatedStream, opened: Opened, planned: Plan) -> list[Outcome]:
+    with opened() as peer, TemporaryDirectory(prefix="weir-bench-") as folder:
+        return _run(stream, Ahead(peer, stream.items, Path(folder)), planned)
 
 
 def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import math
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,11 +61,17 @@ class Spamprobe:
         self._last = item.incoming.raw
         if not self._taught:
             return Opinion(0.0, _UNSURE)
-        words = self._run("score", self._last).split()
-        if len(words) < _WORDS:
-            raise RuntimeError("spamprobe: no score printed")
-        held = min(max(float(words[1]), _LEAST), 1 - _LEAST)
-        return Opinion(math.log(held) - math.log1p(-held), held, delivered=held < _CUTOFF)
+        return _opinion(self._run("score", given=self._last))
+
+    def judge_files(self, files: Sequence[Path]) -> list[Opinion]:
+        """Return what it says of each file, one message each, in one process.
+
+        Raises RuntimeError where it answers for fewer.
+        """
+        opinions = [_opinion(line) for line in self._run("score", *map(str, files)).splitlines()]
+        if len(opinions) != len(files):
+            raise RuntimeError(f"spamprobe: {len(opinions)} answers for {len(files)} messages")
+        return opinions
 
     def keep(self) -> bytes:
         """Return the message that was judged last."""
@@ -74,16 +80,24 @@ class Spamprobe:
     def learn(self, kept: bytes, shown: Shown) -> None:
         """Train on a message, whoever says what it is: the peer knows no sources."""
         self._taught = True
-        self._run("spam" if shown.abuse else "good", kept)
+        self._run("spam" if shown.abuse else "good", given=kept)
 
     def settle(self) -> None:
         """Go on: it learns a message once."""
 
-    def _run(self, what: str, raw: bytes) -> bytes:
-        done = subprocess.run(  # noqa: S603 - a fixed program, mail only on standard input
-            (*self._command, what), input=raw, capture_output=True, check=False
+    def _run(self, *arguments: str, given: bytes = b"") -> bytes:
+        done = subprocess.run(  # noqa: S603 - a fixed program, mail by standard input or our files
+            (*self._command, *arguments), input=given, capture_output=True, check=False
         )
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
             raise RuntimeError(f"spamprobe: exit code {done.returncode}: {said}")
         return done.stdout
+
+
+def _opinion(printed: bytes) -> Opinion:
+    words = printed.split()
+    if len(words) < _WORDS:
+        raise RuntimeError("spamprobe: no score printed")
+    held = min(max(float(words[1]), _LEAST), 1 - _LEAST)
+    return Opinion(math.log(held) - math.log1p(-held), held, delivered=held < _CUTOFF)
