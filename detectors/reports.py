@@ -189,6 +189,11 @@ def _complaints(heard: Hearsay, inbox: float, what: str, words: str) -> Hit | No
     percent = f"{100 * rate:.2g}"
     return Hit(
         f"Reported by {heard.who()}: {words} ({percent} % of what was delivered)",
-        {**heard.inputs(what), "percent": float(percent), "delivered": delivered},
+        {
+            **heard.inputs(what),
+            "percent": float(percent),
+            "reported": reported,
+            "delivered": delivered,
+        },
         min(1.0, _LEAST + (1 - _LEAST) * rise),
     )

@@ -187,13 +187,22 @@ def _by_report(
     if report.form == "bounce" and source != "bounce":
         yield Refused(mail.name, f"a bounce is no word of {source}; leave --source out")
         return
-    reporter = wanted.reporter or reporter_hash(report.sender, context)
+    reporter = wanted.reporter or reporter_hash(_mailbox(report.sender), context)
     many = len(report.returned) > 1
     for number, returned in enumerate(report.returned, 1):
         name = f"{mail.name}:{number}" if many else mail.name
         yield _checked(Candidate(name, truth, source, reporter, "", returned, report.form))
     if report.dropped and report.form == "forward":
         yield Refused(mail.name, f"{_messages(report.dropped)} more than are read of one mail")
+
+
+def _mailbox(address: str) -> str:
+    """Return an address without its detail (RFC 5233): who has one mailbox is one reporter.
+
+    A mailbox takes mail to, and its owner writes as, any number of them.
+    """
+    local, at, domain = address.rpartition("@")
+    return f"{local.partition('+')[0] or local}{at}{domain}"
 
 
 def _checked(candidate: Candidate) -> Candidate | Refused:

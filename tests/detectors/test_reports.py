@@ -223,6 +223,17 @@ def test_few_complaints_say_less_than_many_of_the_same_senders_mail():
     assert contribution(20, people=2) == 0
 
 
+def test_a_verdict_carries_what_the_strength_of_complaints_rests_on():
+    campaign = Campaign(proven=True)
+    for at in range(4):
+        campaign.say("phish", reporter=f"u{at}", message=str(at))
+    readings = {"sender.proven": 1, "sender.inbox_7d": 900, "pair.known": 0}
+    inputs = signals(campaign.sibling(readings=readings))["reported_sender"].inputs
+    rate = inputs["reported"] / inputs["delivered"]
+    assert float(f"{100 * rate:.2g}") == inputs["percent"]
+    assert 3.9 < inputs["reported"] < 4.0
+
+
 def test_a_trap_subscribed_to_a_good_senders_mail_stops_none_of_it_and_an_analyst_does():
     good = {"sender.proven": 1, "sender.age": 90 * 86_400, "sender.messages": 900,
             "sender.messages_7d": 101, "sender.inbox_7d": 100, "sender.bad_7d": 0,

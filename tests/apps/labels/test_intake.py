@@ -54,6 +54,14 @@ def test_a_report_says_truth_and_reporter_itself():
     assert found.form == "arf"
 
 
+@pytest.mark.parametrize("sender", [b"anna+1@our.example", b"Anna+a+b@Our.example"])
+def test_one_mailbox_is_one_reporter_whatever_detail_it_writes_as(sender):
+    report = ARF.replace(b"anna@our.example", sender)
+    assert report != ARF
+    assert one(report).reporter == ANNA
+    assert one(ARF.replace(b"anna@our", b"+anna@our")).reporter != ANNA
+
+
 def test_the_command_line_outweighs_what_a_report_says():
     found = one(ARF, truth="malware", source="analyst", reporter=OPERATOR)
     assert (found.truth, found.source, found.reporter) == ("malware", "analyst", OPERATOR)
