@@ -23,15 +23,20 @@ _MAGIC: Final = b"WEIRKNOWN\x01"
 _LARGEST: Final = 1 << 29  # bytes, unpacked
 _SPAM: Final = 10  # as much ham is kept for each message of abuse
 _SENDERS: Final = 20  # one sender has at most this part of what is kept
+_ENOUGH: Final = 30  # messages that trusted people labelled, from which the others' aren't asked
 _TAUGHT: Final = 100_000  # messages of which it is known what they taught
 
 
 class KeptMail(msgspec.Struct, frozen=True, array_like=True):
-    """A labelled message: whom it is from (hashed), its logit when it was kept, what it teaches."""
+    """A labelled message: whom it is from (hashed), its logit when it was kept, what it teaches.
+
+    `trusted`: an analyst or a trap said what it is.
+    """
 
     sender: str
     anchor: float
     lesson: Lesson
+    trusted: bool = False
 
 
 class Taught(msgspec.Struct, frozen=True, array_like=True):
@@ -51,7 +56,12 @@ class _State(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Memory:
-    """At most `limit` honest messages and a tenth as many of abuse; the oldest make room."""
+    """At most `limit` honest messages and a tenth as many of abuse; the oldest make room.
+
+    What users and automata labelled makes room first, and is replayed and measured only as long as
+    trusted people have labelled little: a thousand accounts would else move the gradient, and
+    close the gate, by what they call honest.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -63,7 +73,7 @@ class Memory:
     @property
     def ham(self) -> Sequence[KeptMail]:
         """The honest messages, the oldest first."""
-        return tuple(self._ham.values())
+        return _believed(self._ham)
 
     def take(self, record: StepRecord, anchor: float) -> None:
         """Take in a step that was learned; `anchor` is the labelled message's logit after it.
@@ -72,14 +82,17 @@ class Memory:
         """
         for lesson in own_lessons(record.step):
             digest = hashlib.sha256(lesson.slots).hexdigest()[:32]
-            self._ham.pop(digest, None)
-            self._spam.pop(digest, None)
-            gained = lesson.weight > 0
-            if record.source in TRUSTED:
+            gained, trusted = lesson.weight > 0, record.source in TRUSTED
+            held = self._ham.get(digest) or self._spam.get(digest)
+            outranked = gained and not trusted and held is not None and held.trusted
+            if not outranked:
+                self._ham.pop(digest, None)
+                self._spam.pop(digest, None)
+            if trusted:
                 self._trusted[lesson.abuse] += 1 if gained else -1
             self._note(record, lesson)
-            if gained and lesson.sizes:
-                kept = KeptMail(record.sender, anchor, lesson)
+            if gained and lesson.sizes and not outranked:
+                kept = KeptMail(record.sender, anchor, lesson, trusted)
                 if lesson.abuse:
                     _put(self._spam, digest, kept, self._limit // _SPAM)
                 else:
@@ -88,8 +101,8 @@ class Memory:
     def known(self) -> Known:
         """Return what a new step may replay."""
         return Known(
-            ham=[kept.lesson for kept in self._ham.values()],
-            spam=[kept.lesson for kept in self._spam.values()],
+            ham=[kept.lesson for kept in _believed(self._ham)],
+            spam=[kept.lesson for kept in _believed(self._spam)],
             trusted=max(0, min(self._trusted)),
         )
 
@@ -161,12 +174,18 @@ def own_lessons(step: Step) -> tuple[Lesson, ...]:
 
 
 def _put(kept: OrderedDict[str, KeptMail], digest: str, mail: KeptMail, limit: int) -> None:
-    """Keep a message; whom it is from has a share, and the oldest make room."""
-    if mail.sender:
-        share = max(1, limit // _SENDERS)
-        own = [key for key, other in kept.items() if other.sender == mail.sender]
-        for key in own[: max(0, len(own) + 1 - share)]:
-            del kept[key]
+    """Keep a message; whom it is from has a share, and the oldest make room, users' first."""
     kept[digest] = mail
+    if mail.sender:
+        own = [key for key, other in kept.items() if other.sender == mail.sender]
+        own.sort(key=lambda key: kept[key].trusted)
+        for key in own[: max(0, len(own) - max(1, limit // _SENDERS))]:
+            del kept[key]
     while len(kept) > limit:
-        kept.popitem(last=False)
+        del kept[next((key for key, it in kept.items() if not it.trusted), next(iter(kept)))]
+
+
+def _believed(kept: OrderedDict[str, KeptMail]) -> tuple[KeptMail, ...]:
+    """Return what trusted people labelled, all where that is little; the oldest first."""
+    trusted = tuple([mail for mail in kept.values() if mail.trusted])
+    return trusted if len(trusted) >= _ENOUGH else tuple(kept.values())

@@ -28,6 +28,31 @@ def test_one_sender_can_not_fill_it(step):
     assert len(senders) == 12
 
 
+def test_what_a_thousand_accounts_call_honest_is_neither_replayed_nor_measured(step):
+    memory = Memory(100)
+    for number in range(1, 31):
+        memory.take(step(number, abuse=False), -1.0)
+    for number in range(31, 1031):
+        memory.take(step(number, abuse=False, source="rescue"), -1.0)
+    assert [kept.sender for kept in memory.ham] == [f"s{number}" for number in range(1, 31)]
+    assert len(memory.known().ham) == 30
+    memory.take(step(2000, 1, source="report"), 1.0)
+    memory.take(step(2001, 2, abuse=False, source="rescue"), -1.0)
+    assert len(memory.ham) == 30, "whom users contradict stays, as it was"
+    memory.take(step(2002, 3, abuse=False, weight=-1.0, source="report"), 0.0)
+    assert len(memory.known().ham) == 99, "too few: all are asked"
+    assert Memory.load(memory.dump(), 100).ham == memory.ham
+
+
+def test_one_senders_share_is_what_trusted_people_labelled(step):
+    memory = Memory(40)
+    for number in range(1, 3):
+        memory.take(step(number, abuse=False, sender="bank"), -1.0)
+    for number in range(3, 9):
+        memory.take(step(number, abuse=False, sender="bank", source="rescue"), -1.0)
+    assert [kept.trusted for kept in memory.ham] == [True, True]
+
+
 def test_what_a_label_taught_is_known_until_it_is_taken_back(step):
     memory = Memory(20)
     memory.take(step(1, abuse=False, weight=0.5), -1.0)
