@@ -92,9 +92,9 @@ class Fusion:
         raw = self._raw(inputs)
         target = 1.0 - self._smoothing if abuse else self._smoothing
         error = target - _sigmoid(raw)
-        for name, term in self._terms.items():
-            value = inputs.get(name, 0.0)
-            if value:
+        for name in sorted(inputs):  # only a term that has an input moves
+            value, term = inputs[name], self._terms.get(name)
+            if value and term is not None:
                 step, self._squares[name] = self._step(error * value, self._squares[name], weight)
                 self._weights[name] = min(max(self._weights[name] + step, term.least), term.most)
         step, self._bias_squares = self._step(error, self._bias_squares, weight)
@@ -145,8 +145,10 @@ class Fusion:
 
     def _raw(self, inputs: Mapping[str, float]) -> float:
         total = self._bias
-        for name, weight in self._weights.items():
-            total += weight * inputs.get(name, 0.0)
+        for name in sorted(inputs):  # the order of the terms, so that sums are equal everywhere
+            weight = self._weights.get(name)
+            if weight is not None:
+                total += weight * inputs[name]
         return total
 
     def _step(self, gradient: float, squares: float, weight: float) -> tuple[float, float]:

@@ -4,22 +4,26 @@ Records go in in the order of the log, whoever wrote them; those of a lower fenc
 before them don't count. A step is learned at once, published by a marker, or revoked by one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
+
+import numpy as np
 
 from features.vector import SCHEMA
 from models.ensemble import Ensemble
 from models.lessons import read_lesson
 from models.manifest import ArtifactError
+from models.sample import Sample
 from models.snapshot import LabelPosition, Snapshot
 from models.step import Lesson
 from streams.learning.announced import Announced
 from streams.learning.memory import Memory, own_lessons
 from streams.model_records import Claim, Marker, ModelRecord, Pointer, StepRecord
 
-__all__ = ["Lineage", "SchemaError", "logit_of"]
+__all__ = ["Lineage", "SchemaError", "logit_of", "logits_of"]
 
 _CLIP: Final = 15.0
+_UNKNOWN: Final = np.full(len(SCHEMA.names), np.nan, np.float32)
 _CLONED: Final = 256
 
 
@@ -32,12 +36,29 @@ def logit_of(models: Ensemble, lesson: Lesson) -> float:
 
     What offline models and signals say of it is as it was when it was judged.
     """
-    sample = read_lesson(lesson).sample
-    terms = dict(lesson.terms)
-    if models.needs_tokens is False or sample.tokens is not None:
-        for said in models.predict([sample])[0]:
-            terms[f"learned_{said.model}"] = max(-_CLIP, min(_CLIP, said.logit))
-    return models.fusion.share * models.fusion.logit(terms)
+    return logits_of(models, [lesson])[0]
+
+
+def logits_of(models: Ensemble, lessons: Sequence[Lesson]) -> list[float]:
+    """Return what `logit_of` does, of many messages at once."""
+    share = models.fusion.share
+    if not share:
+        return [0.0] * len(lessons)
+    samples = [_whole(read_lesson(lesson).sample) for lesson in lessons]
+    able = [at for at, it in enumerate(samples) if it.tokens is not None or not models.needs_tokens]
+    said = dict(zip(able, models.predict([samples[at] for at in able]), strict=True))
+    found = []
+    for at, lesson in enumerate(lessons):
+        terms = dict(lesson.terms)
+        for one in said.get(at, ()):
+            terms[f"learned_{one.model}"] = max(-_CLIP, min(_CLIP, one.logit))
+        found.append(share * models.fusion.logit(terms))
+    return found
+
+
+def _whole(sample: Sample) -> Sample:
+    """Return a sample with a vector: nobody knows the numbers of a message that nobody judged."""
+    return sample if len(sample.vector) else Sample(_UNKNOWN, sample.tokens)
 
 
 class Lineage:

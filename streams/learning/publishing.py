@@ -13,9 +13,10 @@ from models.gate import Limits, Measured, Moved, closed, measure
 from models.snapshot import LabelPosition
 from streams.learner_section import LearnerSection
 from streams.learning.claim import Fence
-from streams.learning.lineage import Lineage, logit_of
+from streams.learning.lineage import Lineage
 from streams.learning.metrics import LearnerMetrics
 from streams.learning.publisher import Publisher
+from streams.learning.saying import Said
 from streams.learning.snapshotting import NAME, Snapshots
 from streams.model_records import Marker, Pointer, Theta
 from streams.registry import Registry
@@ -64,6 +65,7 @@ class Publishing:
         self._flips = flips
         self._published = published
         self._limits = Limits(section.gate_shift, section.gate_sender_shift, section.gate_flips)
+        self._known_ham = Said()
         self._closed_at: float | None = None
         self._said: tuple[object, ...] = ()
         self._digest = ""
@@ -215,14 +217,13 @@ class Publishing:
 
     def _measure(self) -> Measured:
         lineage = self._lineage
+        kept = lineage.memory.ham
+        lessons = [each.lesson for each in kept]
+        published = self._known_ham.of(lineage.published, lessons)
+        now = self._known_ham.of(lineage.head, lessons)
         known = [
-            Moved(
-                kept.sender,
-                logit_of(lineage.published, kept.lesson),
-                logit_of(lineage.head, kept.lesson),
-                kept.anchor,
-            )
-            for kept in lineage.memory.ham
+            Moved(each.sender, was, will_be, each.anchor)
+            for each, was, will_be in zip(kept, published, now, strict=True)
         ]
         flips, verdicts = self._flips(lineage.published, lineage.head)
         return measure(known, flips, verdicts, self._limits)

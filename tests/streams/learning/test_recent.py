@@ -10,7 +10,8 @@ from features.context import Context
 from features.envelope import Envelope, Incoming
 from streams.learning.lineage import Lineage
 from streams.learning.memory import Memory
-from streams.learning.recent import Recent, Weighed
+from streams.learning.recent import Recent, Weighed, weigh
+from streams.learning.saying import Said
 
 CONTEXT = Context(hash_key=b"k" * 32, token_salt=77)
 RAW = b"From: a@b.example\r\nSubject: hi\r\n\r\nhello, %d lines of text that somebody wrote\r\n"
@@ -41,14 +42,19 @@ def test_no_verdict_flips_where_nothing_was_learned(recent, judge, snapshots):
     assert recent.flips(judge.models, snapshots.fresh()[0]) == (0, 5)
 
 
+def flips(weighed, *lineages):
+    """Tell whether a verdict flips between two lineages' models, each asked by itself."""
+    return weighed.flips(*(weigh(one.head, [weighed], Said())[0] for one in lineages))
+
+
 def test_a_verdict_flips_where_a_bound_lies_between(lineage, step, sample):
     before, after = lineage(), lineage()
     for number in range(1, 41):
         after.learn(step(number, 1 + number % 2, abuse=number % 2 == 0))
     lesson = step(99, 1).step.lessons[0]
-    assert not Weighed(0.0, (5.0,), lesson).flips(before.head, before.head)
-    near = Weighed(0.0, (0.01,), lesson).flips(before.head, after.head)
-    far = Weighed(0.0, (500.0,), lesson).flips(before.head, after.head)
+    assert not flips(Weighed(0.0, (5.0,), lesson), before, before)
+    near = flips(Weighed(0.0, (0.01,), lesson), before, after)
+    far = flips(Weighed(0.0, (500.0,), lesson), before, after)
     assert (near, far) == (True, False)
 
 
@@ -58,10 +64,10 @@ def test_a_stack_that_begins_to_speak_flips_nothing_where_it_says_what_was_shipp
         after.learn(step(number, 1 + number % 2, abuse=number % 2 == 0))
     lesson = step(99, 50).step.lessons[0]
     share = after.head.fusion.share
-    said = (Weighed(0.0, (), lesson)._said(after.head)) / share
+    said = weigh(after.head, [Weighed(0.0, (), lesson)], Said())[0] / share
     assert share > 0.5
-    assert not Weighed(0.0, (0.01, -0.01), lesson, said).flips(before.head, after.head)
-    assert Weighed(0.0, (0.01, -0.01), lesson, said - 1).flips(before.head, after.head)
+    assert not flips(Weighed(0.0, (0.01, -0.01), lesson, said), before, after)
+    assert flips(Weighed(0.0, (0.01, -0.01), lesson, said - 1), before, after)
 
 
 def test_a_message_without_a_logit_or_with_an_override_says_nothing(recent, judge):
