@@ -78,6 +78,8 @@ async def rebuild(settings: Settings, context: Context, told: Told) -> Rebuilt:
             recount = Recount(current, store)
             try:
                 await source.begin()
+                await _catch_up(source, filling, told)
+                # Behind their messages: else an arrival would look like a second sight of it.
                 await recount.begin()
                 await _catch_up(source, filling, told)
                 await current.namespaces.close(old)

@@ -1,5 +1,6 @@
 """The message of a label is found on a real Kafka and Redis, by all that may lead to it."""
 
+import math
 import secrets
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -226,6 +227,13 @@ async def test_a_rebuilt_state_has_the_counts_of_labels_and_takes_more(judged, m
         await cut_short._apply(tasks)
     rebuilt = await rebuild(judged.settings, judged.context, lambda *_: None)
     assert (rebuilt.messages, rebuilt.labelled) == (3, 2)
+    once = [
+        reading
+        for touched in tasks[0].record.touched
+        if "messages" in touched.entity.kind.codes
+        and (reading := await judged.store.read(touched.entity)).total("messages") == 1
+    ]
+    assert {reading.previous for reading in once} == {-math.inf}  # its label is no sight of it
     for _ in range(2):
         await judged.counting.apply(tasks)
     assert {count for task in tasks for count in (await judged.counts(task.record)).values()} == {
