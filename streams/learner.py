@@ -68,11 +68,7 @@ class Learner:
     """
 
     def __init__(self, settings: Settings) -> None:
-        if not settings.models.snapshots:
-            raise SettingsError(
-                "models.snapshots = ''; a learner needs a folder for its snapshots, the same that "
-                "workers read"
-            )
+        _check_folder(settings.models.snapshots)
         self._settings = settings
         self._metrics = LearnerMetrics()
         self._parts = Parts(settings, self._metrics)
@@ -244,6 +240,20 @@ class Learner:
         timer = threading.Timer(self._settings.worker.stop_seconds, _leave, (Exit.FAILED,))
         timer.daemon = True
         timer.start()
+
+
+def _check_folder(snapshots: str) -> None:
+    """Make the folder of snapshots, or raise SettingsError: without one all learned is lost."""
+    said = f"models.snapshots = {snapshots!r}"
+    allowed = "allowed: a folder that the learner may write, the same that workers read"
+    if not snapshots:
+        raise SettingsError(f"{said}; {allowed}")
+    try:
+        Path(snapshots).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{said}: {error.strerror}; {allowed}") from error
+    if not os.access(snapshots, os.W_OK | os.X_OK):
+        raise SettingsError(f"{said}: it can't be written; {allowed}")
 
 
 def _own_group(settings: Settings) -> Settings:

@@ -121,7 +121,8 @@ def _lines(policy: Policy) -> list[str]:
         f"reject_needs_groups  {policy.reject_needs_groups}",
         f"class_threshold      {policy.class_threshold:g} (logits)",
         f"own_domains          {', '.join(policy.own_domains) or 'none'}",
-        f"labels               {_trust(policy)}",
+        "labels (who may teach)",
+        *_trust(policy),
         "thresholds (probability of abuse)",
     ]
     for direction, classes in policy.thresholds.items():
@@ -142,12 +143,18 @@ def _lines(policy: Policy) -> list[str]:
     return lines
 
 
-def _trust(policy: Policy) -> str:
-    labels = policy.labels
-    return (
-        f"{labels.reporters} reporters within {labels.recent_days:g} days or one trusted source; "
-        f"{labels.daily_cap} a reporter and day; {len(labels.traps)} trap addresses"
-    )
+def _trust(policy: Policy) -> list[str]:
+    trust = policy.labels
+    shown = {
+        key: f"{getattr(trust, key):g}"
+        for key in trust.__struct_fields__
+        if key not in {"weights", "traps"}
+    }
+    weights = trust.weights
+    each = (f"{who} {getattr(weights, who):g}" for who in weights.__struct_fields__)
+    shown["weights"] = ", ".join(each)
+    shown["traps"] = ", ".join(sorted(trust.traps)) or "none"
+    return [f"  {key:17}  {value}" for key, value in shown.items()]
 
 
 def _brand(brand: OwnBrand) -> str:

@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from apps.cli.main import weir
+from detectors.policy_keys import LABEL_FIELDS
+from streams.settings import write_keys
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +101,18 @@ def test_own_domains_and_brands_are_shown(tmp_path):
     ) in shown
 
 
+def test_who_may_teach_is_shown_with_every_key(tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        '[labels]\nreporters = 5\ntraps = ["old@brookvale.org"]\n[labels.weights]\nuser = 0.5\n'
+    )
+    shown = run("policy", "show", env={"WEIR_POLICY__FILE": str(tmp_path / "mine.toml")}).stdout
+    lines = [line.split(None, 1) for line in shown.splitlines() if line.startswith("  ")]
+    said = {line[0]: line[1] for line in lines}
+    assert {*LABEL_FIELDS, "weights", "traps"} <= said.keys()
+    assert (said["reporters"], said["traps"]) == ("5", "old@brookvale.org")
+    assert said["weights"] == "analyst 1, trap 1, user 0.5, automatic 0.3"
+
+
 def test_the_policy_as_json_is_complete():
     shown = json.loads(run("policy", "show", "--json").stdout)
     assert {"digest", "thresholds", "rules", "allow", "deny", "on_failure"} <= shown.keys()
@@ -130,6 +144,24 @@ def test_the_doctor_goes_on_where_nothing_answers(tmp_path):
 
 
 NOWHERE = {"WEIR_KAFKA__BROKERS": "127.0.0.1:1", "WEIR_REDIS__URL": "redis://127.0.0.1:1"}
+
+
+@pytest.mark.parametrize("folder", ["", "taken", "taken/below"])
+def test_a_learner_without_a_folder_for_snapshots_says_which_setting_and_what_is_allowed(
+    folder, tmp_path
+):
+    write_keys(tmp_path / "keys.toml")
+    (tmp_path / "taken").touch()
+    given = str(tmp_path / folder) if folder else ""
+    env = {
+        "WEIR_PRIVACY__KEYS_FILE": str(tmp_path / "keys.toml"),
+        "WEIR_MODELS__SNAPSHOTS": given,
+    }
+    refused = run("learner", env=NOWHERE | env)
+    assert refused.exit_code == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert f"models.snapshots = {given!r}" in refused.stderr
+    assert "allowed: a folder that the learner may write" in refused.stderr
 
 
 def _attachments(**env):
