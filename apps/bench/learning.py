@@ -33,8 +33,7 @@ _REPORTERS: Final[dict[Source, int]] = {"report": 3, "trap": 1}
 _RATE: Final = 100.0  # messages a second beside the cases
 _AT_ONCE: Final = 4  # cases
 _STEPS_A_SECOND: Final = 50
-_QUIET: Final = 2.0  # seconds before a reading of CPU time
-_PUBLISH_SECONDS: Final = 2.0
+_QUIET: Final = 3.0  # seconds after a marker, until what it let out is applied
 
 Say = Callable[[str], None]
 
@@ -59,7 +58,6 @@ def measure_learning(
             environment = {
                 **worker_environment("weir", stack, folder),
                 "WEIR_MODELS__SNAPSHOTS": str(folder / "models"),
-                "WEIR_LEARNER__PUBLISH_SECONDS": f"{_PUBLISH_SECONDS:g}",
             }
             run = _Run(environment, folder, say)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -180,22 +178,24 @@ class _Run:
     async def _applying(
         self, seconds: int, publisher: Publisher, seen: Seen, steps: Steps, workers: WorkersRun
     ) -> dict[str, float]:
-        """Compare a scorer's CPU time while steps come with that while none do."""
+        """Compare a scorer's CPU time from the first step to the marker's end with none coming."""
         idents = await steps.messages(
             self._settings, seconds * _STEPS_A_SECOND, publisher, seen, seed=2
         )
-        await asyncio.sleep(2 * _PUBLISH_SECONDS)
-        before = workers.cpu_ms()
+        await steps.until_published()
+        await asyncio.sleep(_QUIET)
+        start, before = time.perf_counter(), workers.cpu_ms()
         await asyncio.sleep(seconds)
-        idle = workers.cpu_ms() - before
-        before, known = workers.cpu_ms(), steps.count
+        idle = (workers.cpu_ms() - before) / (time.perf_counter() - start)
+        start, before, known = time.perf_counter(), workers.cpu_ms(), steps.count
         for at in range(0, len(idents), _STEPS_A_SECOND):
             ends = time.perf_counter() + 1
             await steps.label(self._settings, idents[at : at + _STEPS_A_SECOND], publisher)
             await asyncio.sleep(max(0.0, ends - time.perf_counter()))
         await steps.until(known + len(idents))
-        await asyncio.sleep(2 * _PUBLISH_SECONDS)
-        spent = workers.cpu_ms() - before - idle * (1 + 2 * _PUBLISH_SECONDS / seconds)
+        await steps.until_published()
+        await asyncio.sleep(_QUIET)
+        spent = workers.cpu_ms() - before - idle * (time.perf_counter() - start)
         return {
             "steps": len(idents),
             "cpu_ms_a_step": round(spent / len(idents), 3),

@@ -23,8 +23,9 @@ from streams.wire import message_record
 
 __all__ = ["Steps"]
 
-_PATIENCE: Final = 60.0  # seconds without a step
+_PATIENCE: Final = 90.0  # seconds without a step or a marker: one is due every 60
 _STEP: Final = b"weir.model.step"
+_MARKER: Final = b"weir.model.publish"
 
 
 class Steps:
@@ -32,6 +33,7 @@ class Steps:
 
     def __init__(self) -> None:
         self.count = 0
+        self._unpublished = False
         self._news = asyncio.Event()
 
     @classmethod
@@ -60,7 +62,10 @@ class Steps:
             await consumer.seek_to_end()
             ready.set()
             async for record in consumer:
-                self.count += dict(record.headers).get("ce_type") == _STEP
+                kind = dict(record.headers).get("ce_type")
+                self.count += kind == _STEP
+                if kind in {_STEP, _MARKER}:
+                    self._unpublished = kind == _STEP
                 self._news.set()
         finally:
             await consumer.stop()
@@ -68,14 +73,20 @@ class Steps:
     async def until(self, wanted: int) -> None:
         """Return once so many steps were seen; StackError where they stay away."""
         while self.count < wanted:
-            self._news.clear()
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    await self._news.wait()
-            except TimeoutError:
-                raise StackError(
-                    f"{wanted - self.count} learning steps stay away for {_PATIENCE:.0f} s"
-                ) from None
+            await self._changed(f"{wanted - self.count} learning steps stay away")
+
+    async def until_published(self) -> None:
+        """Return once a marker stands behind the last step; StackError where none comes."""
+        while self._unpublished:
+            await self._changed("the publish marker stays away")
+
+    async def _changed(self, missing: str) -> None:
+        self._news.clear()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._news.wait()
+        except TimeoutError:
+            raise StackError(f"{missing} for {_PATIENCE:.0f} s") from None
 
     async def messages(
         self, settings: Settings, count: int, publisher: Publisher, seen: Seen, *, seed: int

@@ -143,7 +143,8 @@ class Lineage:
             self._since += self._waiting
             self._published_memory = self.memory.copy()
             self._waiting = []
-            if len(self._since) > _CLONED:  # a copy costs as much as some hundred steps
+            lessons = sum(len(record.step.lessons) for record in self._since)
+            if lessons > _CLONED:  # a copy costs as much as to learn so many again
                 self._base, self._since = self.head.clone(), []
         self.published_sequence = self.sequence
 

@@ -57,8 +57,9 @@ class ModelLog:
                 yield entry
 
     async def arrived(self, end: int | None = None) -> list[Entry]:
-        """Return what has come, at most what lies before `end`; waits a tenth of a second."""
-        found = await self._consumer.getmany(self._place, timeout_ms=_FETCH_MS, max_records=_MOST)
+        """Return what has come; with an `end` what lies before it, after a tenth of a second."""
+        wait_ms = 0 if end is None else _FETCH_MS
+        found = await self._consumer.getmany(self._place, timeout_ms=wait_ms, max_records=_MOST)
         records = found.get(self._place, ())
         if end is not None and records and records[-1].offset >= end:
             records = [record for record in records if record.offset < end]
