@@ -102,7 +102,7 @@ def _reported_sender(said: Said) -> Hit | None:
     # Who writes with a sender knows better than others whether to hear of them.
     if heard is None or not said.standing.proven or history["pair.known"] > 0:
         return None
-    if _outweighed(said, heard):
+    if _outweighed(said, heard) or _is_vouched(said, heard, "sender"):
         return None
     sender = said.standing.parties.sender
     hit = _complaints(heard, history["sender.inbox_7d"], "sender", f"mail of {sender}")
@@ -118,6 +118,8 @@ def _reported_network(said: Said) -> Hit | None:
     history = said.standing.history
     heard = _worst(hearsay(history, "network", said.at, joined=True))
     if heard is None or said.standing.good or history["pair.known"] > 0:
+        return None
+    if _is_vouched(said, heard, "network"):
         return None
     return _complaints(heard, history["network.inbox_7d"], "network", "mail from this network")
 
@@ -175,6 +177,16 @@ def _outweighed(said: Said, heard: Hearsay) -> bool:
     return heard.people + heard.trusted < max(
         heard.hearing.reporters, heard.hearing.rate * delivered
     )
+
+
+def _is_vouched(said: Said, heard: Hearsay, what: str) -> bool:
+    """Say whether labels call more of its mail wanted than abuse, and people alone say otherwise.
+
+    Reports are kept for a while and not all; labels of those who are trusted count on, and only
+    theirs do (models.hearing.Voice.counted).
+    """
+    history = said.standing.history
+    return not heard.trusted and history[f"{what}.ham"] > history[f"{what}.spam"]
 
 
 def _complaints(heard: Hearsay, inbox: float, what: str, words: str) -> Hit | None:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from detectors.brands import SHIPPED, Brands
+from detectors.hearsay import hearsay
 from detectors.relations import Relations, relate
 from features.context import Context
 from features.evidence import Evidence
@@ -78,16 +79,14 @@ def stand(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Sta
         recent=age < _YOUNG,
         # In a new state everybody is new. Where nobody knows for how long it has watched, it has.
         young=age < _YOUNG and not history.watched - age < _YOUNG,
-        good=proven and _good(history),
+        good=proven and _good(history, evidence.touches.at),
     )
 
 
-def _good(history: History) -> bool:
+def _good(history: History, at: float) -> bool:
     messages, before = history["sender.messages"], history["sender.messages_7d"] - 1
-    labels_speak_well = (
-        history["sender.spam"] <= _FEW_REPORTS * messages
-        or history["sender.ham"] > 10 * history["sender.spam"]
-    )
+    abuse = history["sender.spam"] + _complained(history, at)
+    labels_speak_well = abuse <= _FEW_REPORTS * messages or history["sender.ham"] > 10 * abuse
     return (
         history["sender.age"] >= _LONG
         and messages >= _MANY
@@ -95,3 +94,10 @@ def _good(history: History) -> bool:
         and history["sender.bad_7d"] <= _FEW_BAD * max(before, 1.0)
         and labels_speak_well
     )
+
+
+def _complained(history: History, at: float) -> int:
+    """Return how many people reported the sender's mail, 0 where they are too few to be heard."""
+    heard = hearsay(history, "domain", at, joined=True)
+    people = max((it.people for it in heard), default=0)
+    return people if people >= history.hearing.reporters else 0

@@ -42,7 +42,8 @@ class Voice(msgspec.Struct, frozen=True, array_like=True):
 
     `weight` in [0, 1]. `teaches`: the models may learn from it. `why` says, for people, what keeps
     it from reaching further, '' where nothing does. `vetoed`: that is for an analyst to look at.
-    `witnesses` are what a trusted label will credit.
+    `witnesses` are what a trusted label will credit. `counted`: as far as it reaches it moves
+    counters of what others share, which models read; else reports alone speak of it there.
     """
 
     given: Given
@@ -52,6 +53,7 @@ class Voice(msgspec.Struct, frozen=True, array_like=True):
     why: str = ""
     vetoed: bool = False
     witnesses: tuple[Witness, ...] = ()
+    counted: bool = False
 
     @property
     def abuse(self) -> bool:
@@ -98,7 +100,8 @@ def hear(  # noqa: PLR0913 - all that it rests on, each by its name
         wide = given.truth != "unwanted"
         # Whoever sends mail can send it to a trap as well, so a trap's word earns nobody a name.
         witnesses = _witnesses(given, earlier, siblings) if wide and source == "analyst" else ()
-        return Voice(given, weight, "all" if wide else "pair", wide and room, witnesses=witnesses)
+        reach: Reach = "all" if wide else "pair"
+        return Voice(given, weight, reach, wide and room, witnesses=witnesses, counted=wide)
     if source == "bounce" or (source == "report" and facts.outbound):
         # RFC 6650: what others report of our mail tells of the account that sent it
         return Voice(given, weight, "account", teaches=False)
@@ -106,11 +109,13 @@ def hear(  # noqa: PLR0913 - all that it rests on, each by its name
     for holds, why, teaches in narrowings:
         if holds:
             return Voice(given, weight, "pair", teaches and room, why)
+    # Models take a counter for the truth; of what strangers say only their reports are kept.
+    counted = source in TRUSTED or trust.is_earned(reputation)
     if vetoed:
         why = f"{sender_ham:.0f} labels say that this sender's mail is legitimate"
-        return Voice(given, weight, "content", teaches=False, why=why, vetoed=True)
+        return Voice(given, weight, "content", False, why, vetoed=True, counted=counted)
     why = "" if room else f"{campaign} labels of this campaign have taught the models today"
-    return Voice(given, weight, "all", room, why)
+    return Voice(given, weight, "all", room, why, counted=counted)
 
 
 def _narrowings(

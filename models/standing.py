@@ -172,8 +172,10 @@ def _decide(voices: Sequence[Voice]) -> bool | None:
 def _counts(words: Iterable[Voice], winners: Sequence[Voice], *, trusted: bool) -> Iterable[Count]:
     if winners:
         abuse = winners[0].abuse
-        yield Count("content", abuse)
-        if any(it.reach == "all" for it in winners):
+        counted = [it for it in winners if it.counted]
+        if counted:
+            yield Count("content", abuse)
+        if any(it.reach == "all" for it in counted):
             yield Count("sender", abuse)
         if trusted:
             yield Count("pair", abuse)

@@ -223,6 +223,31 @@ def test_few_complaints_say_less_than_many_of_the_same_senders_mail():
     assert contribution(20, people=2) == 0
 
 
+@pytest.mark.parametrize(("signal", "what"), [("reported_sender", "sender"),
+                                              ("reported_network", "network")])  # fmt: skip
+def test_people_alone_say_nothing_where_trusted_labels_call_more_mail_wanted(signal, what):
+    campaign = Campaign(proven=True)
+    for at in range(4):
+        campaign.say("phish", reporter=f"u{at}", message=str(at))
+    readings = {"sender.proven": 1, f"{what}.inbox_7d": 20, "pair.known": 0}
+    wanted, mixed = ({f"{what}.ham": 9, f"{what}.spam": spam} for spam in (1, 9))
+    assert signal in signals(campaign.sibling(readings=readings))
+    assert signal in signals(campaign.sibling(readings=readings | mixed))
+    assert signal not in signals(campaign.sibling(readings=readings | wanted))
+    campaign.say("phish", "analyst", "a")
+    assert signal in signals(campaign.sibling(readings=readings | wanted))
+
+
+def test_complaints_of_enough_people_take_a_good_name_away():
+    campaign = Campaign(proven=True)
+    good = {"sender.proven": 1, "sender.age": 90 * 86_400, "sender.messages": 900,
+            "sender.messages_7d": 501, "sender.inbox_7d": 500, "sender.bad_7d": 0,
+            "sender.spam": 0, "sender.ham": 0, "pair.known": 0}  # fmt: skip
+    for at, expected in enumerate((True, True, False)):
+        campaign.say("phish", reporter=f"u{at}", message=str(at))
+        assert ("good_record" in signals(campaign.sibling(readings=good))) is expected
+
+
 def test_a_verdict_carries_what_the_strength_of_complaints_rests_on():
     campaign = Campaign(proven=True)
     for at in range(4):

@@ -47,14 +47,30 @@ def test_nothing_stands_of_a_message_that_nobody_labelled():
     assert change(NOTHING, NOTHING) == (frozenset(), frozenset(), (), False, False)
 
 
+EARNED = Reputation(9, 0)
+
+
 def test_a_message_counts_once_however_many_report_it():
-    one = Told().say("spam").standing
-    three = Told().say("spam").say("spam", reporter="bert").say("phish", reporter="carl").standing
+    one = Told(reputation=EARNED).say("spam").standing
+    three = Told().say("spam").say("spam", reporter="bert", reputation=EARNED)
+    three = three.say("phish", reporter="carl").standing
     shared = {Count("content", abuse=True), Count("sender", abuse=True)}
     assert shared == {it for it in one.counts if it.about != "pair"}
     assert shared == {it for it in three.counts if it.about != "pair"}
     assert (three.abuse, three.truth, three.source, three.reporters) == (True, "spam", "report", 3)
     assert len(three.reports) == 3
+
+
+def test_of_what_strangers_say_others_have_reports_and_no_counter():
+    told = Told()
+    for at in range(50):
+        told.say("spam", reporter=f"u{at}")
+    assert {it.about for it in told.standing.counts} == {"pair"}
+    assert len(told.standing.reports_of("network")) == 50
+    assert told.say("spam", "trap").standing.counts >= {
+        Count("content", abuse=True),
+        Count("sender", abuse=True),
+    }
 
 
 def test_a_reporter_counts_once_by_their_latest_word():
@@ -119,7 +135,7 @@ def test_users_who_earned_it_vouch_by_weight():
 
 
 def test_a_veto_spares_the_sender_and_the_models_but_not_the_content():
-    vetoed = Told(PROVEN, sender_ham=5).say("spam").standing
+    vetoed = Told(PROVEN, sender_ham=5, reputation=EARNED).say("spam").standing
     assert vetoed.vetoed.startswith("5 labels say")
     assert Count("content", abuse=True) in vetoed.counts
     assert Count("sender", abuse=True) not in vetoed.counts

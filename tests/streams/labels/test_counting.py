@@ -31,6 +31,7 @@ DAY = 86_400.0
 PEOPLE = tuple(f"u{number}@ours.example" for number in range(8))
 BODY = "Buy now what others have: https://shop.test-sale.com/ is open"
 CONTEXT = Context(authserv_ids=("mx.ours.example",))
+BELIEVED = {"reputation_prior": 0.9}  # anybody's label moves counters
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.integration)])
@@ -153,7 +154,7 @@ async def standing(store, *records):
 
 async def test_a_report_counts_for_all_that_the_message_touches_and_is_read_by_siblings(store):
     people, record = People(), message()
-    (outcome,) = await counting(store).apply([people.label(record)])
+    (outcome,) = await counting(store, **BELIEVED).apply([people.label(record)])
     assert outcome.after.abuse
     assert not outcome.again
     found = await counts(store, record)
@@ -171,13 +172,23 @@ async def test_a_report_counts_for_all_that_the_message_touches_and_is_read_by_s
     assert any(each.kind == "domain" and each.key in state.reports for each in sibling.touched)
 
 
+async def test_a_strangers_report_is_read_by_siblings_and_counts_for_the_pair_alone(store):
+    record = message()
+    await counting(store).apply([People().label(record)])
+    assert {label.partition(":")[0] for label, _ in await counts(store, record)} == {"pair"}
+    sibling = message(1, body="Buy now what others have: https://other.test-sale.net/ is open")
+    state = await store.label_state(entities=[it.entity for it in sibling.touched])
+    assert any(each.kind == "domain" and each.key in state.reports for each in sibling.touched)
+
+
 async def test_a_label_counts_at_its_messages_time_and_is_no_sight_of_it(store):
     record = message()
     assert record.at == NOW.timestamp()
     content = next(each.entity for each in record.touched if each.kind == "content")
     arrived = Move(None, record.at, (Increment(content, counted(content.kind, "messages")),))
     await store.advance([arrived])
-    await counting(store).apply([People().label(record, at=record.at + 5 * DAY)])
+    label = People().label(record, at=record.at + 5 * DAY)
+    await counting(store, **BELIEVED).apply([label])
     reading = await store.read(content, record.at)
     assert (reading.last, reading.total("spam")) == (record.at, 1)
 
@@ -266,7 +277,7 @@ async def test_labels_of_a_topic_made_anew_count_again(store):
 
 
 async def test_standing_reports_of_an_entity_are_capped_and_its_counts_are_not(store):
-    people, teller = People(), counting(store, daily_cap=10_000)
+    people, teller = People(), counting(store, daily_cap=10_000, **BELIEVED)
     batch = []
     for number in range(MOST_REPORTS + 40):
         record = message(number)
