@@ -8,6 +8,7 @@ from faust.types import TP
 
 from streams import topics
 from streams.app import App
+from streams.log_epoch import mail_epoch
 from streams.marks import log_ends, refusal
 from streams.settings import Settings
 from streams.stores.protocol import Store
@@ -41,9 +42,10 @@ class LogWatch:
 
     async def start(self, partitions: Mapping[str, int]) -> str:
         """Return the log's epoch; raises TopicError where it ends below what was counted."""
-        self._epoch = await read_epoch(self._settings, self._store, "messages")
+        count = partitions[self._topic]
+        self._epoch = await mail_epoch(self._settings, self._store, count)
         marks = await self._store.marks(self._epoch)
-        ends = await log_ends(self._settings, self._topic, partitions[self._topic]) if marks else {}
+        ends = await log_ends(self._settings, self._topic, count) if marks else {}
         line = refusal(self._topic, {**dict.fromkeys(marks, 0), **ends}, marks)
         if line is not None:
             raise TopicError(line)

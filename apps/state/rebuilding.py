@@ -23,6 +23,7 @@ from features.context import Context
 from features.delivery import delivery_keys
 from features.evidence import extract
 from features.sender import Touches, narrowed, outcome, read_history
+from streams.log_epoch import mail_epoch
 from streams.reader import open_reader
 from streams.sender_state import moment
 from streams.settings import Settings
@@ -66,7 +67,7 @@ async def rebuild(settings: Settings, context: Context, told: Told) -> Rebuilt:
     current = RedisStore(settings)
     store = RedisStore(settings, namespace=fresh)
     try:
-        epoch = await current.epoch(name(settings, "messages"), uuid.uuid4().hex[:8])
+        epoch = await mail_epoch(settings, current, counts[name(settings, "messages")])
         async with (
             _claimed(current, fresh),
             _log(settings, "messages", counts) as log,

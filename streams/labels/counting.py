@@ -23,13 +23,17 @@ from streams.labels.path import LabelPaths, Passed
 from streams.stores.label_state import LabelRecord, LabelStore
 from streams.stores.protocol import Move, StoreError
 
-__all__ = ["Counting", "CountingStore", "Task"]
+__all__ = ["Counting", "CountingStore", "LabelsLostError", "Task"]
 
 _T = TypeVar("_T")
 
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds; the last one again and again
 
 log = structlog.get_logger(__name__)
+
+
+class LabelsLostError(RuntimeError):
+    """The store is behind what was counted into it: one line that says how far."""
 
 
 class CountingStore(LabelStore, Protocol):
@@ -70,20 +74,24 @@ class Counting:
         self._trust = trust
         self._seconds = seconds
         self._paths = paths
+        self._reached = -1
 
     async def applied(self) -> int:
         """Return the offset of the last label that is counted, -1 for none: what to go on from.
 
-        Where Redis has lost what it had, it lies behind what was acknowledged.
+        Where Redis has lost what it had, it lies behind what was acknowledged; what is missing is
+        the caller's to count then.
         """
         state = await self._patiently(self._store.label_state)
-        return _offset(state.applied, self._epoch)
+        self._reached = _offset(state.applied, self._epoch)
+        return self._reached
 
     async def apply(self, batch: Sequence[Task]) -> list[Outcome]:
         """Count a batch in order; return what came of each label.
 
         Offsets must rise. May be called again with what was counted before, in whole or in part:
-        the outcomes are the same, and nothing is counted twice. Returns when all is kept.
+        the outcomes are the same, and nothing is counted twice. Returns when all is kept. Raises
+        LabelsLostError where the store is behind what this one has counted; see `applied`.
         """
         if not batch:
             return []
@@ -101,7 +109,9 @@ class Counting:
             others = {}
             if credited:
                 others = dict((await self._store.label_state(reporters=credited)).reporters)
-            if await self._store.keep_labels(ledger.kept(others)):
+            change = ledger.kept(others)
+            if await self._store.keep_labels(change):
+                self._reached = _offset(change.applied, self._epoch)
                 return outcomes
             log.warning("labels_counted_elsewhere", epoch=self._epoch)
             await asyncio.sleep(_PAUSES[0])
@@ -114,6 +124,13 @@ class Counting:
         if not set(kept) <= set(entities):  # another release may have found others
             every = list(dict.fromkeys((*entities, *kept)))
             state = await self._store.label_state(messages, reporters, every)
+        applied = _offset(state.applied, self._epoch)
+        if applied < self._reached:
+            raise LabelsLostError(
+                f"Redis has lost labels: they were counted up to {self._reached}, and it has those "
+                f"up to {applied}"
+            )
+        self._reached = applied
         ledger = Ledger(state, reporters, self._epoch, self._trust, self._seconds)
         return ledger, [ledger.hear(task.taken, task.record) for task in batch]
 

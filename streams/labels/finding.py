@@ -158,7 +158,8 @@ class Finding:
             verdict = verdicts.get(each) or judged.get(wanted[each])
             known = Found(arrival.incoming.envelope.id, arrival, arrival.incoming, verdict)
             found[each] = known
-            self._keep(known)
+            if verdict is not None:  # one that isn't out yet is looked for again
+                self._keep(known)
         return found
 
     async def _places(

@@ -1,5 +1,6 @@
 """A labelled message as it was found, and what of it is kept with its labels."""
 
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 from detectors.verdict import Verdict
@@ -12,7 +13,10 @@ from streams.sender_state import moment
 from streams.stores.label_state import LabelRecord, Touched
 from streams.wire import Arrival
 
-__all__ = ["Found", "Taken", "Unfound", "record_of"]
+__all__ = ["SINCE", "Found", "Taken", "Unfound", "record_of", "waits_since"]
+
+SINCE: Final = "weir-waits-since"
+"""Header of a label that waits for its message's verdict: when it first came (epoch ms)."""
 
 Reason = Literal["unknown", "foreign", "forged", "gone", "untrusted"]
 
@@ -62,6 +66,18 @@ class Unfound(NamedTuple):
 
     reason: Reason
     detail: str
+
+
+def waits_since(headers: Sequence[tuple[str, bytes | None]], at: float) -> float | None:
+    """Return when a label first came (s), None where it wasn't put behind others.
+
+    `at` is its append time (s): what a header says of a later one is no such time.
+    """
+    for name, value in headers:
+        if name == SINCE and value is not None and value.isdigit() and len(value) <= 15:
+            since = int(value) / 1000
+            return since if since < at else None
+    return None
 
 
 def record_of(found: Found, evidence: Evidence, at: float) -> LabelRecord:

@@ -19,7 +19,7 @@ from streams.agents.labels import LabelArrival
 from streams.label_records import Refusal, read_record
 from streams.labels.counting import Task
 from streams.labels.ledger import Outcome
-from streams.labels.message import Found, Taken, Unfound, record_of
+from streams.labels.message import SINCE, Found, Taken, Unfound, record_of, waits_since
 from streams.labels.path import LabelPaths, Passed
 from streams.learning.claim import Fence
 from streams.learning.lessons import Teacher
@@ -31,10 +31,7 @@ from streams.stores.protocol import StoreError
 from streams.topics import TopicError
 from streams.wire import Record, dead_letter
 
-__all__ = ["SINCE", "Counter", "Finder", "Handling", "Places"]
-
-SINCE: Final = "weir-waits-since"
-"""Header of a label that waits for its message's verdict: when it first came (epoch ms)."""
+__all__ = ["Counter", "Finder", "Handling", "Places"]
 
 _T = TypeVar("_T")
 
@@ -136,9 +133,8 @@ class Handling:
                     await self._execute(read)
             else:
                 self._metrics.labels.labels("received").inc()
-                since = _since(arrival)
-                waited = since if since < arrival.at else None
-                taken = Taken(read, arrival.position.offset, arrival.at, waited)
+                since = waits_since(arrival.headers, arrival.at)
+                taken = Taken(read, arrival.position.offset, arrival.at, since)
                 run.append(_Case(taken, arrival))
         await self._labels(run)
         if arrivals:
@@ -174,7 +170,7 @@ class Handling:
             pending = found.reason in _PATIENT
         else:
             pending = found.arrival is not None and found.verdict is None and found.record is None
-        return pending and time.time() - _since(case.arrival) < self._wait_seconds
+        return pending and time.time() - _since(case) < self._wait_seconds
 
     async def _wait(self, cases: Sequence[_Case], *, alone: bool) -> None:
         """Put labels behind the others: they come again in a moment, at a place of their own.
@@ -186,7 +182,7 @@ class Handling:
             await asyncio.sleep(min(_PAUSE, self._wait_seconds))
         for case in cases:
             arrival = case.arrival
-            since = b"%d" % int(_since(arrival) * 1000)
+            since = b"%d" % int(_since(case) * 1000)
             headers = [pair for pair in arrival.headers if pair[0] != SINCE]
             record = Record(
                 self._places.labels, arrival.key, arrival.value, [*headers, (SINCE, since)]
@@ -296,12 +292,10 @@ class Handling:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
 
 
-def _since(arrival: LabelArrival) -> float:
-    """Return when a label first came (s), as it says if it was put behind the others before."""
-    for name, value in arrival.headers:
-        if name == SINCE and value.isdigit() and len(value) <= 15:
-            return min(arrival.at, int(value) / 1000)
-    return arrival.at
+def _since(case: _Case) -> float:
+    """Return when a label first came (s)."""
+    taken = case.taken
+    return taken.at if taken.since is None else taken.since
 
 
 def _passed(case: _Case, stage: Any, detail: str) -> Passed:

@@ -22,6 +22,7 @@ from streams.labels.finding import Finding
 from streams.labels.known import KnownMessages
 from streams.labels.mail_log import open_mail_log
 from streams.labels.path import LabelPaths
+from streams.labels.recounting import Recounting
 from streams.learning.claim import Fence, take
 from streams.learning.commands import Commands
 from streams.learning.handling import Handling, Places
@@ -34,13 +35,14 @@ from streams.learning.publishing import Publishing
 from streams.learning.quality import open_quality
 from streams.learning.recent import Recent, open_recent
 from streams.learning.snapshotting import Snapshots
+from streams.log_epoch import mail_epoch
 from streams.model_records import Pointer
 from streams.opening import load_weights
 from streams.policies import read_policy_of
 from streams.registry import Registry
 from streams.settings import Settings, read_keys
 from streams.stores.redis_store import RedisStore, open_redis
-from streams.topics import Role, name
+from streams.topics import name
 
 __all__ = ["Parts", "Session", "open_session"]
 
@@ -89,12 +91,20 @@ class Session:
     fence: Fence
     publishing: Publishing
     handling: Handling
+    recounting: Recounting
     labels_epoch: str
     paths: LabelPaths
     metrics: LearnerMetrics
 
+    async def recount(self) -> None:
+        """Count labels that are handled and that Redis has lost."""
+        done = self.lineage.labels
+        if done is not None and done.epoch == self.labels_epoch:
+            await self.recounting.catch_up(done.offset)
+
     async def look(self) -> None:
         """Publish what is due, and tell whose labels that was."""
+        await self.recount()
         await self.publishing.look()
         lineage = self.lineage
         with suppress(RedisError, OSError):  # it is told for people, and decides nothing
@@ -130,21 +140,16 @@ async def open_session(
         lineage, snapshot = await asyncio.get_running_loop().run_in_executor(
             executor, partial(_lineage, parts, registry)
         )
-        # Where Redis has lost its epochs the topics are still those that the snapshot names: under
-        # another one, labels that are handled would be learned again.
-        before: dict[Role, LabelPosition | None] = {
-            "messages": None,
-            "labels": snapshot.labels if snapshot else None,
-            "models": snapshot.log if snapshot else None,
-        }
-        epochs = {
-            role: await _epoch(store, name(settings, role), place) for role, place in before.items()
-        }
-        await model_log.seek(
-            await model_log.start_of(snapshot.log if snapshot else None, epochs["models"])
-        )
+        # Where Redis has lost its epochs the topics are still those that the snapshot and the steps
+        # name: under another one, labels that are handled would be learned again.
+        place = snapshot.log if snapshot else None
+        epochs = {"models": await _epoch(store, name(settings, "models"), place)}
+        await model_log.seek(await model_log.start_of(place, epochs["models"]))
         following = _Following(lineage, parts.metrics)
         fence = await take(model_log, publisher, learner, lambda: lineage.fence, following.follow)
+        epochs["labels"] = await _epoch(store, name(settings, "labels"), lineage.labels)
+        mails = partitions[name(settings, "messages")]
+        epochs["messages"] = await mail_epoch(settings, store, mails)
         quality = await opened.enter_async_context(
             open_quality(settings, partitions[name(settings, "verdicts")], parts.metrics.registry)
         )
@@ -166,21 +171,31 @@ async def open_session(
         publishing.starts_at(snapshot.sequence if snapshot else -1)
         if snapshot is None or following.is_broken():
             await publishing.begin_anew()
-        mail = await opened.enter_async_context(
-            open_mail_log(settings, epochs["messages"], partitions[name(settings, "messages")])
-        )
+        mail = await opened.enter_async_context(open_mail_log(settings, epochs["messages"], mails))
         await opened.enter_async_context(
-            open_recent(
-                settings,
-                recent,
-                epochs["messages"],
-                partitions[name(settings, "messages")],
-                executor,
-            )
+            open_recent(settings, recent, epochs["messages"], mails, executor)
         )
         redis = open_redis(settings)
         opened.push_async_callback(redis.aclose)
         paths = LabelPaths(redis, settings)
+        finding = Finding(
+            mail, store, KnownMessages(redis, settings), parts.context, parts.keys.token_key
+        )
+        counting = Counting(
+            store,
+            epochs["labels"],
+            lambda tenant: parts.policies.for_tenant(tenant).labels,
+            settings.state.reports_hours * _HOUR,
+            paths,
+        )
+        loop = asyncio.get_running_loop()
+        recounting = Recounting(
+            settings,
+            mails,
+            counting,
+            finding,
+            lambda batch: loop.run_in_executor(executor, preparer.prepare, batch),
+        )
         handling = Handling(
             lineage,
             Teacher(
@@ -191,16 +206,8 @@ async def open_session(
                 fence=fence.number,
                 largest=settings.record_bytes,
             ),
-            Finding(
-                mail, store, KnownMessages(redis, settings), parts.context, parts.keys.token_key
-            ),
-            Counting(
-                store,
-                epochs["labels"],
-                lambda tenant: parts.policies.for_tenant(tenant).labels,
-                settings.state.reports_hours * _HOUR,
-                paths,
-            ),
+            finding,
+            recounting,
             preparer,
             publisher,
             fence,
@@ -216,7 +223,18 @@ async def open_session(
         )
         parts.metrics.sequence.set(lineage.sequence)
         parts.metrics.frozen.set(lineage.frozen)
-        yield Session(lineage, fence, publishing, handling, epochs["labels"], paths, parts.metrics)
+        session = Session(
+            lineage,
+            fence,
+            publishing,
+            handling,
+            recounting,
+            epochs["labels"],
+            paths,
+            parts.metrics,
+        )
+        await session.recount()
+        yield session
 
 
 class _Following:

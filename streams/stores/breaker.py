@@ -114,6 +114,10 @@ class GuardedStore:
         """Return the topic's epoch; the proposed one is taken where none is stored."""
         return await self._call("epoch", lambda: self._store.epoch(topic, proposed))
 
+    async def stored_epoch(self, topic: str) -> str | None:
+        """Return the topic's epoch, None where none is stored."""
+        return await self._call("epoch", lambda: self._store.stored_epoch(topic))
+
     async def set_epoch(self, topic: str, epoch: str) -> None:
         """Store the epoch of a topic that was just created."""
         await self._call("set_epoch", lambda: self._store.set_epoch(topic, epoch))

@@ -162,6 +162,10 @@ class MemoryStore:
         """Return the topic's epoch; the proposed one is taken where none is stored."""
         return self._epochs.setdefault(topic, proposed)
 
+    async def stored_epoch(self, topic: str) -> str | None:
+        """Return the topic's epoch, None where none is stored."""
+        return self._epochs.get(topic)
+
     async def set_epoch(self, topic: str, epoch: str) -> None:
         """Store the epoch of a topic that was just created."""
         self._epochs[topic] = epoch

@@ -168,6 +168,10 @@ class Store(Protocol):
         """Return the topic's epoch; the proposed one is taken where none is stored."""
         ...
 
+    async def stored_epoch(self, topic: str) -> str | None:
+        """Return the topic's epoch, None where none is stored."""
+        ...
+
     async def set_epoch(self, topic: str, epoch: str) -> None:
         """Store the epoch of a topic that was just created."""
         ...

@@ -340,6 +340,11 @@ class RedisStore:
         old = await self._answer("epoch", self._redis.set(key, proposed, nx=True, get=True))
         return proposed if old is None else cast("bytes", old).decode()
 
+    async def stored_epoch(self, topic: str) -> str | None:
+        """Return the topic's epoch, None where none is stored."""
+        found = await self._answer("epoch", self._redis.get(f"{self._prefix}epoch:{topic}"))
+        return None if found is None else cast("bytes", found).decode()
+
     async def set_epoch(self, topic: str, epoch: str) -> None:
         """Store the epoch of a topic that was just created."""
         await self._answer("set_epoch", self._redis.set(f"{self._prefix}epoch:{topic}", epoch))

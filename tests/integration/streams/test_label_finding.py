@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from apps.state.labels_recounted import Recount
 from apps.state.rebuilding import rebuild
 from detectors.record import encode
-from features.envelope import Client
+from features.envelope import Client, LogPosition
 from models.label import Label, Place, Target
 from models.trust import Trust
 from streams.labels.counting import Counting, Task
@@ -24,7 +24,7 @@ from streams.labels.message import Taken, record_of
 from streams.opening import open_core
 from streams.policies import read_policy_of
 from streams.settings import load, read_keys
-from streams.stores.protocol import Keeping, StoreError
+from streams.stores.protocol import Keeping, Query, StoreError
 from streams.stores.redis_store import RedisStore, open_redis
 from streams.tokens import sign_token
 from streams.wire import hashed_id, read_arrival, read_head, verdict_record
@@ -86,6 +86,11 @@ class Judged:
             )
             for it in sorted(mine, key=lambda record: order.index(record.key))
         ]
+        await self.answer(arrivals)
+        return arrivals
+
+    async def answer(self, arrivals):
+        """Judge messages, and publish their verdicts."""
         values = [encode(it.verdict) for it in self.core.judge([a.incoming for a in arrivals])]
         now = datetime.now(UTC)
         topic = self.installation.topic("verdicts")
@@ -95,7 +100,6 @@ class Judged:
                 for it in values
             ]
         )
-        return arrivals
 
     def taken(self, target, source="report", tenant="default", truth="spam", **given):
         self.offset += 1
@@ -153,6 +157,20 @@ async def test_a_message_is_found_by_all_that_names_it(judged, mail):
     assert (named.id, named.verdict) == (ident, by_place.verdict)
 
 
+async def test_a_verdict_that_comes_later_is_found_later(judged, mail):
+    record = judged.installation.record(mail(0), rcpt_to=(OURS,))
+    await judged.installation.send([record])
+    (arrived,) = await judged.installation.read("messages", len)
+    ident = record.key.decode()
+    place = LogPosition(judged.epoch, arrived.partition, arrived.offset)
+    await judged.store.look_up([Query(place, ident, "key", requeued=False)])
+    early = await judged.find(Target(id=ident))
+    assert (early.arrival.position, early.verdict) == (place, None)
+    await judged.answer([early.arrival])
+    later = await judged.find(Target(id=ident))
+    assert later.verdict.id == ident
+
+
 async def test_what_cant_be_found_says_why(judged, mail):
     (arrival,) = await judged.publish([mail(0)])
     ident, place = arrival.incoming.envelope.id, arrival.position
@@ -181,7 +199,7 @@ async def test_what_cant_be_found_says_why(judged, mail):
 
 async def test_what_is_gone_from_the_log_is_taken_back_exactly(judged, mail):
     (arrival,) = await judged.publish([mail(0)])
-    taken = judged.taken(Target(position=Place(*arrival.position)))
+    taken = judged.taken(Target(position=Place(*arrival.position)), source="analyst")
     (found,) = await judged.finding.find([taken])
     task = judged.task(taken, found)
     await judged.counting.apply([task])
@@ -192,7 +210,7 @@ async def test_what_is_gone_from_the_log_is_taken_back_exactly(judged, mail):
     await admin.delete_records({TopicPartition(topic, partition): RecordsToDelete(-1)})
     await admin.close()
     judged.finding._cache.clear()
-    back = judged.taken(taken.label.of, truth=None, retracts=taken.label.id)
+    back = judged.taken(taken.label.of, "analyst", truth=None, retracts=taken.label.id)
     (gone,) = await judged.finding.find([back])
     assert (gone.arrival, gone.incoming, gone.record.message) == (None, None, found.id)
     await judged.counting.apply([Task(back, gone.record)])

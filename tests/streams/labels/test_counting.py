@@ -15,11 +15,11 @@ from features.reported import MOST_REPORTS, who_is
 from features.rolling import Increment, counted
 from models.label import Label, Target
 from models.trust import Trust
-from streams.labels.counting import Counting, Task
+from streams.labels.counting import Counting, LabelsLostError, Task
 from streams.labels.ledger import MOST_HEARD
 from streams.labels.message import Found, Taken, record_of
 from streams.settings import load
-from streams.stores.label_state import is_reported
+from streams.stores.label_state import LabelChange, is_reported
 from streams.stores.memory import MemoryStore
 from streams.stores.protocol import Move, StateMovingError, StoreError
 from streams.stores.redis_store import RedisStore
@@ -250,6 +250,25 @@ async def test_a_batch_cut_short_anywhere_counts_once(store, at, done):
     assert [it._replace(again=False) for it in again] == wanted
     assert await standing(store, record, other) == await standing(undisturbed, record, other)
     assert await counting(store).applied() == 5
+
+
+async def test_a_store_that_went_back_is_not_counted_on(store):
+    """Its labels are missing, and those that come would hide that."""
+    people, record = People(), message()
+    batch = [people.label(record, number) for number in range(4)]
+    one = counting(store)
+    await one.apply(batch[:2])
+    before = (await store.label_state()).applied
+    await one.apply(batch[2:3])
+    later = (await store.label_state()).applied
+    assert await store.keep_labels(LabelChange(expected=later, applied=before))
+    with pytest.raises(LabelsLostError, match="up to 2, and it has those up to 1"):
+        await one.apply(batch[3:])
+    assert (await store.label_state()).applied == before
+    assert await one.applied() == 1
+    outcomes = await one.apply(batch[2:])
+    assert not any(it.again for it in outcomes)
+    assert await one.applied() == 3
 
 
 async def test_two_that_count_the_same_labels_at_once_count_them_once(store):

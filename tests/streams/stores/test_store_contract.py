@@ -97,6 +97,8 @@ async def test_the_first_proposed_epoch_is_kept_until_the_topic_is_created_anew(
     await store.set_epoch("t", "3")
     assert await store.epoch("t", "4") == "3"
     assert await store.epoch("other", "5") == "5"
+    assert await store.stored_epoch("t") == "3"
+    assert await store.stored_epoch("none") is None
 
 
 async def test_a_policy_is_kept_by_its_digest(store):
