@@ -14,7 +14,7 @@ from features.envelope import LogPosition
 __all__ = ["VerdictScan", "Wanted"]
 
 _MOST: Final = 20_000  # verdicts that are looked through for one
-_NEAR_MS: Final = 5_000  # further ahead, asking where a time begins costs less than reading on
+_NEAR_MS: Final = 1_000  # further ahead, asking where a time begins costs less than reading on
 
 
 class Wanted(NamedTuple):
