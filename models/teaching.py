@@ -121,7 +121,7 @@ def step_of(label: Labelled, known: Known, recipe: Recipe = SHIPPED) -> Step | N
 def _is_known(sample: Sample, least: float) -> bool:
     """Tell whether labels vouch for author, sender or network of a message, as it was judged.
 
-    Their ham was said by who is trusted; of their abuse much may be what users said.
+    Their labels are of analysts, traps, and people who were often right.
     """
     if not len(sample.vector):
         return False
