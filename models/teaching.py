@@ -37,7 +37,7 @@ class Labelled:
     `id` is the label's, `weight` what Trust gave it, in [0, 1]. `terms` is what the stack saw
     (Judged.terms_seen). `campaign` says how many labels but analysts' this message's campaign
     has taught already, of this side, in the last day. `logit` is what was said of the message when
-    it was judged, None where nobody knows.
+    it was judged, None where nobody knows. `shared`: it counts for mail of others, too.
     """
 
     id: str
@@ -48,6 +48,7 @@ class Labelled:
     terms: Mapping[str, float] = field(default_factory=dict)
     campaign: int = 0
     logit: float | None = None
+    shared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ def step_of(label: Labelled, known: Known, recipe: Recipe = SHIPPED) -> Step | N
     trusted = label.source in TRUSTED
     if label.source != "analyst" and label.campaign >= recipe.campaign:
         return None
+    if not (trusted or label.abuse or label.shared):
+        return None  # a thousand strangers would make the words of a campaign honest ones
     if not trusted and label.abuse and recipe.veto and _is_known(label.sample, recipe.veto):
         return None
     likely = 1.0 if trusted else _likely(label, recipe.right)

@@ -136,6 +136,7 @@ class Tutor:
             terms=kept.lesson.terms,
             campaign=outcome.campaign,
             logit=kept.logit,
+            shared=stands.shared,
         )
         known = Known(self._stored[False], self._stored[True], min(map(len, self._stored.values())))
         step = step_of(label, known, recipe)

@@ -153,6 +153,7 @@ class Teacher:
             terms=terms,
             campaign=0 if known else outcome.campaign,
             logit=None if logit is None else logit / MICRO,
+            shared=stands.shared,
         )
         return step_of(label, self._lineage.memory.known(), self._recipe)
 

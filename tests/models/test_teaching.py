@@ -91,6 +91,13 @@ def test_a_campaign_teaches_three_labels_of_users_and_every_trusted_one():
     assert step_of(label("analyst", campaign=999), KNOWN) is not None
 
 
+@pytest.mark.parametrize("source", ["rescue", "reply", "report"])
+def test_ham_of_who_has_earned_no_name_teaches_nothing_however_many_say_it(source):
+    assert step_of(label(source, abuse=False, shared=False), KNOWN) is None
+    assert step_of(label(source, abuse=False, shared=True), KNOWN) is not None
+    assert step_of(label("analyst", abuse=False, shared=False), KNOWN) is not None
+
+
 def test_a_report_weighs_what_it_makes_likely():
     def weight(logit, *, abuse=True, source="report"):
         step = step_of(label(source, abuse=abuse, logit=logit), KNOWN)
