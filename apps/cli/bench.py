@@ -167,6 +167,32 @@ def learning(
 
 
 @bench.command()
+@click.option(
+    "--labels", type=click.IntRange(300), default=1_000, show_default=True, help="Labels in all."
+)
+@click.option(
+    "--rate", type=click.FloatRange(1), default=20.0, show_default=True, help="Labels a second."
+)
+@click.option(
+    "--kills", type=click.IntRange(2, 10), default=10, show_default=True, help="Of the learner."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Which labels, which moments.")
+@as_json
+def faults(labels: int, rate: float, kills: int, seed: int, as_json: bool) -> None:
+    """A learner that is killed (SIGKILL) while labels flow, beside one that isn't.
+
+    Redis and Kafka are restarted meanwhile. Each label must be counted and learned once, and both
+    must come to the same state; else the exit code is 1.
+    """
+    from apps.bench.faults import is_exact, measure_faults
+
+    found = measure_faults(labels=labels, rate=rate, kills=kills, seed=seed, say=_say)
+    _print(found, as_json)
+    if not is_exact(found):
+        raise Failure("labels were lost, counted twice, or learned otherwise", Code.NO)
+
+
+@bench.command()
 @_CORPORA
 @as_json
 def classifier(corpora: Path, as_json: bool) -> None:
