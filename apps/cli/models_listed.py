@@ -31,14 +31,15 @@ def list_(config: Path | None, everything: bool, as_json: bool) -> None:
     """List the models: what is live, what is a shadow, what was live earlier, what is only stored.
 
     `state` is live (it acts), shadow (it scores all and acts on nothing), earlier (it was live: a
-    rollback can go back to it), retired, or stored (a file of the folder models.snapshots that
-    nobody was told of). `step` and `label` are the last learning step and the offset of the last
-    label that a snapshot holds. `version` is what verdicts name it by.
+    rollback can go back to it), retired, or stored (nothing was said of it since the last snapshot:
+    --all tells whether it was live before). `step` and `label` are the last learning step and the
+    offset of the last label that a snapshot holds. `version` is what verdicts name it by.
 
     \b
     Exit codes: 0 listed, 2 wrong settings, 4 Kafka could not be reached or a topic is missing.
     """
     known, rows = run(_read(read_settings(config), whole=everything))
+    from apps.cli.rendering import terminal_width
     from apps.models.words import learner_as_object, learner_lines, table
 
     if as_json:
@@ -53,7 +54,7 @@ def list_(config: Path | None, everything: bool, as_json: bool) -> None:
     for line in learner_lines(known.listing, known.labels):
         click.echo(line)
     click.echo()
-    for line in table(rows, None if everything else _EARLIER):
+    for line in table(rows, None if everything else _EARLIER, width=terminal_width()):
         click.echo(line)
 
 
@@ -80,6 +81,7 @@ def show(config: Path | None, name: str, card: bool, as_json: bool) -> None:
     settings = read_settings(config)
     known, row = run(_find(settings, name))
     from apps.cli.failures import Code, Failure
+    from apps.cli.rendering import terminal_width
     from apps.models.rows import bundles_at_start
     from apps.models.words import bundle_lines, learner_lines, table
     from models.bundle import Bundle
@@ -105,7 +107,7 @@ def show(config: Path | None, name: str, card: bool, as_json: bool) -> None:
             orjson.dumps({**row.as_object(), "manifest": manifest}, option=orjson.OPT_INDENT_2)
         )
         return
-    for line in table([row]):
+    for line in table([row], width=terminal_width()):
         click.echo(line)
     click.echo(f"\ndigest {row.artifact.digest}\nin {row.place}")
     for line in bundle_lines(bundle) if bundle else learner_lines(known.listing, known.labels):

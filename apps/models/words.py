@@ -73,15 +73,13 @@ def learner_as_object(listing: Listing, labels: int) -> dict[str, object]:
     }
 
 
-def table(rows: Sequence[Row], most: int | None = None) -> Iterator[str]:
+def table(rows: Sequence[Row], most: int | None = None, *, width: int = 0) -> Iterator[str]:
     """Yield a line for each artifact, below a heading; of those that neither act nor score `most`.
 
-    None: all of them.
+    None: all of them. Versions go to lines of their own where they don't fit into `width` columns
+    (0: any).
     """
-    yield (
-        f"{'id':12}  {'model':10}  {'state':8}  {'since':16}  {'step':>9}  {'label':>9}  "
-        f"{'MiB':>6}  version"
-    )
+    lines = [(_columns("id", "model", "state", "since", "step", "label", "MiB"), "version")]
     passed: Counter[str] = Counter()
     for row in rows:
         artifact = row.artifact
@@ -92,19 +90,34 @@ def table(rows: Sequence[Row], most: int | None = None) -> Iterator[str]:
             and passed[artifact.model] > most
         ):
             continue
-        online = artifact.model == "online"
-        label = f"{artifact.labels.offset:,}" if artifact.labels else ""
-        note = row.fault or _note(row)
-        yield (
-            f"{row.ident:12}  {artifact.model:10}  {row.state:8}  "
-            f"{_since(row.since):16}  {f'{artifact.sequence:,}' if online else '':>9}  "
-            f"{label:>9}  {artifact.size / _MIB:>6.1f}  {row.version}"
-            + (" (shipped with Weir)" if row.shipped else "")
-            + (f"  {note}" if note else "")
-        )
+        lines.append((_numbers(row), _version(row)))
+    wide = not width or all(len(left) + 2 + len(right) <= width for left, right in lines)
+    for left, right in lines:
+        yield f"{left}  {right}" if wide else left
+        if not wide and right:
+            yield f"{'':14}{right}"
     more = sum(max(0, count - most) for count in passed.values()) if most is not None else 0
     if more:
         yield f"... and {more:,} more (--all)"
+
+
+def _columns(*said: str) -> str:
+    ident, model, state, since, step, label, size = said
+    return f"{ident:12}  {model:10}  {state:7}  {since:16}  {step:>7}  {label:>7}  {size:>5}"
+
+
+def _numbers(row: Row) -> str:
+    artifact = row.artifact
+    step = f"{artifact.sequence:,}" if artifact.model == "online" else ""
+    label = f"{artifact.labels.offset:,}" if artifact.labels else ""
+    size = f"{artifact.size / _MIB:.1f}"
+    return _columns(row.ident, artifact.model, row.state, _since(row.since), step, label, size)
+
+
+def _version(row: Row) -> str:
+    note = row.fault or _note(row)
+    shipped = " (shipped with Weir)" if row.shipped else ""
+    return f"{row.version}{shipped}{'  ' * bool(note)}{note}"
 
 
 def bundle_lines(bundle: Bundle) -> Iterator[str]:
