@@ -180,7 +180,7 @@ def _by_report(
 ) -> Iterator[Candidate | Refused]:
     truth = report.truth if report.form == "bounce" else wanted.truth or report.truth
     if truth is None and not wanted.retracts:
-        what = "of a type" if report.form == "arf" else "a forward,"
+        what = "of a type" if report.form == "arf" else "a forward"
         yield Refused(mail.name, f"{what} that doesn't say what the message is; say it: ... spam")
         return
     source = wanted.source or _source(report.form, truth)
