@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,16 +60,18 @@ def measure_regimes(settings: Settings, corpora: Path, *, say: Say) -> dict[str,
     lists = [list_of(item.incoming.raw) for item in stream.items]
     plans = {name: plan(asked, spam, lists) for name, asked in REGIMES.items()}
     say(f"{len(stream.items):,} messages, {plans['list'].listed:,} ham of the busiest list")
-    unseen = train_unseen(corpora, stream.items, base.core, say)
-    rehearsal = Rehearsal(settings, stream.items)
     found: dict[str, dict[str, list[Outcome]]] = {name: {} for name in REGIMES}
     # Peers are processes of their own, which Weir's own work needn't wait for.
-    with ThreadPoolExecutor(cpu_count() or 1) as pool:
+    pool = ThreadPoolExecutor(cpu_count() or 1)
+    with ExitStack() as stack:
+        stack.callback(pool.shutdown, cancel_futures=True)  # nobody waits for them after an error
         judged = {
             (name, peer): pool.submit(_run_peer, stream, opened, planned)
             for name, planned in plans.items()
             for peer, (_, opened) in peers.items()
         }
+        unseen = train_unseen(corpora, stream.items, base.core, say)
+        rehearsal = Rehearsal(settings, stream.items)
         for name, planned in plans.items():
             say(f"{_WEIR}: {name}")
             weir = WholeSystem(
