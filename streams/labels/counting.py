@@ -80,11 +80,20 @@ class Counting:
         """Return the offset of the last label that is counted, -1 for none: what to go on from.
 
         Where Redis has lost what it had, it lies behind what was acknowledged; what is missing is
-        the caller's to count then.
+        the caller's to count then. Raises StoreError.
         """
-        state = await self._patiently(self._store.label_state)
+        state = await self._store.label_state()
         self._reached = _offset(state.applied, self._epoch)
         return self._reached
+
+    async def is_behind(self) -> bool:
+        """Tell whether the store has lost what this one has counted; raises StoreError."""
+        state = await self._store.label_state()
+        return _offset(state.applied, self._epoch) < self._reached
+
+    def expects(self, offset: int) -> None:
+        """Take a store that hasn't labels up to an offset for one that has lost some."""
+        self._reached = max(self._reached, offset)
 
     async def apply(self, batch: Sequence[Task]) -> list[Outcome]:
         """Count a batch in order; return what came of each label.

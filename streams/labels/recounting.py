@@ -9,7 +9,7 @@ in the mail log are lost with Redis.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
@@ -28,8 +28,6 @@ from streams.stores.protocol import StoreError
 from streams.topics import TopicError, name
 
 __all__ = ["Recounting"]
-
-_T = TypeVar("_T")
 
 _BATCH: Final = 64
 _AWAY: Final = 0.5  # seconds between tries where Kafka or Redis is away
@@ -73,20 +71,44 @@ class Recounting:
                 return await self._counting.apply(batch)
             except LabelsLostError as error:
                 log.error("labels_lost", reason=str(error))  # noqa: TRY400 - Redis's loss, no defect
-                await self.catch_up(batch[0].taken.offset - 1)
+                await self.wait_for(batch[0].taken.offset - 1)
+
+    async def look(self, until: int) -> None:
+        """Count what Redis has lost since labels were last counted; raises as `catch_up`."""
+        if await self._counting.is_behind():
+            await self.catch_up(until)
+
+    async def wait_for(self, until: int) -> None:
+        """Return when all labels up to an offset are counted: waits for Kafka and Redis."""
+        while True:
+            try:
+                await self.catch_up(until)
+            except (TopicError, StoreError, RedisError, OSError, LabelsLostError) as error:
+                log.warning("labels_wait", error=str(error))
+                await asyncio.sleep(_AWAY)
+            else:
+                return
 
     async def catch_up(self, until: int) -> int:
-        """Count what isn't counted of the labels up to an offset; return how many that were."""
+        """Count what isn't counted of the labels up to an offset; return how many that were.
+
+        Raises TopicError, StoreError, RedisError or OSError where Kafka or Redis can't be reached,
+        LabelsLostError where more is lost meanwhile.
+        """
         applied = await self._counting.applied()
         if applied >= until:
             return 0
-        count = await self._patiently(lambda: self._recount(until))
+        try:
+            count = await self._recount(applied, until)
+        except BaseException:
+            self._counting.expects(until)  # else the next batch would be counted behind the gap
+            raise
         if count:
             log.warning("labels_recounted", behind=applied, until=until, labels=count)
         return count
 
-    async def _recount(self, until: int) -> int:
-        applied, count = await self._counting.applied(), 0
+    async def _recount(self, applied: int, until: int) -> int:
+        count = 0
         async with open_reader(self._settings) as reader:
             place = TopicPartition(name(self._settings, "labels"), 0)
             start = await self._start(reader, place, applied + 1)
@@ -138,14 +160,6 @@ class Recounting:
                 tasks.append(Task(each, record))
         await self._counting.apply(tasks)
         return len(tasks)
-
-    async def _patiently(self, call: Callable[[], Awaitable[_T]]) -> _T:
-        while True:
-            try:
-                return await call()
-            except (TopicError, StoreError, RedisError, OSError, LabelsLostError) as error:
-                log.warning("labels_wait", error=str(error))
-                await asyncio.sleep(_AWAY)
 
 
 def _taken(record: Any) -> Taken | None:

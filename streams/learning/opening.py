@@ -17,7 +17,7 @@ from detectors.judging import Judge
 from models.ensemble import Ensemble
 from models.manifest import ArtifactError
 from models.snapshot import LabelPosition, Snapshot
-from streams.labels.counting import Counting
+from streams.labels.counting import Counting, LabelsLostError
 from streams.labels.finding import Finding
 from streams.labels.known import KnownMessages
 from streams.labels.mail_log import open_mail_log
@@ -41,8 +41,9 @@ from streams.opening import load_weights
 from streams.policies import read_policy_of
 from streams.registry import Registry
 from streams.settings import Settings, read_keys
+from streams.stores.protocol import StoreError
 from streams.stores.redis_store import RedisStore, open_redis
-from streams.topics import name
+from streams.topics import TopicError, name
 
 __all__ = ["Parts", "Session", "open_session"]
 
@@ -96,15 +97,16 @@ class Session:
     paths: LabelPaths
     metrics: LearnerMetrics
 
-    async def recount(self) -> None:
-        """Count labels that are handled and that Redis has lost."""
+    @property
+    def handled(self) -> int:
+        """The offset of the last label that is handled, -1 for none."""
         done = self.lineage.labels
-        if done is not None and done.epoch == self.labels_epoch:
-            await self.recounting.catch_up(done.offset)
+        return done.offset if done is not None and done.epoch == self.labels_epoch else -1
 
     async def look(self) -> None:
         """Publish what is due, and tell whose labels that was."""
-        await self.recount()
+        with suppress(TopicError, StoreError, RedisError, OSError, LabelsLostError):
+            await self.recounting.look(self.handled)  # else the next one does
         await self.publishing.look()
         lineage = self.lineage
         with suppress(RedisError, OSError):  # it is told for people, and decides nothing
@@ -233,7 +235,7 @@ async def open_session(
             paths,
             parts.metrics,
         )
-        await session.recount()
+        await recounting.wait_for(session.handled)
         yield session
 
 

@@ -265,6 +265,12 @@ async def test_a_store_that_went_back_is_not_counted_on(store):
     with pytest.raises(LabelsLostError, match="up to 2, and it has those up to 1"):
         await one.apply(batch[3:])
     assert (await store.label_state()).applied == before
+    assert await one.is_behind()
+    assert await one.applied() == 1
+    assert not await one.is_behind()
+    one.expects(2)
+    with pytest.raises(LabelsLostError):
+        await one.apply(batch[3:])
     assert await one.applied() == 1
     outcomes = await one.apply(batch[2:])
     assert not any(it.again for it in outcomes)
