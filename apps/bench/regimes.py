@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
+from copy import deepcopy
 from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -124,9 +125,8 @@ def _peers(say: Say) -> tuple[dict[str, tuple[str, Opened]], dict[str, str]]:
 
 
 def _run(stream: DatedStream, subject: Filter[Any], planned: Plan) -> list[Outcome]:
-    return list(
-        run(stream.items, subject, planned.regime, until=planned.until, settled=planned.settled)
-    )
+    regime = deepcopy(planned.regime)  # each filter has an audit's budget to itself
+    return list(run(stream.items, subject, regime, until=planned.until, settled=planned.settled))
 
 
 def _run_peer(stream: DatedStream, opened: Opened, planned: Plan) -> list[Outcome]:

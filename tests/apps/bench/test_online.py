@@ -117,6 +117,7 @@ def test_each_filter_is_measured_in_each_regime_and_against_the_frozen_one(corpo
     chosen = ("reports", "list", "first 2,000")  # the others differ by what evaluate is asked
     short = {name: replace(REGIMES[name], first=10) for name in chosen}
     short["first 2,000"] = replace(short["first 2,000"], frozen_after=10)
+    short["audit 200"] = replace(REGIMES["audit 200"], protocol="audit:5")
     monkeypatch.setattr(regimes, "REGIMES", short)
     found = bench("online", corpora, "--regimes")
     count = found["stream"]["messages"]
@@ -127,6 +128,8 @@ def test_each_filter_is_measured_in_each_regime_and_against_the_frozen_one(corpo
         assert {row["messages"] for row in filters.values()} == {count}
         assert {row["later"]["messages"] for row in filters.values()} == {count - 10}
     assert found["regimes"]["first 2,000"]["weir"]["labels"] == 10
+    audited = [row["labels"] for row in found["regimes"]["audit 200"].values()]
+    assert min(audited) >= 4, "nobody spends another filter's budget of five"
     held = found["against_frozen"]
     assert held.keys() == {"reports", "list"}
     for row in held["list"].values():
