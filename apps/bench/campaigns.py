@@ -32,15 +32,20 @@ _UNSET: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Campaign(NamedTuple):
-    """One campaign: its sender's domain, its subject, its text."""
+    """One campaign: its sender's domain and network (/24), its subject, its text.
+
+    Network and recipients are its own: what is reported of one campaign is held against its
+    network, and nobody is heard more than so many times a day.
+    """
 
     domain: str
+    network: str
     subject: str
     text: str
 
     def message(self, number: int) -> tuple[Envelope, bytes]:
         """Return the copy for the `number`-th recipient, under a new id; `received_at` is unset."""
-        to = f"ours-{number}@example.org"
+        to = f"{self.domain.partition('.')[0]}-{number}@example.org"
         raw = (
             f"From: Office <office@{self.domain}>\nTo: {to}\nSubject: {self.subject}\n"
             f"Message-ID: <{number}.{new_id()}@{self.domain}>\nMIME-Version: 1.0\n"
@@ -50,7 +55,7 @@ class Campaign(NamedTuple):
         envelope = Envelope(
             id=new_id(),
             received_at=_UNSET,
-            client=Client(ip=f"203.0.113.{number % 250 + 1}", helo=f"mail.{self.domain}"),
+            client=Client(ip=f"{self.network}.{number % 250 + 1}", helo=f"mail.{self.domain}"),
             mail_from=f"office@{self.domain}",
             rcpt_to=(to,),
             facts={"spf": Fact("pass"), "spf.domain": Fact(self.domain)},
@@ -74,4 +79,5 @@ def _campaign(number: int, drawn: random.Random) -> Campaign:
         for _ in range(_SENTENCES)
     ]
     subject = f"The {one(_WHAT)} of {one(_ABOUT)} and {one(_ABOUT)}"
-    return Campaign(f"office-{number}-{one(_ABOUT)}.eu", subject, "\n".join(sentences))
+    network = f"198.{18 + number // 250 % 2}.{number % 250}"  # RFC 2544: for benchmarks
+    return Campaign(f"office-{number}-{one(_ABOUT)}.eu", network, subject, "\n".join(sentences))
