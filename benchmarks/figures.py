@@ -197,6 +197,26 @@ def regimes(result: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
+def learning(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how fast labels act, what steps cost, what moves elsewhere and what is left."""
+    reaction = result["reaction"]
+    yield f"### From labels to changed actions, beside {reaction['beside']}\n"
+    columns = ["cases", "changed", "labels_a_case", "p50_s", "p95_s", "most_s"]
+    yield from table(
+        ["source", *columns],
+        [[source, *(reaction[source][c] for c in columns)] for source in ("report", "trap")],
+    )
+    for part in ("learner", "scorer"):
+        yield ""
+        yield from table([part, *result[part]], [["", *result[part].values()]])
+    for part in ("unrelated", "retraction"):
+        rows = {name: row for name, row in result.get(part, {}).items() if isinstance(row, dict)}
+        if rows:
+            yield ""
+            head = [f"{part}, logits", *next(iter(rows.values()))]
+            yield from table(head, [[name, *row.values()] for name, row in rows.items()])
+
+
 def evasion(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the spam missed by attack and filter."""
     spam = result["later"]["spam"]
@@ -236,6 +256,7 @@ SECTIONS = {
     "classifier": classifier,
     "online": online,
     "regimes": regimes,
+    "learning": learning,
     "evasion": evasion,
 }
 
