@@ -1,5 +1,6 @@
 import asyncio
 import os
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -14,7 +15,9 @@ from detectors.stack import shipped_stack
 from features.context import Context
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline, Places
+from streams.settings import load
 from streams.stores.memory import MemoryStore
+from streams.stores.redis_store import RedisStore
 from streams.wire import read_arrival
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -31,6 +34,34 @@ def redis_server_url(tmp_path_factory):
         yield server.url
     finally:
         server.stop()
+
+
+@pytest.fixture
+def own_redis(redis_server_url):
+    """Settings of a store in Redis whose keys are this test's own."""
+    return {
+        "WEIR_REDIS__URL": redis_server_url,
+        "WEIR_REDIS__KEY_PREFIX": f"{uuid.uuid4()}:",
+        "WEIR_REDIS__TIMEOUT_SECONDS": "5",
+    }
+
+
+@pytest.fixture
+def store_settings():
+    """What a module wants either store to have otherwise."""
+    return {}
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.integration)])
+async def either_store(request, store_settings):
+    """The store in memory, and then the one in Redis, for what both promise."""
+    if request.param == "memory":
+        state = load(None, store_settings).state
+        yield MemoryStore(shards=state.shards, budgets=state.of_kinds())
+        return
+    store = RedisStore(load(None, request.getfixturevalue("own_redis") | store_settings))
+    yield store
+    await store.close()
 
 
 @pytest.fixture(scope="session")

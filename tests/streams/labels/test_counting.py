@@ -1,7 +1,6 @@
 """Labels are counted once and exactly, whatever breaks in between, and taken back exactly."""
 
 import asyncio
-import uuid
 from datetime import UTC, datetime
 
 import pytest
@@ -18,11 +17,9 @@ from models.trust import Trust
 from streams.labels.counting import Counting, LabelsLostError, Task
 from streams.labels.ledger import MOST_HEARD
 from streams.labels.message import Found, Taken, record_of
-from streams.settings import load
 from streams.stores.label_state import LabelChange, is_reported
 from streams.stores.memory import MemoryStore
 from streams.stores.protocol import Move, StateMovingError, StoreError
-from streams.stores.redis_store import RedisStore
 from streams.wire import Arrival, hashed_id
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -34,23 +31,9 @@ CONTEXT = Context(authserv_ids=("mx.ours.example",))
 BELIEVED = {"reputation_prior": 0.9}  # anybody's label moves counters
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.integration)])
-async def store(request):
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    store = RedisStore(
-        load(
-            None,
-            {
-                "WEIR_REDIS__URL": request.getfixturevalue("redis_server_url"),
-                "WEIR_REDIS__KEY_PREFIX": f"{uuid.uuid4()}:",
-                "WEIR_REDIS__TIMEOUT_SECONDS": "5",
-            },
-        )
-    )
-    yield store
-    await store.close()
+@pytest.fixture
+def store(either_store):
+    return either_store
 
 
 class Broken:

@@ -1,7 +1,5 @@
 """Who is forgotten has given no label, and is named by none."""
 
-import uuid
-
 import pytest
 
 from features.envelope import LogPosition
@@ -26,17 +24,8 @@ PAIR = Entity(KINDS["pair"], b"p" * 9 + bytes.fromhex("aaaaaa"), f"pair:{ANN},1:
 
 
 @pytest.fixture
-async def store(redis_server_url):
-    store = RedisStore(
-        load(
-            None,
-            {
-                "WEIR_REDIS__URL": redis_server_url,
-                "WEIR_REDIS__KEY_PREFIX": f"{uuid.uuid4()}:",
-                "WEIR_REDIS__TIMEOUT_SECONDS": "5",
-            },
-        )
-    )
+async def store(own_redis):
+    store = RedisStore(load(None, own_redis))
     yield store
     await store.close()
 

@@ -10,7 +10,6 @@ from features.rolling import KINDS, Entity, Increment, counted
 from models.hearing import MessageFacts, Voice
 from models.label import Given
 from models.trust import Reputation
-from streams.settings import load
 from streams.stores.label_state import (
     Campaign,
     Heard,
@@ -19,9 +18,7 @@ from streams.stores.label_state import (
     Reporter,
     Touched,
 )
-from streams.stores.memory import MemoryStore
 from streams.stores.protocol import Keeping, Move, Query
-from streams.stores.redis_store import RedisStore
 
 NOW = 1_700_000_000.0
 CONTENT = Entity(KINDS["content"], b"c" * 12, "content:0.ab")
@@ -29,23 +26,15 @@ PAIR = Entity(KINDS["pair"], b"p" * 9 + b"\x01\x02\x03", "pair:1:ab,1:cd")
 FIRST, SECOND = LogPosition("e", 0, 7), LogPosition("e", 0, 8)
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.integration)])
-async def store(request):
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    store = RedisStore(
-        load(
-            None,
-            {
-                "WEIR_REDIS__URL": request.getfixturevalue("redis_server_url"),
-                "WEIR_REDIS__KEY_PREFIX": f"[{uuid.uuid4()}]*:",
-                "WEIR_REDIS__TIMEOUT_SECONDS": "5",
-            },
-        )
-    )
-    yield store
-    await store.close()
+@pytest.fixture
+def store_settings():
+    """A prefix of keys with characters that mean something in a pattern."""
+    return {"WEIR_REDIS__KEY_PREFIX": f"[{uuid.uuid4()}]*:"}
+
+
+@pytest.fixture
+def store(either_store):
+    return either_store
 
 
 def report(label="a", who=b"w" * 8, at=NOW):

@@ -1,7 +1,6 @@
 """What only the store in Redis has: namespaces, a script that is forgotten, refusals."""
 
 import asyncio
-import uuid
 from datetime import UTC, datetime
 
 import msgspec
@@ -40,23 +39,17 @@ BAD = Move(PLACE, NOW, (Increment(ENTITY, counted(ADDRESS, "bad")),))
 
 
 @pytest.fixture
-def prefix():
-    return f"{uuid.uuid4()}:"
+def prefix(own_redis):
+    return own_redis["WEIR_REDIS__KEY_PREFIX"]
 
 
 @pytest.fixture
-async def opened(redis_server_url, prefix):
+async def opened(own_redis):
     """Open stores of one prefix: workers that share a state."""
     stores = []
 
     def make(**given):
-        environ = {
-            "WEIR_REDIS__URL": redis_server_url,
-            "WEIR_REDIS__KEY_PREFIX": prefix,
-            "WEIR_REDIS__TIMEOUT_SECONDS": "5",
-            "WEIR_STATE__SHARDS": "4",
-        }
-        stores.append(RedisStore(load(None, environ | given)))
+        stores.append(RedisStore(load(None, own_redis | {"WEIR_STATE__SHARDS": "4"} | given)))
         return stores[-1]
 
     yield make

@@ -1,6 +1,5 @@
 """What both stores promise of the sender state, in memory and in Redis."""
 
-import uuid
 from datetime import UTC, datetime
 
 import pytest
@@ -10,11 +9,8 @@ from features.envelope import Envelope, Incoming, LogPosition
 from features.evidence import extract
 from features.rolling import DAY, KINDS, Entity, Increment, counted, distinct_item
 from features.sender import read_history
-from streams.settings import load
 from streams.stores.budgets import Budget, budgets
-from streams.stores.memory import MemoryStore
 from streams.stores.protocol import Keeping, Mention, Move, Query
-from streams.stores.redis_store import RedisStore
 
 NOW = 1_700_000_000.0
 SHARDS = 4
@@ -24,26 +20,17 @@ ONE = counted(ADDRESS, "messages")
 BAD = counted(ADDRESS, "bad")
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.integration)])
-async def store(request):
-    if request.param == "memory":
-        settings = load(None, {"WEIR_STATE__BUDGETS": f"route={ENTITIES}/{SIGHTINGS}"})
-        yield MemoryStore(shards=SHARDS, budgets=settings.state.of_kinds())
-        return
-    store = RedisStore(
-        load(
-            None,
-            {
-                "WEIR_REDIS__URL": request.getfixturevalue("redis_server_url"),
-                "WEIR_REDIS__KEY_PREFIX": f"{uuid.uuid4()}:",
-                "WEIR_REDIS__TIMEOUT_SECONDS": "5",
-                "WEIR_STATE__SHARDS": str(SHARDS),
-                "WEIR_STATE__BUDGETS": f"route={ENTITIES}/{SIGHTINGS}",
-            },
-        )
-    )
-    yield store
-    await store.close()
+@pytest.fixture
+def store_settings():
+    return {
+        "WEIR_STATE__SHARDS": str(SHARDS),
+        "WEIR_STATE__BUDGETS": f"route={ENTITIES}/{SIGHTINGS}",
+    }
+
+
+@pytest.fixture
+def store(either_store):
+    return either_store
 
 
 def entity(kind=ADDRESS, number=0):

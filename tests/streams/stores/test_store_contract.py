@@ -1,36 +1,17 @@
 """One contract, held by the store in memory and by the store in Redis."""
 
-import uuid
-
 import pytest
 
 from features.envelope import LogPosition
-from streams.settings import load
-from streams.stores.memory import MemoryStore
 from streams.stores.protocol import Found, Keeping, Query, Store
-from streams.stores.redis_store import RedisStore
 
 A, B, C = (LogPosition("e", 0, offset) for offset in (1, 2, 3))
 NEW = Found(None, 0, retry=False)
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.integration)])
-async def store(request) -> Store:
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    store = RedisStore(
-        load(
-            None,
-            {
-                "WEIR_REDIS__URL": request.getfixturevalue("redis_server_url"),
-                "WEIR_REDIS__KEY_PREFIX": f"{uuid.uuid4()}:",
-                "WEIR_REDIS__TIMEOUT_SECONDS": "5",
-            },
-        )
-    )
-    yield store
-    await store.close()
+@pytest.fixture
+def store(either_store) -> Store:
+    return either_store
 
 
 async def test_what_was_never_seen_is_new(store):
