@@ -1,63 +1,39 @@
 """The learner: the one process that learns from labels and writes `mail.models`."""
 
-import argparse
 import asyncio
-import contextlib
-import logging
 import os
-import signal
 import socket
-import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from enum import IntEnum
 from pathlib import Path
 from typing import NoReturn
 
 import structlog
-import uvloop
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 from msgspec.structs import replace
 
-from detectors.policy import PolicyError
-from detectors.weights import WeightsError
 from models.manifest import ArtifactError
-from streams import heap, topics
+from streams import process, topics
 from streams.agents import labels
 from streams.app import App, build_app
 from streams.delivery import DeliveryError
-from streams.health import HealthServer
 from streams.learning.claim import SupersededError
 from streams.learning.metrics import LearnerMetrics
 from streams.learning.opening import Parts, Session, open_session
-from streams.logs import set_up_logs
+from streams.process import Exit, Process
 from streams.progress import Progress
-from streams.settings import KeysError, Settings, SettingsError, load
+from streams.settings import Settings, SettingsError
 from streams.stores.protocol import StoreError
 from streams.stores.redis_store import RedisStore
-from streams.topics import TopicError
 from streams.watchdog import Watchdog
 
-__all__ = ["Exit", "Learner", "main", "run"]
+__all__ = ["Learner", "main", "run"]
 
 _TICK = 1.0  # seconds between looks at claim, crash and stop
 _LAG_TICKS = 3
-_STORE_TRIES = 5
 
 log = structlog.get_logger(__name__)
-
-
-class Exit(IntEnum):
-    """Exit codes of a learner."""
-
-    OK = 0
-    FAILED = 1
-    SETTINGS = 2
-    UNREACHABLE = 4
-    SUPERSEDED = 69  # EX_UNAVAILABLE: another one has taken over; don't start it again
-    STALLED = 75  # EX_TEMPFAIL: a new start is all it needs
 
 
 class Learner:
@@ -70,6 +46,7 @@ class Learner:
     def __init__(self, settings: Settings) -> None:
         _check_folder(settings.models.snapshots)
         self._settings = settings
+        self._process = Process("learner", settings, log)
         self._metrics = LearnerMetrics()
         self._parts = Parts(settings, self._metrics)
         self._store = RedisStore(settings)
@@ -78,7 +55,6 @@ class Learner:
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._session: Session | None = None
         self._turn = asyncio.Lock()  # learning and publishing never run beside each other
-        self._stop = asyncio.Event()
 
     async def run(self) -> Exit:
         """Work until SIGTERM or SIGINT, or until it fails; return the exit code.
@@ -86,27 +62,22 @@ class Learner:
         Raises StoreError, TopicError or ArtifactError if Redis, Kafka or the folder of snapshots
         can't be used at the start.
         """
-        settings, health = self._settings, None
-        with ThreadPoolExecutor(1, "learn") as executor, self._signals():
+        with ThreadPoolExecutor(1, "learn") as executor, self._process.signals():
             try:
-                await self._reach_store()
-                partitions = await topics.check(settings)
-                if settings.http.bind:
-                    health = HealthServer(settings.http.bind, self._metrics, self._ready)
-                    await health.start()
-                    log.info("http_listens", port=health.port)
-                async with open_session(
-                    self._parts, self._store, partitions, self._name, executor
-                ) as session:
+                await self._process.reach_store(self._store.ping)
+                partitions = await topics.check(self._settings)
+                async with (
+                    self._process.listening(self._metrics, self._ready),
+                    open_session(
+                        self._parts, self._store, partitions, self._name, executor
+                    ) as session,
+                ):
                     self._session = session
                     self._install(session)
                     return await self._serve(session)
             except SupersededError as error:
-                log.error("superseded", reason=str(error))  # noqa: TRY400 - no defect of ours
-                return Exit.SUPERSEDED
+                return _superseded(error)
             finally:
-                if health is not None:
-                    await health.stop()
                 await self._store.close()
 
     def _install(self, session: Session) -> None:
@@ -123,24 +94,17 @@ class Learner:
             process,
             epoch=session.labels_epoch,
             acked=self._progress.acknowledged,
-            died=_died,
+            died=self._died,
         )
 
     async def _serve(self, session: Session) -> Exit:
-        heap.settle()
-        started = asyncio.create_task(self._app.start(), name="weir-app")
         log.info(
             "learner_starts",
             learner=self._name,
             fence=session.fence.number,
             sequence=session.lineage.sequence,
         )
-        code = await self._watch(session, started)
-        if code is not Exit.OK:
-            _leave(code)  # a stop would wait for acks that don't come; what isn't acked comes again
-        with contextlib.suppress(Exception):  # a broker that is away can't be told goodbye
-            await self._app.stop()
-        started.cancel()
+        code = await self._process.serve(self._app, lambda started: self._watch(session, started))
         async with self._turn:
             await session.close()
         log.info("learner_stopped", acked=self._progress.acked, sequence=session.lineage.sequence)
@@ -150,11 +114,9 @@ class Learner:
         """Publish in time, and look at everything that may end the learner."""
         watchdog = Watchdog(self._settings.worker.stall_seconds)
         looked, ticks = time.monotonic(), 0
-        while not await self._stopped_within(_TICK):
+        while not await self._process.stopped_within(_TICK):
             ticks += 1
-            failure = self._app.crash_reason or (
-                started.exception() if started.done() and not started.cancelled() else None
-            )
+            failure = process.failure_of(self._app, started)
             try:
                 async with self._turn:
                     await session.fence.watch()
@@ -162,8 +124,7 @@ class Learner:
                         looked = time.monotonic()
                         await session.look()
             except SupersededError as error:
-                log.error("superseded", reason=str(error))  # noqa: TRY400 - no defect of ours
-                return Exit.SUPERSEDED
+                return _superseded(error)
             except (KafkaError, DeliveryError, ArtifactError, OSError) as error:
                 log.error("not_published", error=f"{type(error).__name__}: {error}")  # noqa: TRY400 - what it says is enough
                 return Exit.FAILED
@@ -190,56 +151,22 @@ class Learner:
             return False
         return True
 
-    async def _stopped_within(self, seconds: float) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stop.wait()
-        return self._stop.is_set()
-
-    async def _reach_store(self) -> None:
-        for attempt in range(_STORE_TRIES):
-            try:
-                await self._store.ping()
-            except StoreError as error:
-                if attempt == _STORE_TRIES - 1:
-                    raise StoreError(
-                        f"{error}; a learner needs Redis to start: check redis.url, or redis.host "
-                        "and redis.port"
-                    ) from None
-                await asyncio.sleep(self._settings.redis.breaker_seconds / 2)
-            else:
-                return
-
     def _ready(self) -> dict[str, bool]:
         return {
-            "running": not self._stop.is_set(),
+            "running": self._process.is_running,
             "models": self._session is not None,
-            "partitions": self._assigned(),
+            "partitions": process.is_assigned(self._app),
         }
 
-    def _assigned(self) -> bool:
-        with contextlib.suppress(Exception):  # Faust raises until its consumer has started
-            return bool(self._app.consumer.assignment()) and not self._app.rebalancing
-        return False
+    def _died(self, error: BaseException) -> None:
+        if isinstance(error, SupersededError):
+            process.leave(_superseded(error))
+        self._process.died(error)
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._asked_to_stop, number)
-        yield
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
 
-    def _asked_to_stop(self, number: int) -> None:
-        if self._stop.is_set():
-            return
-        log.info("learner_stops", signal=signal.Signals(number).name)
-        self._stop.set()
-        # With the broker gone Faust may hang in its goodbyes; nothing is lost by leaving then.
-        timer = threading.Timer(self._settings.worker.stop_seconds, _leave, (Exit.FAILED,))
-        timer.daemon = True
-        timer.start()
+def _superseded(error: SupersededError) -> Exit:
+    log.error("superseded", reason=str(error))
+    return Exit.SUPERSEDED
 
 
 def _check_folder(snapshots: str) -> None:
@@ -272,51 +199,17 @@ def run(settings: Settings) -> int:
     Raises SettingsError, KeysError, PolicyError, WeightsError, ArtifactError, StoreError or
     TopicError, one line each (a policy: a line a mistake), for what it can't start with.
     """
-    set_up_logs(settings.log)
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # Faust's threads make loops of it
-    code = asyncio.run(_work(settings))
-    logging.shutdown()
-    return int(code)
 
+    async def work() -> Exit:
+        """Make it inside the loop that it runs in."""
+        return await Learner(settings).run()
 
-async def _work(settings: Settings) -> Exit:
-    return await Learner(settings).run()
+    return process.run(settings, work)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run `python -m streams.learner --config FILE`, and exit with its code."""
-    parser = argparse.ArgumentParser(prog="streams.learner", description=__doc__)
-    parser.add_argument("--config", type=Path, help="weir.toml; else WEIR_CONFIG, ./weir.toml")
-    given = parser.parse_args(arguments)
-    try:
-        code = run(load(given.config, os.environ))
-    except (SettingsError, KeysError, ArtifactError, PolicyError, WeightsError) as error:
-        _refuse(str(error), Exit.SETTINGS)
-    except (StoreError, TopicError) as error:
-        _refuse(str(error), Exit.UNREACHABLE)
-    except OSError as error:
-        _refuse(f"{error.filename or ''}: {error.strerror or error}", Exit.SETTINGS)
-    sys.exit(code)
-
-
-def _refuse(line: str, code: Exit) -> NoReturn:
-    sys.stderr.write(f"weir: {line}\n")
-    sys.exit(int(code))
-
-
-def _died(error: BaseException) -> None:
-    """End the process at once: an orderly stop would wait for acks that can't come any more."""
-    if isinstance(error, SupersededError):
-        log.error("superseded", reason=str(error))
-        _leave(Exit.SUPERSEDED)
-    log.critical("batches_died", error=f"{type(error).__name__}: {error}")
-    _leave(Exit.FAILED)
-
-
-def _leave(code: Exit) -> NoReturn:
-    logging.shutdown()
-    sys.stderr.flush()
-    os._exit(int(code))
+    process.main("streams.learner", __doc__, run, arguments)
 
 
 if __name__ == "__main__":

@@ -1,73 +1,51 @@
 """The worker: one process that judges the partitions it is given, from settings to exit code."""
 
-import argparse
 import asyncio
 import contextlib
-import logging
 import os
-import signal
 import socket
 import sys
-import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from enum import IntEnum
-from pathlib import Path
 from typing import NoReturn
 
 import structlog
-import uvloop
 from faust.types import TP
 
-from detectors.policy import PolicyError, PolicySet
-from detectors.weights import WeightsError
+from detectors.policy import PolicySet
 from models.label import Label
-from models.manifest import ArtifactError
-from streams import heap, topics
+from streams import process, topics
 from streams.agents import messages
 from streams.app import App, build_app
 from streams.cases import Case
 from streams.delivery import Delivery
 from streams.following.running import following
 from streams.forgetting import Forgetting
-from streams.health import HealthServer
 from streams.implicit_labels import implicit_labels
 from streams.in_force import InForce, Wrap
 from streams.log_watch import LogWatch, read_epoch
-from streams.logs import set_up_logs
 from streams.metrics import Metrics, StageClock
 from streams.opening import open_core
 from streams.pipeline import Pipeline, Places
 from streams.policies import PolicyWatch, keep, read_policy_of
+from streams.process import Exit, Process
 from streams.progress import Progress
 from streams.sandbox.watched import open_sandbox
-from streams.settings import KeysError, Settings, SettingsError, load
+from streams.settings import Settings
 from streams.stores.breaker import Breaker, GuardedStore
 from streams.stores.protocol import StoreError
 from streams.stores.redis_store import RedisStore, open_redis
-from streams.topics import TopicError
 from streams.watchdog import Watchdog
 from streams.wire import Record
 
-__all__ = ["Exit", "Worker", "main", "run"]
+__all__ = ["Worker", "main", "run"]
 
 _TICK = 1.0  # seconds between looks at policy, crash and stop
 _LAG_TICKS = 3  # lag is asked of the broker every so many ticks
-_STORE_TRIES = 5
 _SWITCH_SECONDS = 0.000_5  # a tenth of the default
 
 log = structlog.get_logger(__name__)
-
-
-class Exit(IntEnum):
-    """Exit codes of a worker."""
-
-    OK = 0
-    FAILED = 1
-    SETTINGS = 2
-    UNREACHABLE = 4
-    STALLED = 75  # EX_TEMPFAIL: a new start is all it needs
 
 
 class Worker:
@@ -80,6 +58,7 @@ class Worker:
 
     def __init__(self, settings: Settings, wrap: Wrap = lambda judge: judge) -> None:
         self._settings = settings
+        self._process = Process("worker", settings, log)
         self._metrics = Metrics()
         self._clock = StageClock(self._metrics)
         self._policies, self._source = read_policy_of(settings.policy)
@@ -100,7 +79,6 @@ class Worker:
         self._log = LogWatch(settings, self._store, self._app)
         self._name = settings.kafka.group_instance_id or f"{socket.gethostname()}-{os.getpid()}"
         self._store_seen = False
-        self._stop = asyncio.Event()
 
     async def run(self) -> Exit:
         """Work until SIGTERM or SIGINT, or until it fails; return the exit code.
@@ -108,25 +86,20 @@ class Worker:
         Raises StoreError or TopicError if Redis or Kafka can't be used at the start.
         """
         settings = self._settings
-        health = None
-        with ThreadPoolExecutor(1, "judge") as executor, self._signals():
+        with ThreadPoolExecutor(1, "judge") as executor, self._process.signals():
             try:
-                await self._reach_store()
+                await self._process.reach_store(self._store.ping)
+                self._store_seen = True
                 partitions = await topics.check(settings)
                 epoch = await self._log.start(partitions)
                 await keep(self._policies, self._source, settings.policy, self._store)
                 self._install(executor, partitions, epoch)
-                if settings.http.bind:
-                    health = HealthServer(settings.http.bind, self._metrics, self._ready)
-                    await health.start()
-                    log.info("http_listens", port=health.port)
-                models = await read_epoch(settings, self._store, "models")
-                registry = self._metrics.registry
-                async with following(settings, self._in_force, executor, registry, models):
-                    return await self._serve()
+                async with self._process.listening(self._metrics, self._ready):
+                    models = await read_epoch(settings, self._store, "models")
+                    registry = self._metrics.registry
+                    async with following(settings, self._in_force, executor, registry, models):
+                        return await self._serve()
             finally:
-                if health is not None:
-                    await health.stop()
                 self._sandbox.close()
                 await self._store.close()
 
@@ -164,19 +137,12 @@ class Worker:
             pipeline.process,
             epoch=epoch,
             acked=self._progress.acknowledged,
-            died=_died,
+            died=self._process.died,
         )
 
     async def _serve(self) -> Exit:
-        heap.settle()
-        started = asyncio.create_task(self._app.start(), name="weir-app")
         log.info("worker_starts", worker=self._name, policy=self._policies.digest)
-        code = await self._watch(started)
-        if code is not Exit.OK:
-            _leave(code)  # a stop would wait for acks that don't come; what isn't acked comes again
-        with contextlib.suppress(Exception):  # a broker that is away can't be told goodbye
-            await self._app.stop()
-        started.cancel()
+        code = await self._process.serve(self._app, self._watch)
         log.info("worker_stopped", acked=self._progress.acked)
         return code
 
@@ -185,11 +151,9 @@ class Worker:
         watchdog = Watchdog(self._settings.worker.stall_seconds)
         policies = PolicyWatch(self._settings.policy, self._store, self._metrics, self._policies)
         looked, ticks = time.monotonic(), 0
-        while not await self._stopped_within(_TICK):
+        while not await self._process.stopped_within(_TICK):
             ticks += 1
-            failure = self._app.crash_reason or (
-                started.exception() if started.done() and not started.cancelled() else None
-            )
+            failure = process.failure_of(self._app, started)
             if failure is not None:
                 log.error("worker_crashed", error=f"{type(failure).__name__}: {failure}")
                 return Exit.FAILED
@@ -229,27 +193,6 @@ class Worker:
         )
         return True
 
-    async def _stopped_within(self, seconds: float) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stop.wait()
-        return self._stop.is_set()
-
-    async def _reach_store(self) -> None:
-        for attempt in range(_STORE_TRIES):
-            try:
-                await self._store.ping()
-            except StoreError as error:
-                if attempt == _STORE_TRIES - 1:
-                    raise StoreError(
-                        f"{error}; a worker needs Redis to start: check redis.url, or redis.host "
-                        "and redis.port"
-                    ) from None
-                await asyncio.sleep(self._settings.redis.breaker_seconds / 2)
-            else:
-                self._store_seen = True
-                return
-
     async def _send(self, record: Record) -> Awaitable[object]:
         return await self._app.producer.send(
             record.topic, record.key, record.value, record.partition, None, record.headers
@@ -278,35 +221,11 @@ class Worker:
 
     def _ready(self) -> dict[str, bool]:
         return {
-            "running": not self._stop.is_set(),
-            "partitions": self._assigned(),
+            "running": self._process.is_running,
+            "partitions": process.is_assigned(self._app),
             "models": self._in_force.judge.classifier is not None,
             "store": self._store_seen,
         }
-
-    def _assigned(self) -> bool:
-        with contextlib.suppress(Exception):  # Faust raises until its consumer has started
-            return bool(self._app.consumer.assignment()) and not self._app.rebalancing
-        return False
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._asked_to_stop, number)
-        yield
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-    def _asked_to_stop(self, number: int) -> None:
-        if self._stop.is_set():
-            return
-        log.info("worker_stops", signal=signal.Signals(number).name)
-        self._stop.set()
-        # With the broker gone Faust may hang in its goodbyes; nothing is lost by leaving then.
-        timer = threading.Timer(self._settings.worker.stop_seconds, _leave, (Exit.FAILED,))
-        timer.daemon = True
-        timer.start()
 
 
 def run(settings: Settings, wrap: Wrap = lambda judge: judge) -> int:
@@ -315,50 +234,19 @@ def run(settings: Settings, wrap: Wrap = lambda judge: judge) -> int:
     Raises SettingsError, KeysError, PolicyError, WeightsError, ArtifactError, StoreError or
     TopicError, one line each (a policy: a line a mistake), for what it can't start with.
     """
-    set_up_logs(settings.log)
     # The judging thread gives the interpreter up only this often, and the loop waits for it.
     sys.setswitchinterval(_SWITCH_SECONDS)
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # Faust's threads make loops of it
-    code = asyncio.run(_work(settings, wrap))
-    logging.shutdown()
-    return int(code)
 
+    async def work() -> Exit:
+        """Make it inside the loop that it runs in."""
+        return await Worker(settings, wrap).run()
 
-async def _work(settings: Settings, wrap: Wrap) -> Exit:
-    return await Worker(settings, wrap).run()
+    return process.run(settings, work)
 
 
 def main(arguments: Sequence[str] | None = None, wrap: Wrap = lambda judge: judge) -> NoReturn:
     """Run `python -m streams.worker --config FILE`, and exit with its code."""
-    parser = argparse.ArgumentParser(prog="streams.worker", description=__doc__)
-    parser.add_argument("--config", type=Path, help="weir.toml; else WEIR_CONFIG, ./weir.toml")
-    given = parser.parse_args(arguments)
-    try:
-        code = run(load(given.config, os.environ), wrap)
-    except (SettingsError, KeysError, ArtifactError, PolicyError, WeightsError) as error:
-        _refuse(str(error), Exit.SETTINGS)
-    except (StoreError, TopicError) as error:
-        _refuse(str(error), Exit.UNREACHABLE)
-    except OSError as error:
-        _refuse(f"{error.filename or ''}: {error.strerror or error}", Exit.SETTINGS)
-    sys.exit(code)
-
-
-def _refuse(line: str, code: Exit) -> NoReturn:
-    sys.stderr.write(f"weir: {line}\n")
-    sys.exit(int(code))
-
-
-def _died(error: BaseException) -> None:
-    """End the process at once: an orderly stop would wait for acks that can't come any more."""
-    log.critical("batches_died", error=f"{type(error).__name__}: {error}")
-    _leave(Exit.FAILED)
-
-
-def _leave(code: Exit) -> NoReturn:
-    logging.shutdown()
-    sys.stderr.flush()
-    os._exit(int(code))
+    process.main("streams.worker", __doc__, lambda settings: run(settings, wrap), arguments)
 
 
 if __name__ == "__main__":
