@@ -1,67 +1,26 @@
-"""Topics for the benchmark of faults: read as they grow, made anew, filled with judged mail."""
+"""Topics for the benchmark of faults: filled with judged mail, made anew."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import Final
 
-from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
 from aiokafka.admin import AIOKafkaAdminClient  # type: ignore[import-untyped]  # no types
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
-from msgspec.structs import replace
 
+from apps.bench.arriving import arriving
 from apps.bench.campaigns import campaigns
+from apps.bench.topic_tail import TopicTail
 from apps.local.errors import StackError
 from apps.publishing import open_publisher
 from streams.connection import client_options
-from streams.reader import open_reader
 from streams.settings import Settings
 from streams.stores.redis_store import RedisStore
 from streams.topics import Role, create, name
-from streams.wire import message_record
 
-__all__ = ["TopicTail", "judged_messages", "make_anew"]
+__all__ = ["judged_messages", "make_anew"]
 
 _COPIES: Final = 2  # of each campaign
 _PATIENCE: Final = 90.0  # seconds
-_WAIT_MS: Final = 200
 _PAUSE: Final = 0.2  # seconds
-
-
-class TopicTail:
-    """Reads all partitions of a topic from their beginning."""
-
-    def __init__(self, consumer: Any) -> None:
-        self._consumer = consumer
-
-    @classmethod
-    @asynccontextmanager
-    async def opened(cls, settings: Settings, role: Role) -> AsyncIterator[Self]:
-        """Open a topic; TopicError where brokers can't be reached."""
-        async with open_reader(settings) as consumer:
-            count = settings.topics.partitions if role in ("messages", "verdicts") else 1
-            places = [TopicPartition(name(settings, role), number) for number in range(count)]
-            consumer.assign(places)
-            await consumer.seek_to_beginning(*places)
-            yield cls(consumer)
-
-    async def end(self) -> int:
-        """Return how many records there are."""
-        return sum((await self._consumer.end_offsets(self._consumer.assignment())).values())
-
-    async def more(self) -> list[Any]:
-        """Return what has come since, after a moment."""
-        found = await self._consumer.getmany(timeout_ms=_WAIT_MS)
-        return [record for records in found.values() for record in records]
-
-    async def all(self) -> list[Any]:
-        """Return what there is now."""
-        end = await self.end()
-        found: list[Any] = []
-        while len(found) < end:
-            found += await self.more()
-        return found
 
 
 async def judged_messages(settings: Settings, count: int, seed: int) -> list[str]:
@@ -71,15 +30,7 @@ async def judged_messages(settings: Settings, count: int, seed: int) -> list[str
         for number in range(_COPIES):
             for campaign in campaigns(count // _COPIES, seed):
                 envelope, raw = campaign.message(number)
-                now = datetime.now(UTC)
-                record: Any = message_record(
-                    name(settings, "messages"),
-                    replace(envelope, received_at=now),
-                    raw,
-                    source="/weir/bench",
-                    now=now,
-                )
-                await publisher.send(record)
+                await publisher.send(arriving(name(settings, "messages"), envelope, raw))
                 idents.append(envelope.id)
     missing = {ident.encode() for ident in idents}
     try:

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
-from apps.bench.fault_log import TopicTail
 from apps.bench.supervised import Supervised
+from apps.bench.topic_tail import TopicTail
 from apps.local.errors import StackError
 from apps.local.stack import LocalStack
 from streams.model_records import StepRecord, read_model_record

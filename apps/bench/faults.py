@@ -16,11 +16,12 @@ from typing import Any, Final
 import uvloop
 
 from apps.bench.fault_labels import Planned, plan_labels
-from apps.bench.fault_log import TopicTail, judged_messages, make_anew
+from apps.bench.fault_log import judged_messages, make_anew
 from apps.bench.fault_making import Faults, draw_faults
 from apps.bench.fault_state import Counted, Learned, copy_keys, read_counted, read_learned
 from apps.bench.machine import machine
 from apps.bench.supervised import Supervised
+from apps.bench.topic_tail import TopicTail
 from apps.bench.workers_run import worker_environment
 from apps.local.errors import StackError
 from apps.local.stack import LocalStack

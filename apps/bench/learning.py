@@ -4,8 +4,8 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
@@ -17,7 +17,7 @@ from apps.bench.load import Load
 from apps.bench.machine import cpu_ms, machine
 from apps.bench.reaction import Reaction, Seen, react
 from apps.bench.retraction import measure_retraction
-from apps.bench.steps import Steps
+from apps.bench.steps import Steps, judged_campaigns, label_as_spam
 from apps.bench.unrelated import measure_unrelated
 from apps.bench.workers_run import WorkersRun, bodies, worker_environment
 from apps.local.processes import GuardedProcess
@@ -89,7 +89,7 @@ class _Run:
             learner = opened.enter_context(self._learner())
             steps = await opened.enter_async_context(Steps.opened(self._settings))
             publisher = await opened.enter_async_context(open_publisher(self._settings))
-            seen = await opened.enter_async_context(self._seen())
+            seen = await opened.enter_async_context(Seen.opened(self._settings))
             await generator.bulk(1_000)
             found: dict[str, Any] = {}
             await self._back(publisher, seen, steps, seed=4)  # a learner that starts is timed below
@@ -114,18 +114,6 @@ class _Run:
             self._folder / "learner.log",
             environment=self._environment,
         )
-
-    @asynccontextmanager
-    async def _seen(self) -> AsyncIterator[Seen]:
-        seen, ready = Seen(), asyncio.Event()
-        reader = asyncio.create_task(seen.read(self._settings, ready))
-        await ready.wait()
-        try:
-            yield seen
-        finally:
-            reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await reader
 
     async def _cases(
         self, chosen: Sequence[Campaign], generator: Load, seen: Seen
@@ -163,9 +151,9 @@ class _Run:
         self, labels: int, publisher: Publisher, seen: Seen, steps: Steps, learner: GuardedProcess
     ) -> dict[str, float]:
         """Label different messages at once, and time the learner's steps."""
-        idents = await steps.messages(self._settings, labels, publisher, seen, seed=1)
+        idents = await judged_campaigns(self._settings, labels, publisher, seen, seed=1)
         used, start, before = cpu_ms(learner.pid), time.perf_counter(), steps.count
-        await steps.label(self._settings, idents, publisher)
+        await label_as_spam(self._settings, idents, publisher)
         await steps.until(before + labels)
         took = time.perf_counter() - start
         cost = (cpu_ms(learner.pid) - used) / labels
@@ -180,7 +168,7 @@ class _Run:
         self, seconds: int, publisher: Publisher, seen: Seen, steps: Steps, workers: WorkersRun
     ) -> dict[str, float]:
         """Compare a scorer's CPU time from the first step to the marker's end with none coming."""
-        idents = await steps.messages(
+        idents = await judged_campaigns(
             self._settings, seconds * _STEPS_A_SECOND, publisher, seen, seed=2
         )
         await steps.until_published()
@@ -191,7 +179,7 @@ class _Run:
         start, before, known = time.perf_counter(), workers.cpu_ms(), steps.count
         for at in range(0, len(idents), _STEPS_A_SECOND):
             ends = time.perf_counter() + 1
-            await steps.label(self._settings, idents[at : at + _STEPS_A_SECOND], publisher)
+            await label_as_spam(self._settings, idents[at : at + _STEPS_A_SECOND], publisher)
             await asyncio.sleep(max(0.0, ends - time.perf_counter()))
         await steps.until(known + len(idents))
         await steps.until_published()
@@ -206,8 +194,8 @@ class _Run:
     async def _back(self, publisher: Publisher, seen: Seen, steps: Steps, *, seed: int) -> float:
         """Return the seconds from a learner's start to its first step."""
         start, before = time.perf_counter(), steps.count
-        idents = await steps.messages(self._settings, 1, publisher, seen, seed=seed)
-        await steps.label(self._settings, idents, publisher)
+        idents = await judged_campaigns(self._settings, 1, publisher, seen, seed=seed)
+        await label_as_spam(self._settings, idents, publisher)
         await steps.until(before + 1)
         return round(time.perf_counter() - start, 1)
 

@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka import (  # type: ignore[import-untyped]  # no types
@@ -13,14 +12,14 @@ from aiokafka import (  # type: ignore[import-untyped]  # no types
     AIOKafkaProducer,
     TopicPartition,
 )
-from msgspec.structs import replace
 
+from apps.bench.arriving import arriving
 from apps.bench.traffic import Traffic
 from streams import heap
 from streams.connection import client_options
 from streams.settings import Settings
 from streams.topics import name
-from streams.wire import Record, message_record, new_id
+from streams.wire import Record, new_id
 
 __all__ = ["Load", "LoadError", "open_load"]
 
@@ -105,10 +104,8 @@ class Load:
                 self._news.set()
 
     def _record(self) -> Record:
-        now = datetime.now(UTC)
         envelope, raw = self._traffic.message(new_id())
-        envelope = replace(envelope, received_at=now)
-        return message_record(self._topic, envelope, raw, source="/weir/bench", now=now)
+        return arriving(self._topic, envelope, raw)
 
     async def _send(self, record: Record) -> "asyncio.Future[Any]":
         future: asyncio.Future[Any] = await self._producer.send(

@@ -2,26 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]  # no types
-from msgspec.structs import replace
 
+from apps.bench.arriving import arriving
 from apps.bench.campaigns import Campaign
+from apps.bench.topic_tail import read_beside
 from apps.publishing import Publisher
 from detectors.verdict import Verdict
 from features.addresses import hash_address
 from features.context import Context
 from models.label import Source, Target
-from streams.connection import client_options
 from streams.label_records import label_record, new_label
 from streams.settings import Settings
 from streams.topics import name
-from streams.wire import message_record
 
 __all__ = ["Reaction", "Seen", "react"]
 
@@ -37,29 +36,13 @@ class Seen:
         self.verdicts: dict[str, tuple[Verdict, float]] = {}
         self._news = asyncio.Event()
 
-    async def read(self, settings: Settings, ready: asyncio.Event) -> None:
-        """Read from the topic's end; runs until it is cancelled."""
-        consumer = AIOKafkaConsumer(
-            **client_options(settings),
-            group_id=None,
-            fetch_max_wait_ms=settings.kafka.fetch_wait_ms,
-        )
-        await consumer.start()
-        try:
-            topic = name(settings, "verdicts")
-            consumer.assign([TopicPartition(topic, n) for n in range(settings.topics.partitions)])
-            await consumer.seek_to_end()
-            ready.set()
-            while True:
-                batches = await consumer.getmany(timeout_ms=200)
-                now = time.perf_counter()
-                for records in batches.values():
-                    for record in records:
-                        verdict = _DECODER.decode(record.value)
-                        self.verdicts.setdefault(verdict.id, (verdict, now))
-                self._news.set()
-        finally:
-            await consumer.stop()
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, settings: Settings) -> AsyncIterator[Self]:
+        """Note the verdicts from now on, until the block is left."""
+        seen = cls()
+        async with read_beside(settings, "verdicts", seen._take):
+            yield seen
 
     async def of(self, idents: Sequence[str], seconds: float) -> list[tuple[Verdict, float]]:
         """Return the verdicts on messages, waiting for them; TimeoutError where one stays away."""
@@ -68,6 +51,13 @@ class Seen:
                 self._news.clear()
                 await self._news.wait()
         return [self.verdicts[ident] for ident in idents]
+
+    def _take(self, records: Sequence[Any]) -> None:
+        now = time.perf_counter()
+        for record in records:
+            verdict = _DECODER.decode(record.value)
+            self.verdicts.setdefault(verdict.id, (verdict, now))
+        self._news.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +68,6 @@ class Reaction:
     before: str
     after: str
     seconds: float | None
-    labels: tuple[str, ...] = field(default=())
 
 
 async def react(
@@ -98,13 +87,11 @@ async def react(
     sent = [await _send(campaign, number, publisher, settings) for number in range(reporters)]
     before = (await seen.of([ident for ident, _ in sent], _PATIENCE))[0][0].action
     topic = name(settings, "labels")
-    labels = []
     for ident, recipient in sent:
         reporter = hash_address(recipient, context) if source == "report" else ""
         label = new_label(
             Target(id=ident), "spam", source, reporter=reporter, given_at=datetime.now(UTC)
         )
-        labels.append(label.id)
         await publisher.send(label_record(topic, label, source="/weir/bench"))
     await publisher.flush()
     started = time.perf_counter()
@@ -118,21 +105,13 @@ async def react(
         for one in siblings:
             verdict, at = seen.verdicts.get(one, (None, 0.0))
             if verdict is not None and verdict.action != before:
-                return Reaction(source, before, verdict.action, at - started, tuple(labels))
-    return Reaction(source, before, before, None, tuple(labels))
+                return Reaction(source, before, verdict.action, at - started)
+    return Reaction(source, before, before, None)
 
 
 async def _send(
     campaign: Campaign, number: int, publisher: Publisher, settings: Settings
 ) -> tuple[str, str]:
     envelope, raw = campaign.message(number)
-    now = datetime.now(UTC)
-    record: Any = message_record(
-        name(settings, "messages"),
-        replace(envelope, received_at=now),
-        raw,
-        source="/weir/bench",
-        now=now,
-    )
-    await publisher.send(record)
+    await publisher.send(arriving(name(settings, "messages"), envelope, raw))
     return envelope.id, envelope.rcpt_to[0]

@@ -1,27 +1,23 @@
 """Labels in bulk, and the learning steps that come of them, as mail.models shows them."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]  # no types
-from msgspec.structs import replace
-
+from apps.bench.arriving import arriving
 from apps.bench.campaigns import campaigns
 from apps.bench.reaction import Seen
+from apps.bench.topic_tail import read_beside
 from apps.local.errors import StackError
 from apps.publishing import Publisher
 from models.label import Target
-from streams.connection import client_options
 from streams.label_records import label_record, new_label
 from streams.settings import Settings
 from streams.topics import name
-from streams.wire import message_record
 
-__all__ = ["Steps"]
+__all__ = ["Steps", "judged_campaigns", "label_as_spam"]
 
 _PATIENCE: Final = 90.0  # seconds without a step or a marker: one is due every 60
 _STEP: Final = b"weir.model.step"
@@ -40,35 +36,9 @@ class Steps:
     @asynccontextmanager
     async def opened(cls, settings: Settings) -> AsyncIterator[Self]:
         """Count the steps from now on, until the block is left."""
-        steps, ready = cls(), asyncio.Event()
-        reader = asyncio.create_task(steps._read(settings, ready))
-        await ready.wait()
-        try:
+        steps = cls()
+        async with read_beside(settings, "models", steps._take):
             yield steps
-        finally:
-            reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await reader
-
-    async def _read(self, settings: Settings, ready: asyncio.Event) -> None:
-        consumer = AIOKafkaConsumer(
-            **client_options(settings),
-            group_id=None,
-            fetch_max_wait_ms=settings.kafka.fetch_wait_ms,
-        )
-        await consumer.start()
-        try:
-            consumer.assign([TopicPartition(name(settings, "models"), 0)])
-            await consumer.seek_to_end()
-            ready.set()
-            async for record in consumer:
-                kind = dict(record.headers).get("ce_type")
-                self.count += kind == _STEP
-                if kind in {_STEP, _MARKER}:
-                    self._unpublished = kind == _STEP
-                self._news.set()
-        finally:
-            await consumer.stop()
 
     async def until(self, wanted: int) -> None:
         """Return once so many steps were seen; StackError where they stay away."""
@@ -80,6 +50,14 @@ class Steps:
         while self._unpublished:
             await self._changed("the publish marker stays away")
 
+    def _take(self, records: Sequence[Any]) -> None:
+        for record in records:
+            kind = dict(record.headers).get("ce_type")
+            self.count += kind == _STEP
+            if kind in {_STEP, _MARKER}:
+                self._unpublished = kind == _STEP
+            self._news.set()
+
     async def _changed(self, missing: str) -> None:
         self._news.clear()
         try:
@@ -88,37 +66,30 @@ class Steps:
         except TimeoutError:
             raise StackError(f"{missing} for {_PATIENCE:.0f} s") from None
 
-    async def messages(
-        self, settings: Settings, count: int, publisher: Publisher, seen: Seen, *, seed: int
-    ) -> list[str]:
-        """Publish messages of as many campaigns, and return their ids once all are judged."""
-        idents = []
-        for campaign in campaigns(count, seed):
-            envelope, raw = campaign.message(1)
-            now = datetime.now(UTC)
-            record: Any = message_record(
-                name(settings, "messages"),
-                replace(envelope, received_at=now),
-                raw,
-                source="/weir/bench",
-                now=now,
-            )
-            await publisher.send(record)
-            idents.append(envelope.id)
-        await publisher.flush()
-        await seen.of(idents, _PATIENCE + count / 50)
-        return idents
 
-    async def label(self, settings: Settings, idents: Sequence[str], publisher: Publisher) -> float:
-        """Publish an analyst's label of each message; return when the last was taken."""
-        topic = name(settings, "labels")
-        for ident in idents:
-            label = new_label(
-                Target(id=ident),
-                "spam",
-                "analyst",
-                given_at=datetime.now(UTC),
-            )
-            await publisher.send(label_record(topic, label, source="/weir/bench"))
-        await publisher.flush()
-        return time.perf_counter()
+async def judged_campaigns(
+    settings: Settings, count: int, publisher: Publisher, seen: Seen, *, seed: int
+) -> list[str]:
+    """Publish messages of as many campaigns, and return their ids once all are judged."""
+    idents = []
+    for campaign in campaigns(count, seed):
+        envelope, raw = campaign.message(1)
+        await publisher.send(arriving(name(settings, "messages"), envelope, raw))
+        idents.append(envelope.id)
+    await publisher.flush()
+    await seen.of(idents, _PATIENCE + count / 50)
+    return idents
+
+
+async def label_as_spam(settings: Settings, idents: Sequence[str], publisher: Publisher) -> None:
+    """Publish an analyst's label of each message; return when all were taken."""
+    topic = name(settings, "labels")
+    for ident in idents:
+        label = new_label(
+            Target(id=ident),
+            "spam",
+            "analyst",
+            given_at=datetime.now(UTC),
+        )
+        await publisher.send(label_record(topic, label, source="/weir/bench"))
+    await publisher.flush()
