@@ -108,10 +108,10 @@ async def _read(
     since: float,
     tenant: str,
 ) -> "tuple[tuple[str, str], Traffic]":
-    from contextlib import ExitStack
     from datetime import UTC, datetime, timedelta
 
-    from apps.cli.models_opened import opened, showing
+    from apps.cli.models_opened import opened
+    from apps.cli.progress import bar_from_report
     from apps.models.comparing import LIVE
     from apps.models.labelled_traffic import read_traffic
     from apps.models.rows import find
@@ -122,13 +122,13 @@ async def _read(
     names = versions[0], versions[1]
     if names[0] == names[1]:
         raise Failure(f"{wanted[0]} and {wanted[1]} are the same model", Code.NO)
-    with ExitStack() as shown:
+    with bar_from_report("reading verdicts", "records") as told:
         traffic = await read_traffic(
             settings,
             sources=sources,
             tenant=tenant,
             since=datetime.now(UTC) - timedelta(hours=since),
-            told=showing(shown, "reading verdicts"),
+            told=told,
         )
     return names, traffic
 

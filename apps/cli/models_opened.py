@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 
 from apps.cli.failures import Failure
-from apps.cli.progress import bar
+from apps.cli.progress import bar_from_report
 from apps.models.commanding import Known, open_listing
 from apps.models.rows import Row, rows_of
 from streams.registry import Registry
 from streams.settings import Settings
 
-__all__ = ["opened", "opened_for", "showing"]
+__all__ = ["opened", "opened_for"]
 
 
 @asynccontextmanager
@@ -26,9 +26,8 @@ async def opened(
     registry = Registry.of(settings)
     try:
         with ExitStack() as shown:
-            async with open_listing(
-                settings, showing(shown, "reading models"), whole=whole
-            ) as known:
+            told = shown.enter_context(bar_from_report("reading models", "records"))
+            async with open_listing(settings, told, whole=whole) as known:
                 shown.close()
                 yield known, registry, await rows_of(settings, known.listing, registry)
     finally:
@@ -51,18 +50,3 @@ async def opened_for(
                 return
     async with opened(settings, whole=True) as (known, registry, rows):
         yield known, registry, choose(rows)
-
-
-def showing(shown: ExitStack, what: str) -> Callable[[int, int], None]:
-    """Return what shows how far a reading is, records done of all, from its first report on."""
-    bars: list[Callable[[int], None]] = []
-    seen = 0
-
-    def told(done: int, total: int) -> None:
-        nonlocal seen
-        if not bars:
-            bars.append(shown.enter_context(bar(what, total, "records")))
-        bars[0](done - seen)
-        seen = done
-
-    return told

@@ -1,7 +1,5 @@
 """`weir models rebuild`: the models made anew from the learning steps."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,20 +39,10 @@ def rebuild(config: Path | None, from_nothing: bool, as_json: bool) -> None:
     Exit codes: 0 the digests agree, 1 they don't or steps are missing, 2 wrong settings,
     4 Kafka or Redis could not be reached.
     """
-    from apps.cli.progress import bar
+    from apps.cli.progress import bar_from_report
 
     settings = read_settings(config)
-    with ExitStack() as shown:
-        bars: list[Callable[[int], None]] = []
-        seen = 0
-
-        def told(done: int, total: int) -> None:
-            nonlocal seen
-            if not bars:
-                bars.append(shown.enter_context(bar("rebuilding", total, "records")))
-            bars[0](done - seen)
-            seen = done
-
+    with bar_from_report("rebuilding", "records") as told:
         found = run(_rebuild(settings, told, from_nothing=from_nothing))
     if as_json:
         import orjson

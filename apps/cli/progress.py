@@ -3,9 +3,9 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-__all__ = ["bar", "log_lines"]
+__all__ = ["bar", "bar_from_report", "log_lines"]
 
 _EVERY = 15.0  # seconds from line to line: a short run has none
 
@@ -57,6 +57,26 @@ def bar(what: str, total: int | None, unit: str = "bytes") -> Iterator[Callable[
     ) as progress:
         task = progress.add_task(what, total=total)
         yield lambda step: progress.update(task, advance=step)
+
+
+@contextmanager
+def bar_from_report(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Show the same for what says as it goes how far it is: yield what is told done, and of all.
+
+    The bar begins with the first report, since nobody knows before how much there is.
+    """
+    with ExitStack() as shown:
+        advance: Callable[[int], None] | None = None
+        seen = 0
+
+        def told(done: int, total: int) -> None:
+            nonlocal advance, seen
+            if advance is None:
+                advance = shown.enter_context(bar(what, total, unit))
+            advance(done - seen)
+            seen = done
+
+        yield told
 
 
 def log_lines(

@@ -1,8 +1,6 @@
 """`weir state`: what is kept of senders; inspected, rebuilt from the log, forgotten."""
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,23 +149,13 @@ def rebuild(config: Path | None) -> None:
     Exit codes: 0 rebuilt, 2 wrong settings, 4 Kafka or Redis could not be reached, or another
     rebuild is under way (the old state stays in use).
     """
-    from apps.cli.progress import bar
+    from apps.cli.progress import bar_from_report
     from apps.installation import read_context
     from apps.state.rebuilding import rebuild as run_rebuild
 
     settings = read_settings(config)
     context = read_context(settings)
-    with ExitStack() as shown:
-        bars: list[Callable[[int], None]] = []
-        seen = 0
-
-        def told(done: int, total: int) -> None:
-            nonlocal seen
-            if not bars:
-                bars.append(shown.enter_context(bar("rebuilding", total, "messages")))
-            bars[0](done - seen)
-            seen = done
-
+    with bar_from_report("rebuilding", "messages") as told:
         rebuilt = run(run_rebuild(settings, context, told))
     click.echo(
         f"{rebuilt.messages:,} messages counted, {rebuilt.judged:,} of them with their verdicts, "

@@ -1,6 +1,7 @@
 """Progress where no terminal is: a line from time to time, with rate and time left."""
 
-from apps.cli.progress import bar, log_lines
+from apps.cli import progress
+from apps.cli.progress import bar, bar_from_report, log_lines
 
 
 def test_a_log_gets_a_line_now_and_then_with_rate_and_time_left(capsys):
@@ -23,5 +24,27 @@ def test_a_short_run_and_one_of_unknown_length_say_nothing(capsys):
         advance(3)
     with bar("evaluating", None, "messages") as advance:
         advance(3)
+
+    assert capsys.readouterr().err == ""
+
+
+def test_a_bar_that_begins_with_a_report_counts_what_is_done_once(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_EVERY", 0.0)
+    with bar_from_report("rebuilding", "records") as told:
+        for done in (3, 3, 10):
+            told(done, 10)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" records")[0] for line in lines] == [
+        "rebuilding: 3 of 10",
+        "rebuilding: 3 of 10",
+        "rebuilding: 10 of 10",
+    ]
+
+
+def test_a_bar_without_a_report_shows_nothing(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_EVERY", 0.0)
+    with bar_from_report("rebuilding", "records"):
+        pass
 
     assert capsys.readouterr().err == ""
