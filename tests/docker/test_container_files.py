@@ -11,7 +11,7 @@ import yaml
 
 from apps.training.command import train
 from streams import settings
-from streams.learner import Exit
+from streams.process import Exit
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"

@@ -2,12 +2,17 @@
 
 import os
 from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from apps.local import install
 from apps.local.errors import StackError
 from apps.local.stack import LocalStack
+from models.bundle import Bundle
+from models.manifest import Calibration, Passed
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +39,27 @@ def brokers(stack: LocalStack) -> str:
 @pytest.fixture(scope="session")
 def redis_url(stack: LocalStack) -> str:
     return stack.redis_url
+
+
+@pytest.fixture
+def other() -> Bundle:
+    """A classifier that isn't the shipped one, and hasn't shown that it may act."""
+    folder = resources.files("models") / "artifacts"
+    bundle = Bundle.of({file.name: file.read_bytes() for file in folder.iterdir()})
+    manifest = msgspec.structs.replace(
+        bundle.known,
+        calibration=Calibration(slope=1.0, intercept=-30.0),
+        stage="shadow",
+        gates=(Passed("legitimate mail", holds=False, found="too few to show it"),),
+    )
+    return bundle._replace(manifest=manifest.encode())
+
+
+@pytest.fixture
+def trained(other: Bundle, tmp_path: Path) -> Path:
+    """The same as `weir train` leaves it."""
+    path = tmp_path / "trained"
+    path.mkdir()
+    for file, content in other.files().items():
+        (path / file).write_bytes(content)
+    return path

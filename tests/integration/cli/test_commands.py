@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -11,14 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from apps.cli.main import weir
 from apps.installation import open_judge
-from apps.publishing import open_publisher
 from detectors.record import decode, encode
 from features.envelope import LogPosition
-from streams.settings import load, write_keys
 from streams.topics import name
 from streams.wire import dead_letter, read_arrival, read_head, verdict_record
 
@@ -30,48 +25,8 @@ PHISH = MAIL / "written-phish-brand-1.eml"
 HAM = MAIL / "corpus-ham-list-1.eml"
 
 
-@pytest.fixture
-def environment(brokers, redis_url, tmp_path, monkeypatch):
-    """Topics and keys of this test's own, so that it sees nobody else's."""
-    own = secrets.token_hex(4)
-    monkeypatch.chdir(tmp_path)
-    write_keys(tmp_path / "keys.toml")
-    return {
-        "WEIR_KAFKA__BROKERS": brokers,
-        "WEIR_KAFKA__GROUP": own,
-        "WEIR_TOPICS__PREFIX": f"{own}.",
-        "WEIR_REDIS__URL": redis_url,
-        "WEIR_REDIS__KEY_PREFIX": f"{own}:",
-    }
-
-
-@pytest.fixture
-def run(environment):
-    def invoke(*arguments, **keywords):
-        return CliRunner().invoke(weir, [str(a) for a in arguments], env=environment, **keywords)
-
-    return invoke
-
-
-@pytest.fixture
-def topics(run):
-    result = run("topics", "create")
-    assert result.exit_code == 0, result.output
-    return result
-
-
-def publish(environment, records):
-    async def act():
-        async with open_publisher(load(None, environment)) as publisher:
-            for record in records:
-                await publisher.send(record)
-
-    asyncio.run(act())
-
-
-def judge_what_was_sent(environment, sent):
-    """Publish the verdicts that a worker would, for the messages that `send --json` printed."""
-    settings = load(None, environment)
+def verdicts_of(settings, sent):
+    """Return the verdicts that a worker would publish of what `send --json` printed."""
     judge = open_judge(settings)
     records = []
     for line in sent:
@@ -95,7 +50,7 @@ def judge_what_was_sent(environment, sent):
                 worker="test",
             )
         )
-    publish(environment, records)
+    return records
 
 
 def test_topics_are_created_once_and_described_as_set(run):
@@ -119,7 +74,7 @@ def test_a_topic_that_differs_from_the_settings_is_seen(run, topics, environment
     assert [finding["level"] for finding in found] == ["warning"], examined.stdout
 
 
-def test_sent_mail_lies_in_the_log_with_its_envelope(run, topics, environment):
+def test_sent_mail_lies_in_the_log_with_its_envelope(run, topics, settings):
     result = run(
         "send", HAM, PHISH, "--json", "--direction", "outbound", "--user", "alice",
         "--tenant", "acme", "--client", "192.0.2.7",
@@ -127,7 +82,7 @@ def test_sent_mail_lies_in_the_log_with_its_envelope(run, topics, environment):
     assert result.exit_code == 0, result.output
     sent = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["name"] for line in sent] == [str(HAM), str(PHISH)]
-    found = {arrival.incoming.envelope.id: arrival for arrival in arrivals(environment)}
+    found = {arrival.incoming.envelope.id: arrival for arrival in arrivals(settings)}
     envelopes = [found[line["id"]].incoming.envelope for line in sent]
     assert {e.direction for e in envelopes} == {"outbound"}
     assert {(e.user, e.tenant, e.client.ip) for e in envelopes} == {("alice", "acme", "192.0.2.7")}
@@ -135,18 +90,18 @@ def test_sent_mail_lies_in_the_log_with_its_envelope(run, topics, environment):
     assert found[sent[1]["id"]].incoming.flags == ()
 
 
-def test_the_last_message_sent_is_received_now_and_distances_are_kept(run, topics, environment):
+def test_the_last_message_sent_is_received_now_and_distances_are_kept(run, topics, settings):
     paths = [MAIL / f"written-phish-brand-{n}.eml" for n in (1, 2)]
     before = datetime.now(UTC)
     assert run("send", *paths).exit_code == 0
-    first, second = sorted(a.incoming.envelope.received_at for a in arrivals(environment))
+    first, second = sorted(a.incoming.envelope.received_at for a in arrivals(settings))
     assert before <= second <= datetime.now(UTC)
     assert (second - first).total_seconds() == 60
 
 
-def test_mail_is_sent_at_the_rate_asked_for(run, topics, environment):
+def test_mail_is_sent_at_the_rate_asked_for(run, topics, settings):
     assert run("send", HAM, HAM, HAM, "--rate", "10").exit_code == 0
-    times = sorted(arrival.appended_ms for arrival in arrivals(environment))
+    times = sorted(arrival.appended_ms for arrival in arrivals(settings))
     assert times[-1] - times[0] >= 150
 
 
@@ -165,9 +120,9 @@ def test_a_missing_topic_is_one_line(run):
         assert len(result.stderr.splitlines()) == 1
 
 
-def test_verdicts_are_printed_and_picked_by_action(run, topics, environment):
+def test_verdicts_are_printed_and_picked_by_action(run, topics, settings, publish):
     sent = [json.loads(line) for line in run("send", HAM, PHISH, "--json").stdout.splitlines()]
-    judge_what_was_sent(environment, sent)
+    publish(*verdicts_of(settings, sent))
     everything = run("verdicts", "--from-beginning", "--json").stdout.splitlines()
     rejected = run("verdicts", "--action", "reject").stdout.splitlines()
     assert {decode(line.encode()).id for line in everything} == {line["id"] for line in sent}
@@ -176,7 +131,9 @@ def test_verdicts_are_printed_and_picked_by_action(run, topics, environment):
     assert len(run("verdicts", "--last", "1").stdout.splitlines()) == 1
 
 
-def test_following_prints_what_comes_and_ends_with_ctrl_c(run, topics, environment):
+def test_following_prints_what_comes_and_ends_with_ctrl_c(
+    run, topics, environment, settings, publish
+):
     command = [sys.executable, "-c", "from apps.cli.main import main; main()"]
     following = subprocess.Popen(
         [*command, "verdicts", "--follow", "--json"],
@@ -186,7 +143,7 @@ def test_following_prints_what_comes_and_ends_with_ctrl_c(run, topics, environme
     )
     try:
         sent = [json.loads(line) for line in run("send", PHISH, "--json").stdout.splitlines()]
-        judge_what_was_sent(environment, sent)
+        publish(*verdicts_of(settings, sent))
         line = following.stdout.readline()
         following.send_signal(signal.SIGINT)
         _, complaints = following.communicate(timeout=30)
@@ -197,21 +154,19 @@ def test_following_prints_what_comes_and_ends_with_ctrl_c(run, topics, environme
     assert b"Traceback" not in complaints
 
 
-def test_a_record_that_is_no_verdict_is_passed_over(run, topics, environment):
+def test_a_record_that_is_no_verdict_is_passed_over(run, topics, settings, publish):
     sent = [json.loads(line) for line in run("send", HAM, "--json").stdout.splitlines()]
-    settings = load(None, environment)
     broken = dead_letter(
         name(settings, "verdicts"), origin=("x", 0, 0), key=b"k", value=b"{", headers=[], error=""
     )
-    publish(environment, [broken])
-    judge_what_was_sent(environment, sent)
+    publish(broken)
+    publish(*verdicts_of(settings, sent))
     result = run("verdicts", "--from-beginning")
     assert len(result.stdout.splitlines()) == 1
     assert "not a verdict" in result.stderr
 
 
-def test_dead_letters_are_listed_shown_and_requeued(run, topics, environment):
-    settings = load(None, environment)
+def test_dead_letters_are_listed_shown_and_requeued(run, topics, settings, publish):
     log = name(settings, "messages")
     letters = [
         dead_letter(
@@ -224,7 +179,7 @@ def test_dead_letters_are_listed_shown_and_requeued(run, topics, environment):
         )
         for n in range(3)
     ]
-    publish(environment, letters)
+    publish(*letters)
     listed = run("deadletter", "list").stdout.splitlines()
     shown = run("deadletter", "show", "1")
     raw = run("deadletter", "show", "1", "--raw")
@@ -238,13 +193,13 @@ def test_dead_letters_are_listed_shown_and_requeued(run, topics, environment):
     assert absent.exit_code == 1
     assert "held: 0 to 2" in absent.stderr
     assert requeued.exit_code == 0
-    (arrival,) = arrivals(environment)
+    (arrival,) = arrivals(settings)
     assert arrival.requeued
     assert arrival.incoming.envelope.id == "id-1"
     assert arrival.incoming.raw == letters[1].value
     assert run("deadletter", "requeue").exit_code == 2
     assert run("deadletter", "requeue", "--all").stdout == "3 requeued\n"
-    assert len(arrivals(environment)) == 4
+    assert len(arrivals(settings)) == 4
 
 
 def test_the_doctor_finds_missing_topics_and_says_how_to_make_them(run):
@@ -286,12 +241,11 @@ def test_the_doctor_sees_an_eviction_policy_that_loses_records(run, topics, redi
     assert [finding["subject"] for finding in found] == ["redis memory"]
 
 
-def arrivals(environment):
+def arrivals(settings):
     """Read the whole mail log."""
     from apps.cli.tail import tail
 
     async def act():
-        settings = load(None, environment)
         topic = name(settings, "messages")
         return [
             read_arrival(

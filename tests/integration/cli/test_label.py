@@ -4,24 +4,24 @@ import asyncio
 import json
 import secrets
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from apps.cli.main import weir
 from apps.cli.tail import tail
-from apps.publishing import open_publisher
+from apps.installation import open_judge
 from detectors.record import encode
-from detectors.verdict import NOT_ASKED, FeatureValues, LogPlace, Verdict
 from features.addresses import hash_address
 from features.entities import Namer
-from features.envelope import LogPosition
+from features.envelope import Envelope, Incoming, LogPosition
 from features.sender import index_keys
 from models.hearing import MessageFacts, Voice
 from models.label import Given, Label, Target
 from streams.label_records import label_id, read_record
 from streams.labels.path import LabelPaths, Passed
-from streams.settings import load, read_keys, write_keys
+from streams.settings import read_keys
 from streams.stores.label_state import Heard, LabelChange, LabelRecord
 from streams.stores.protocol import Keeping, Query
 from streams.stores.redis_store import RedisStore, open_redis
@@ -62,26 +62,13 @@ Your account
 class Installation:
     """Keys and one judged message of this test's own, on topics that the tests here share."""
 
-    def __init__(self, brokers, redis_url, prefix, directory):
-        own = secrets.token_hex(4)
-        self.environment = {
-            "WEIR_KAFKA__BROKERS": brokers,
-            "WEIR_TOPICS__PREFIX": prefix,
-            "WEIR_REDIS__URL": redis_url,
-            "WEIR_REDIS__KEY_PREFIX": f"{own}:",
-            "WEIR_PRIVACY__KEYS_FILE": str(directory / "keys.toml"),
-        }
-        self.keys = write_keys(directory / "keys.toml")
-        self.settings = load(None, self.environment)
-        self.context = self.settings.context(read_keys(directory / "keys.toml"))
+    def __init__(self, environment, settings, run):
+        self.environment, self.settings, self.run = environment, settings, run
+        self.keys = read_keys(Path(settings.privacy.keys_file))
+        self.context = settings.context(self.keys)
         self.known = new_id()
         self.judge("known@sender.example")
         self._earlier = len(self._all_labels())
-
-    def run(self, *arguments, **keywords):
-        return CliRunner().invoke(
-            weir, [str(a) for a in arguments], env=self.environment, **keywords
-        )
 
     def judge(self, message_id, direction="inbound"):
         """Leave in Redis what a worker leaves of a message."""
@@ -164,6 +151,7 @@ class Installation:
 
 @pytest.fixture(scope="module")
 def prefix(brokers, redis_url):
+    """The prefix of topics that the tests here share."""
     own = secrets.token_hex(4)
     environment = {
         "WEIR_KAFKA__BROKERS": brokers,
@@ -176,9 +164,13 @@ def prefix(brokers, redis_url):
 
 
 @pytest.fixture
-def installed(brokers, redis_url, prefix, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return Installation(brokers, redis_url, prefix, tmp_path)
+def environment(environment, prefix):
+    return {**environment, "WEIR_TOPICS__PREFIX": prefix}
+
+
+@pytest.fixture
+def installed(environment, settings, run):
+    return Installation(environment, settings, run)
 
 
 def test_what_is_said_of_an_id_is_read_back_and_taken_back(installed):
@@ -311,43 +303,11 @@ def test_a_user_cannot_teach_by_a_message_that_nobody_judged(installed):
     assert installed.labels() == []
 
 
-def verdict_of(identifier, place):
-    return Verdict(
-        id=identifier,
-        delivery_key=None,
-        log=LogPlace(*place),
-        tenant="default",
-        direction="inbound",
-        received_at=datetime.now(UTC),
-        from_domain="",
-        mail_from_domain="",
-        sender="",
-        client_net="",
-        rcpt_count=0,
-        fingerprint="",
-        action="accept",
-        class_="ham",
-        score=None,
-        logit=None,
-        thresholds={},
-        bias=0,
-        signals=(),
-        overrides=(),
-        features=FeatureValues("", ""),
-        models=(),
-        policy="",
-        engine="",
-        facts={},
-        shadow=(),
-        degraded=("pipeline",),
-        flags=(),
-        ask=NOT_ASKED,
-    )
-
-
-def test_an_id_that_redis_has_forgotten_is_found_by_its_verdict(installed):
+def test_an_id_that_redis_has_forgotten_is_found_by_its_verdict(installed, publish):
     old, place = new_id(), LogPosition("e0", 3, 5)
-    value = encode(verdict_of(old, place))
+    envelope = Envelope(id=old, received_at=datetime.now(UTC))
+    judged = open_judge(installed.settings).degraded(Incoming(envelope, b"", place))
+    value = encode(judged)
     record = verdict_record(
         name(installed.settings, "verdicts"),
         read_head(value),
@@ -356,12 +316,7 @@ def test_an_id_that_redis_has_forgotten_is_found_by_its_verdict(installed):
         timings={},
         worker="w",
     )
-
-    async def publish():
-        async with open_publisher(installed.settings) as publisher:
-            await publisher.send(record)
-
-    asyncio.run(publish())
+    publish(record)
     result = installed.run("label", "--token", old, new_id())
     said = result.stdout.removeprefix("X-Weir-Id:")
     assert read_token(installed.keys.token_key, said) == (old, place)

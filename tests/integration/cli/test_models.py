@@ -2,19 +2,15 @@
 
 import asyncio
 import json
-import secrets
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 
-import msgspec
 import pytest
 from aiokafka import TopicPartition
 from click.testing import CliRunner
 
 from apps.cli.main import weir
 from apps.installation import open_judge, read_context
-from apps.publishing import open_publisher
 from apps.received import content_id
 from detectors.record import encode
 from detectors.shadows import Shadow
@@ -23,17 +19,15 @@ from features.envelope import Envelope, Incoming
 from features.history import UNKNOWN
 from features.tokens import layout
 from features.vector import SCHEMA
-from models.bundle import Bundle
 from models.command import Command
 from models.ensemble import Ensemble
 from models.label import Target
-from models.manifest import ArtifactError, Calibration, Passed
+from models.manifest import ArtifactError
 from models.snapshot import LabelPosition, Snapshot, dump
 from streams.label_records import label_record, new_label, read_record
 from streams.model_records import Claim, Marker, Pointer, model_record
 from streams.reader import open_reader
 from streams.registry import Registry, open_classifier
-from streams.settings import load, write_keys
 from streams.topics import name
 from streams.wire import read_head, verdict_record
 
@@ -45,44 +39,13 @@ FRAUD = ROOT / "examples" / "inbound" / "written-fraud-fund.eml"
 
 
 @pytest.fixture
-def environment(brokers, redis_url, tmp_path, monkeypatch):
-    own = secrets.token_hex(4)
-    monkeypatch.chdir(tmp_path)
-    write_keys(tmp_path / "keys.toml")
-    return {
-        "WEIR_KAFKA__BROKERS": brokers,
-        "WEIR_TOPICS__PREFIX": f"{own}.",
-        "WEIR_REDIS__URL": redis_url,
-        "WEIR_REDIS__KEY_PREFIX": f"{own}:",
-        "WEIR_MODELS__SNAPSHOTS": str(tmp_path / "snapshots"),
-    }
+def environment(environment, tmp_path):
+    return {**environment, "WEIR_MODELS__SNAPSHOTS": str(tmp_path / "snapshots")}
 
 
 @pytest.fixture
-def settings(environment):
-    return load(None, environment)
-
-
-@pytest.fixture
-def run(environment):
-    def invoke(*arguments):
-        return CliRunner().invoke(weir, [str(each) for each in arguments], env=environment)
-
-    assert invoke("topics", "create").exit_code == 0
-    return invoke
-
-
-@pytest.fixture
-def publish(settings):
-    def send(*records):
-        async def act():
-            async with open_publisher(settings) as publisher:
-                for record in records:
-                    await publisher.send(record)
-
-        asyncio.run(act())
-
-    return send
+def run(run, topics):
+    return run
 
 
 @pytest.fixture
@@ -91,30 +54,6 @@ def say(settings, publish):
     return lambda *records: publish(
         *(model_record(name(settings, "models"), each, datetime.now(UTC)) for each in records)
     )
-
-
-@pytest.fixture
-def other():
-    """A classifier that isn't the shipped one, and hasn't shown that it may act."""
-    folder = resources.files("models") / "artifacts"
-    bundle = Bundle.of({file.name: file.read_bytes() for file in folder.iterdir()})
-    manifest = msgspec.structs.replace(
-        bundle.known,
-        calibration=Calibration(slope=1.0, intercept=-30.0),
-        stage="shadow",
-        gates=(Passed("legitimate mail", holds=False, found="too few to show it"),),
-    )
-    return bundle._replace(manifest=manifest.encode())
-
-
-@pytest.fixture
-def folder(other, tmp_path):
-    """The same as `weir train` leaves it."""
-    path = tmp_path / "model"
-    path.mkdir()
-    for file, content in other.files().items():
-        (path / file).write_bytes(content)
-    return path
 
 
 def pointer(artifact, stage):
@@ -158,8 +97,8 @@ def test_a_command_that_no_learner_answers_stays_in_the_log_and_says_what_to_do(
     assert (command.act, command.reason) == ("freeze", "a bad day")
 
 
-def test_a_shadow_is_registered_before_the_learner_hears_of_it(run, settings, folder, other):
-    result = run("models", "shadow", folder, "--wait", "0.2")
+def test_a_shadow_is_registered_before_the_learner_hears_of_it(run, settings, trained, other):
+    result = run("models", "shadow", trained, "--wait", "0.2")
 
     assert result.exit_code == 1, "no learner answers"
     (file,) = Registry(Path(settings.models.snapshots)).stored()

@@ -1,22 +1,16 @@
 """`weir models quality` and `weir models asked` over a real Kafka, as a person types them."""
 
-import asyncio
 import json
-import secrets
 from base64 import b64encode
 from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from apps.cli.main import weir
-from apps.publishing import open_publisher
 from features.vector import SCHEMA
 from models.label import Target
 from streams.label_records import label_record, new_label, retraction
-from streams.settings import load, write_keys
 from streams.topics import name
 from streams.wire import Record
 
@@ -27,40 +21,8 @@ VECTOR = b64encode(np.zeros(len(SCHEMA.names), "<f4").tobytes()).decode()
 
 
 @pytest.fixture
-def environment(brokers, redis_url, tmp_path, monkeypatch):
-    own = secrets.token_hex(4)
-    monkeypatch.chdir(tmp_path)
-    write_keys(tmp_path / "keys.toml")
-    return {
-        "WEIR_KAFKA__BROKERS": brokers,
-        "WEIR_TOPICS__PREFIX": f"{own}.",
-        "WEIR_REDIS__URL": redis_url,
-        "WEIR_REDIS__KEY_PREFIX": f"{own}:",
-    }
-
-
-@pytest.fixture
-def run(environment):
-    def invoke(*arguments):
-        return CliRunner().invoke(weir, [str(a) for a in arguments], env=environment)
-
-    assert invoke("topics", "create").exit_code == 0
-    return invoke
-
-
-@pytest.fixture
-def publish(environment):
-    def act(records):
-        settings = load(None, environment)
-
-        async def send():
-            async with open_publisher(settings) as publisher:
-                for record in records(settings):
-                    await publisher.send(record)
-
-        asyncio.run(send())
-
-    return act
+def run(run, topics):
+    return run
 
 
 def verdict(settings, number, *, spam, asked=True, p=0.5):
@@ -97,8 +59,10 @@ def label(settings, number, truth, source="analyst"):
     return given, label_record(name(settings, "labels"), given, source="/test")
 
 
-def test_audited_verdicts_become_estimates_a_plot_and_a_list_of_what_waits(run, publish, tmp_path):
-    def records(settings):
+def test_audited_verdicts_become_estimates_a_plot_and_a_list_of_what_waits(
+    run, settings, publish, tmp_path
+):
+    def records():
         for number in range(60):  # 40 accepted, 20 rejected, two of either wrongly
             yield verdict(settings, number, spam=number >= 40)
             yield verdict(settings, 100 + number, spam=number >= 40, asked=False)
@@ -112,7 +76,7 @@ def test_audited_verdicts_become_estimates_a_plot_and_a_list_of_what_waits(run, 
         yield label_record(topic, retraction(given, NOW), source="/test")
         yield Record(name(settings, "verdicts"), b"x", b"no verdict", [])
 
-    publish(records)
+    publish(*records())
     result = run("models", "quality", "--json", "--since", "1d")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)

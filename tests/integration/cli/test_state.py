@@ -2,18 +2,14 @@
 
 import asyncio
 import json
-import secrets
 from datetime import UTC, datetime
 
 import pytest
-from click.testing import CliRunner
 
-from apps.cli.main import weir
 from apps.installation import read_context
 from features.entity_labels import entity_of
 from features.reported import Report
 from features.rolling import Increment, counted
-from streams.settings import load, write_keys
 from streams.stores.label_state import LabelChange
 from streams.stores.protocol import Move
 from streams.stores.redis_store import RedisStore
@@ -22,33 +18,15 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def environment(brokers, redis_url, tmp_path, monkeypatch):
-    own = secrets.token_hex(4)
-    monkeypatch.chdir(tmp_path)
-    write_keys(tmp_path / "keys.toml")
-    return {
-        "WEIR_KAFKA__BROKERS": brokers,
-        "WEIR_TOPICS__PREFIX": f"{own}.",
-        "WEIR_REDIS__URL": redis_url,
-        "WEIR_REDIS__KEY_PREFIX": f"{own}:",
-        "WEIR_REDIS__TIMEOUT_SECONDS": "5",
-    }
+def environment(environment):
+    return {**environment, "WEIR_REDIS__TIMEOUT_SECONDS": "5"}
 
 
 @pytest.fixture
-def run(environment):
-    def invoke(*arguments, **others):
-        return CliRunner().invoke(weir, list(arguments), env={**environment, **others})
-
-    return invoke
-
-
-@pytest.fixture
-def seen(environment):
+def seen(settings):
     """Add an increment to an entity, as often as asked; `lost` notes a loss before."""
 
     def add(label, counter, times=1, *, lost=False):
-        settings = load(None, environment)
         entity = entity_of(label, read_context(settings), "default")
         now = datetime.now(UTC).timestamp()
         move = Move(None, now, (Increment(entity, counted(entity.kind, counter)),))
@@ -88,11 +66,10 @@ def test_an_address_is_typed_in_clear_and_shown_as_its_hash(run, seen):
 
 
 @pytest.fixture
-def reported(environment):
+def reported(settings):
     """Let reports stand on an entity."""
 
     def add(label, *reports):
-        settings = load(None, environment)
         entity = entity_of(label, read_context(settings), "default")
 
         async def act():
@@ -154,9 +131,10 @@ def test_the_doctor_tells_of_lost_increments_and_what_mends_them(run, seen):
     assert "weir state rebuild" in found[0]["todo"]
 
 
-def test_the_doctor_refuses_another_number_of_shards(run, seen):
+def test_the_doctor_refuses_another_number_of_shards(run, seen, environment):
     seen("link:example.org", "messages")
-    result = run("doctor", "--json", WEIR_STATE__SHARDS="8")
+    environment["WEIR_STATE__SHARDS"] = "8"
+    result = run("doctor", "--json")
     (found,) = [f for f in json.loads(result.stdout) if f["subject"] == "sender state"]
     assert found["level"] == "fault"
     assert "64" in found["said"]

@@ -81,7 +81,9 @@ async def test_two_workers_come_to_one_state_and_leave_what_does_not_count(
     await learning.publish(Claim(fence=1, learner="l", at=NOW), learning.marker())
     await learning.publish(*[learning.step() for _ in "abc"], learning.marker())
     both("weir_models_sequence", lambda value: value == 3)
-    both("weir_models_published", lambda value: value == 3)  # and what the marker asks is in force
+    both(
+        "weir_models_published_sequence", lambda value: value == 3
+    )  # and what the marker asks is in force
     after = await judged(installation, mail, 16, 100)
     assert len({worker for _, worker in after}) == 2
     wanted = {name: f"{name}@new+3" for name in (*VOTERS, "fusion")}

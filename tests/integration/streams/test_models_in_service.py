@@ -3,39 +3,17 @@
 import asyncio
 import time
 from datetime import UTC, datetime
-from importlib import resources
 
-import msgspec
 import pytest
 from click.testing import CliRunner
 
 from apps.cli.main import weir
 from detectors.record import decode
-from models.bundle import Bundle
 from models.label import Target
-from models.manifest import Calibration, Passed
 from streams.label_records import label_record, new_label
 from streams.model_records import Pointer, read_model_record
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def other(tmp_path):
-    """The shipped classifier otherwise calibrated, as `weir train` leaves one with little mail."""
-    folder = resources.files("models") / "artifacts"
-    bundle = Bundle.of({file.name: file.read_bytes() for file in folder.iterdir()})
-    manifest = msgspec.structs.replace(
-        bundle.known,
-        calibration=Calibration(slope=1.0, intercept=-2.0),
-        stage="shadow",
-        gates=(Passed("legitimate mail", holds=False, found="too few to show it"),),
-    )
-    path = tmp_path / "trained"
-    path.mkdir()
-    for name, content in bundle._replace(manifest=manifest.encode()).files().items():
-        (path / name).write_bytes(content)
-    return path
 
 
 @pytest.fixture
@@ -87,7 +65,7 @@ def classifier(verdict):
 
 
 async def test_a_shadow_is_promoted_survives_a_restart_and_is_rolled_back(
-    installation, learner, other, command, said
+    installation, learner, trained, command, said
 ):
     snapshots = installation.directory / "snapshots"
     snapshots.mkdir()
@@ -98,7 +76,7 @@ async def test_a_shadow_is_promoted_survives_a_restart_and_is_rolled_back(
     teaching.wait_ready()
     shipped = classifier(await said())
 
-    shadowed = await command("shadow", other)
+    shadowed = await command("shadow", trained)
     ident = shadowed.split()[1]
     await heard(worker, "shadows_in_force", ident)
     verdict = await said()
