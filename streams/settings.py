@@ -12,6 +12,14 @@ import msgspec
 from msgspec import inspect
 
 from features.context import Context, Limits
+from streams.hook_sections import (
+    ApiSection,
+    DnsSection,
+    EmbeddedSection,
+    HookSection,
+    MilterSection,
+    PolicydSection,
+)
 from streams.keys import Keys, KeysError, read_keys, write_keys
 from streams.learner_section import LearnerSection
 from streams.sections import (
@@ -67,6 +75,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     models: ModelsSection = ModelsSection()
     learner: LearnerSection = LearnerSection()
     policy: PolicySection = PolicySection()
+    hook: HookSection = HookSection()
+    milter: MilterSection = MilterSection()
+    api: ApiSection = ApiSection()
+    policyd: PolicydSection = PolicydSection()
+    dns: DnsSection = DnsSection()
+    embedded: EmbeddedSection = EmbeddedSection()
     http: HttpSection = HttpSection()
     log: LogSection = LogSection()
     origins: dict[str, str] = {}

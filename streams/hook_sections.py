@@ -1,0 +1,108 @@
+"""The sections of weir.toml for the inline hook: its faces, its waits, its look-ups."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+__all__ = [
+    "ApiSection",
+    "DnsSection",
+    "EmbeddedSection",
+    "HookSection",
+    "MilterSection",
+    "PolicydSection",
+]
+
+_PATH = {"path": True}  # a relative path in the file is taken from the file's own folder
+
+Names = tuple[str, ...]
+
+
+class HookSection(msgspec.Struct, frozen=True, kw_only=True):
+    """How long an MTA waits for a verdict, and what holds when none comes (docs/hook.md)."""
+
+    deadline_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.05,
+            le=60,
+            description="Longest wait for a verdict; then the hook judges by itself, without what "
+            "is known of the sender. Less than the MTA's own time limit.",
+        ),
+    ] = 2.0
+    in_flight: Annotated[
+        int, Meta(ge=1, le=10_000, description="Most messages that wait for a worker at once.")
+    ] = 100
+    in_flight_bytes: Annotated[
+        int, Meta(ge=1_000_000, description="Most bytes of messages that wait for a worker.")
+    ] = 67_108_864
+    tenants: Annotated[
+        Names,
+        Meta(description="Recipients' domains and whose they are, each `domain=tenant`."),
+    ] = ()
+    own_networks: Annotated[
+        Names,
+        Meta(description="Addresses and networks (CIDR) whose mail is our own: outbound."),
+    ] = ()
+    verify: Annotated[
+        bool,
+        Meta(
+            description="Whether the hook checks SPF, DKIM, DMARC and ARC itself and asks the "
+            "blocklists of `dns.blocklists`."
+        ),
+    ] = False
+
+
+class MilterSection(msgspec.Struct, frozen=True, kw_only=True):
+    """Where MTAs reach the hook by the milter protocol."""
+
+    listen: Annotated[
+        Names,
+        Meta(
+            description="Addresses, each `unix:PATH` or `inet:HOST:PORT`, then if wanted "
+            "`tenant=NAME` and `direction=inbound` or `direction=outbound`; empty: none."
+        ),
+    ] = ()
+
+
+class ApiSection(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the hook answers HTTP: its own API, rspamd's protocol, health and metrics."""
+
+    listen: Annotated[
+        Names,
+        Meta(description="Addresses, as in `milter.listen`; empty: none."),
+    ] = ("inet:127.0.0.1:8792",)
+
+
+class PolicydSection(msgspec.Struct, frozen=True, kw_only=True):
+    """Where Postfix asks for limits on outbound mail (its policy protocol)."""
+
+    listen: Annotated[
+        Names,
+        Meta(description="Addresses, as in `milter.listen`; empty: none."),
+    ] = ()
+
+
+class DnsSection(msgspec.Struct, frozen=True, kw_only=True):
+    """How the hook looks up facts, where `hook.verify` is true."""
+
+    servers: Annotated[
+        Names, Meta(description="Resolvers, each `ADDRESS` or `ADDRESS:PORT`; empty: the system's.")
+    ] = ()
+    blocklists: Annotated[
+        Names, Meta(description="DNS blocklists (RFC 5782) that are asked of the client's address.")
+    ] = ()
+
+
+class EmbeddedSection(msgspec.Struct, frozen=True, kw_only=True):
+    """An installation of one process: `weir hook --embedded`, without Kafka and Redis."""
+
+    folder: Annotated[
+        str,
+        Meta(
+            description="Folder of the local log and the state that stand in for Kafka and Redis; "
+            "empty: Kafka and Redis.",
+            extra=_PATH,
+        ),
+    ] = ""
