@@ -61,9 +61,41 @@ class MilterSection(msgspec.Struct, frozen=True, kw_only=True):
         Names,
         Meta(
             description="Addresses, each `unix:PATH` or `inet:HOST:PORT`, then if wanted "
-            "`tenant=NAME` and `direction=inbound` or `direction=outbound`; empty: none."
+            "`tenant=NAME` and `direction=inbound` or `direction=outbound`, and for a Unix socket "
+            "`mode=OCTAL` (660) and `group=NAME`; empty: none."
         ),
     ] = ()
+    frame_bytes: Annotated[
+        int,
+        Meta(
+            ge=131_072,
+            le=67_108_864,
+            description="Largest frame an MTA may send; a larger one closes its connection.",
+        ),
+    ] = 1_048_576
+    header_bytes: Annotated[
+        int,
+        Meta(
+            ge=65_536,
+            description="Bytes of a message's header, and of its recipients; more are left out.",
+        ),
+    ] = 1_048_576
+    body_bytes: Annotated[
+        int,
+        Meta(ge=65_536, description="Bytes of a message's body; what goes beyond is left out."),
+    ] = 4_000_000
+    connections: Annotated[
+        int, Meta(ge=1, le=50_000, description="Most connections at once; others wait.")
+    ] = 1_000
+    idle_seconds: Annotated[
+        float,
+        Meta(
+            ge=10,
+            le=86_400,
+            description="A connection that is silent for so long is closed. Longer than the MTA "
+            "waits for its clients.",
+        ),
+    ] = 7_200.0
 
 
 class ApiSection(msgspec.Struct, frozen=True, kw_only=True):
