@@ -74,7 +74,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """One tenant's policy, complete: docs/policy.md says what each key means.
 
     `thresholds` are probabilities by direction, class ("" for any) and action, 0 for never.
-    `class_threshold` is in logits. `labels` says who may teach.
+    `class_threshold` is in logits. `labels` says who may teach. `refusal` and `appeal` are what
+    an SMTP client reads of a refused message, `subject_tag` what rewrite_subject puts before.
     """
 
     shadow: bool
@@ -89,11 +90,22 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     own_domains: tuple[str, ...] = ()
     brands: tuple[OwnBrand, ...] = ()
     labels: Trust = Trust()
+    refusal: str = "This message was refused as suspected abuse"
+    appeal: str = ""
+    subject_tag: str = "[SUSPECT]"
 
     def thresholds_for(self, direction: Direction, class_: AbuseClass) -> dict[Action, float]:
         """Return the thresholds in force for a message: the class's own over those for any."""
         by_class = self.thresholds.get(direction, {})
         return {**by_class.get("", {}), **by_class.get(class_, {})}
+
+
+# What a policy that says nothing of it tells the world: its digest is as it was without the key.
+_UNSAID = {
+    field.name: field.default
+    for field in msgspec.structs.fields(Policy)
+    if field.name in {"refusal", "appeal", "subject_tag"}
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +137,9 @@ def _canonical(policy: Policy) -> dict[str, Any]:
     for young in ("brands", "own_domains"):
         if not fields[young]:
             del fields[young]
+    for said in ("refusal", "appeal", "subject_tag"):
+        if fields[said] == _UNSAID[said]:
+            del fields[said]
     if policy.labels == Trust():
         del fields["labels"]
     return fields

@@ -53,6 +53,7 @@ DIRECTIONS: tuple[str, ...] = get_args(Direction)
 CLASSES: tuple[str, ...] = get_args(AbuseClass)
 THRESHOLD_ACTIONS = ACTIONS[1:]  # accept is what remains below every threshold
 _HOST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+_SAID = re.compile(r"[!-~]([ -~]{0,148}[!-~])?")  # what SMTP can carry in one line (RFC 5321)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -131,6 +132,10 @@ _DOMAINS = Field(
     _is_own_domain,
     each=True,
 )
+_SMTP_TEXT = Field(
+    "up to 150 printable ASCII characters, not empty",
+    lambda value: isinstance(value, str) and _SAID.fullmatch(value) is not None,
+)
 _PHRASES = Field("texts of one to five words", _is_phrase, each=True)
 POLICY_FIELDS: Mapping[str, Field] = {
     "shadow": _BOOL,
@@ -139,6 +144,9 @@ POLICY_FIELDS: Mapping[str, Field] = {
     "reject_needs_groups": _whole(1, 9),
     "class_threshold": _number(0, 100, "a number of logits from 0 to 100"),
     "own_domains": _DOMAINS,
+    "refusal": _SMTP_TEXT,
+    "appeal": _SMTP_TEXT,
+    "subject_tag": _SMTP_TEXT,
 }
 BRAND_FIELDS: Mapping[str, Field] = {
     "name": _TEXT,

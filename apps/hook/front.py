@@ -1,0 +1,159 @@
+"""The one way from a message to what is done with it, for every protocol."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from apps.hook.deciding import Decide
+from apps.hook.envelopes import Cut, cut, envelope
+from apps.hook.outcome import Outcome
+from apps.hook.outcome_metrics import OutcomeMetrics
+from apps.hook.outcomes import Installation, Judged, failed, outcome
+from apps.hook.submission import Submission
+from apps.hook.tenants import DEFAULT, Share, Tenants
+from detectors.policy import PolicySet
+from features.envelope import Direction, Fact
+from streams.settings import Keys, Settings
+from streams.wire import new_id
+
+__all__ = ["Front", "LookUp"]
+
+_NO_FACTS: Final[Mapping[str, Fact]] = {}
+_GRACE: Final = 2.0  # seconds after the deadline: who decides answers by himself well before
+_HASHED_IN_LOOP: Final = 1_000_000  # bytes; what is longer is hashed in a thread
+
+log = structlog.get_logger(__name__)
+
+
+class LookUp(Protocol):
+    """What the edge finds out about a message by itself (`hook.verify`)."""
+
+    async def __call__(self, submission: Submission, received_at: datetime) -> Mapping[str, Fact]:
+        """Return the facts that came within the look-ups' budget; never raises.
+
+        Those that this process checked have the source apps.hook.fields.CHECKED_BY_HOOK.
+        """
+        ...
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Front:
+    """Makes a submission an outcome: envelope, facts, a verdict for each tenant, the policy.
+
+    `decide` gives verdicts, `policies` the policies in force, `look_up` facts where the edge
+    checks by itself. Raises SettingsError for tenants or networks that can't be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Keys,
+        decide: Decide,
+        policies: Callable[[], PolicySet],
+        registry: CollectorRegistry,
+        *,
+        look_up: LookUp | None = None,
+        now: Callable[[], datetime] = _now,
+        identify: Callable[[], str] = new_id,
+    ) -> None:
+        self._tenants = Tenants(settings.hook)
+        self._seconds = settings.hook.deadline_seconds
+        self._longest = settings.topics.message_bytes
+        self._installation = Installation(
+            keys.token_key, settings.identity.authserv_ids, settings.identity.upstream_verifies
+        )
+        self._decide = decide
+        self._policies = policies
+        self._metrics = OutcomeMetrics(registry)
+        self._look_up = look_up
+        self._now = now
+        self._identify = identify
+        self._running = 0
+
+    @property
+    def running(self) -> int:
+        """How many messages wait for their outcome."""
+        return self._running
+
+    async def check(self, submission: Submission) -> Outcome:
+        """Return what is done with a message; never raises but where its task is cancelled.
+
+        A defect of ours costs the message its verdict, not its sender the session: the policy's
+        `on_failure` holds, and X-Weir-Status says so.
+        """
+        started = asyncio.get_running_loop().time()
+        self._running += 1
+        direction: Direction = "inbound"
+        shares: tuple[Share, ...] = (Share(DEFAULT, ()),)
+        try:
+            direction = self._tenants.direction(submission)
+            shares = self._tenants.shares(submission, direction)
+            found = await self._judged(submission, direction, shares, started)
+        except Exception:
+            log.exception("check_failed")
+            self._metrics.failed.inc()
+            policy = self._policies().for_tenant(shares[0].tenant)
+            found = failed(policy, self._installation, outbound=direction == "outbound")
+        finally:
+            self._running -= 1
+            self._metrics.seconds.observe(asyncio.get_running_loop().time() - started)
+        self._count(found, direction)
+        return found
+
+    async def _judged(
+        self,
+        submission: Submission,
+        direction: Direction,
+        shares: tuple[Share, ...],
+        started: float,
+    ) -> Outcome:
+        deadline = submission.deadline or started + self._seconds
+        received_at = self._now()
+        async with asyncio.timeout_at(deadline + _GRACE):
+            facts = _NO_FACTS
+            if self._look_up is not None and direction == "inbound":
+                facts = await self._look_up(submission, received_at)
+            message = await self._cut(submission)
+            decided = [
+                self._decide(
+                    envelope(
+                        submission,
+                        share,
+                        direction,
+                        identifier=self._identify(),
+                        received_at=received_at,
+                        truncated=message.truncated,
+                        facts=facts,
+                    ),
+                    message.raw,
+                    deadline,
+                )
+                for share in shares
+            ]
+            verdicts = [await decided[0]] if len(decided) == 1 else await asyncio.gather(*decided)
+        policies = self._policies()
+        judged = [
+            Judged(share, verdict, policies.for_tenant(share.tenant))
+            for share, verdict in zip(shares, verdicts, strict=True)
+        ]
+        return outcome(judged, self._installation, facts)
+
+    async def _cut(self, submission: Submission) -> Cut:
+        if len(submission.raw) <= max(self._longest, _HASHED_IN_LOOP):
+            return cut(submission, self._longest)
+        return await asyncio.to_thread(cut, submission, self._longest)
+
+    def _count(self, found: Outcome, direction: Direction) -> None:
+        kind = found.verdicts[0].kind if found.verdicts else "none"
+        self._metrics.outcomes.labels(found.action, kind, direction).inc()
+        if len(found.verdicts) > 1:
+            self._metrics.split.inc()
+        for part in {part for verdict in found.verdicts for part in verdict.degraded}:
+            self._metrics.degraded.labels(part).inc()
