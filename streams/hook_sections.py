@@ -125,6 +125,26 @@ class DnsSection(msgspec.Struct, frozen=True, kw_only=True):
     blocklists: Annotated[
         Names, Meta(description="DNS blocklists (RFC 5782) that are asked of the client's address.")
     ] = ()
+    budget_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=30,
+            description="Longest wait for all facts of a message; one that is late is missing.",
+        ),
+    ] = 1.0
+    timeout_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=30,
+            description="Longest wait for one answer, with all tries; one that is late for its "
+            "message is kept for the next.",
+        ),
+    ] = 3.0
+    kept_answers: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="DNS answers kept in memory.")
+    ] = 20_000
 
 
 class EmbeddedSection(msgspec.Struct, frozen=True, kw_only=True):

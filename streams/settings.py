@@ -12,6 +12,7 @@ import msgspec
 from msgspec import inspect
 
 from features.context import Context, Limits
+from streams.dns_servers import inconsistent_dns
 from streams.hook_sections import (
     ApiSection,
     DnsSection,
@@ -246,6 +247,7 @@ def _inconsistent(settings: Settings) -> Iterator[str]:
             f"topics.message_bytes ({settings.topics.message_bytes})"
         )
     yield from _inconsistent_redis(settings.redis)
+    yield from inconsistent_dns(settings.dns)
     try:
         settings.state.of_kinds()
     except ValueError as error:
