@@ -14,7 +14,7 @@ from streams.settings import SettingsError
 __all__ = ["DEFAULT", "Share", "Tenants"]
 
 DEFAULT: Final = "default"
-_TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _DOMAIN: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _LABELS: Final = 127  # of a domain name (RFC 1035)
 
