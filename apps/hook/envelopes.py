@@ -1,13 +1,13 @@
 """Envelopes made of what an MTA said: as much of it as a record of the mail log has room for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from apps.hook.submission import Submission
 from apps.hook.tenants import Share
-from features.envelope import Client, Direction, Envelope, Fact, Truncated
+from features.envelope import Client, Direction, Envelope, Truncated
 from streams.wire import printable
 
 __all__ = ["Cut", "cut", "envelope"]
@@ -36,13 +36,10 @@ def envelope(
     submission: Submission,
     share: Share,
     direction: Direction,
-    *,
     identifier: str,
     received_at: datetime,
-    truncated: Truncated | None,
-    facts: Mapping[str, Fact],
 ) -> Envelope:
-    """Return the envelope of the recipients that one tenant answers for.
+    """Return the envelope of the recipients that one tenant answers for, without facts.
 
     Recipients beyond 64 KiB are left out, in their order, and each text beyond 1,000 characters:
     an envelope must fit a record's header, whatever a client says.
@@ -59,8 +56,7 @@ def envelope(
         user=_text(submission.user),
         queue_id=_text(submission.queue_id),
         tls=_text(submission.tls),
-        truncated=truncated,
-        facts=dict(facts),
+        truncated=submission.truncated,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import structlog
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from apps.hook.deciding import Decide
@@ -16,7 +17,7 @@ from apps.hook.outcomes import Installation, Judged, failed, outcome
 from apps.hook.submission import Submission
 from apps.hook.tenants import DEFAULT, Share, Tenants
 from detectors.policy import PolicySet
-from features.envelope import Direction, Fact
+from features.envelope import Direction, Envelope, Fact
 from streams.settings import Keys, Settings
 from streams.wire import new_id
 
@@ -32,10 +33,10 @@ log = structlog.get_logger(__name__)
 class LookUp(Protocol):
     """What the edge finds out about a message by itself (`hook.verify`)."""
 
-    async def __call__(self, submission: Submission, received_at: datetime) -> Mapping[str, Fact]:
-        """Return the facts that came within the look-ups' budget; never raises.
+    async def __call__(self, envelope: Envelope, raw: bytes, deadline: float) -> Mapping[str, Fact]:
+        """Return the facts that came by `deadline` (the event loop's clock); never raises.
 
-        Those that this process checked have the source apps.hook.fields.CHECKED_BY_HOOK.
+        `raw` is the message as the MTA gave it; `envelope.truncated` says what that has cut.
         """
         ...
 
@@ -115,29 +116,20 @@ class Front:
         started: float,
     ) -> Outcome:
         deadline = submission.deadline or started + self._seconds
-        received_at = self._now()
+        envelopes = [
+            envelope(submission, share, direction, self._identify(), self._now())
+            for share in shares
+        ]
         async with asyncio.timeout_at(deadline + _GRACE):
             facts = _NO_FACTS
-            if self._look_up is not None and direction == "inbound":
-                facts = await self._look_up(submission, received_at)
-            message = await self._cut(submission)
-            decided = [
-                self._decide(
-                    envelope(
-                        submission,
-                        share,
-                        direction,
-                        identifier=self._identify(),
-                        received_at=received_at,
-                        truncated=message.truncated,
-                        facts=facts,
-                    ),
-                    message.raw,
-                    deadline,
-                )
-                for share in shares
+            if self._look_up is not None:
+                facts = await self._look_up(envelopes[0], submission.raw, deadline)
+            raw, truncated = await self._cut(submission)
+            asked = [
+                self._decide(replace(one, truncated=truncated, facts=dict(facts)), raw, deadline)
+                for one in envelopes
             ]
-            verdicts = [await decided[0]] if len(decided) == 1 else await asyncio.gather(*decided)
+            verdicts = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
         policies = self._policies()
         judged = [
             Judged(share, verdict, policies.for_tenant(share.tenant))
