@@ -37,6 +37,23 @@ class HookSection(msgspec.Struct, frozen=True, kw_only=True):
     in_flight_bytes: Annotated[
         int, Meta(ge=1_000_000, description="Most bytes of messages that wait for a worker.")
     ] = 67_108_864
+    reply_partition: Annotated[
+        int,
+        Meta(
+            ge=-1,
+            description="Partition of the topic of replies that this process reads; -1: any. "
+            "Processes may share one, at the cost of reading each other's replies.",
+        ),
+    ] = -1
+    tempfail_percent: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=100,
+            description="Share of the messages of five minutes that may be deferred because no "
+            "worker answered; what exceeds it is accepted and marked.",
+        ),
+    ] = 10.0
     tenants: Annotated[
         Names,
         Meta(description="Recipients' domains and whose they are, each `domain=tenant`."),
@@ -103,8 +120,38 @@ class ApiSection(msgspec.Struct, frozen=True, kw_only=True):
 
     listen: Annotated[
         Names,
-        Meta(description="Addresses, as in `milter.listen`; empty: none."),
+        Meta(
+            description="Addresses, as in `milter.listen`; empty: none. One that others than this "
+            "host can reach needs `api.tokens_file`."
+        ),
     ] = ("inet:127.0.0.1:8792",)
+    tokens_file: Annotated[
+        str,
+        Meta(
+            description="File of the tokens that requests over TCP must carry, each line `NAME "
+            "TOKEN [RIGHT...]` (docs/hook.md); empty: none, and whoever reaches a port may ask.",
+            extra=_PATH,
+        ),
+    ] = ""
+    header_bytes: Annotated[
+        int,
+        Meta(
+            ge=16_384,
+            le=16_777_216,
+            description="Most bytes of a request that aren't its body; more close its connection.",
+        ),
+    ] = 262_144
+    connections: Annotated[
+        int, Meta(ge=1, le=50_000, description="Most connections at once; more are closed.")
+    ] = 1_000
+    read_seconds: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="Longest time that a request may take to arrive."),
+    ] = 30.0
+    idle_seconds: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="Time after which a connection without request closes."),
+    ] = 60.0
 
 
 class PolicydSection(msgspec.Struct, frozen=True, kw_only=True):

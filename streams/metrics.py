@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-__all__ = ["Metrics", "StageClock"]
+__all__ = ["Metrics", "StageClock", "Staged"]
 
 _SECONDS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
@@ -112,10 +113,16 @@ class Metrics:
         return generate_latest(self.registry)
 
 
+class Staged(Protocol):
+    """Metrics that have a histogram of the core's stages, labelled by stage."""
+
+    stage_seconds: Histogram
+
+
 class StageClock:
     """Times the stages of a batch in the core, which reads no clock itself."""
 
-    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, metrics: Staged, clock: Callable[[], float] = time.perf_counter) -> None:
         self._metrics = metrics
         self._clock = clock
         self._last = clock()

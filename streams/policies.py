@@ -7,10 +7,10 @@ from typing import Protocol
 
 import msgspec
 import structlog
+from prometheus_client import Counter
 
 from detectors.policy import PolicyError, PolicySet
 from detectors.policy_file import read_policy, shipped_policy, shipped_policy_text
-from streams.metrics import Metrics
 from streams.sections import PolicySection
 from streams.stores.protocol import StoreError
 
@@ -25,6 +25,12 @@ class Keeper(Protocol):
     async def keep_policy(self, digest: str, text: bytes) -> None:
         """Keep a policy for good."""
         ...
+
+
+class Reloads(Protocol):
+    """Metrics that count looks at a changed policy file, labelled by outcome."""
+
+    policy_reloads: Counter
 
 
 class KeptPolicy(msgspec.Struct, frozen=True):
@@ -75,7 +81,7 @@ class PolicyWatch:
     """Looks at the policy file and returns what changed; a bad one keeps the old in force."""
 
     def __init__(
-        self, section: PolicySection, keeper: Keeper, metrics: Metrics, in_force: PolicySet
+        self, section: PolicySection, keeper: Keeper, metrics: Reloads, in_force: PolicySet
     ) -> None:
         self._section = section
         self._keeper = keeper

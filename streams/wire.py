@@ -163,14 +163,16 @@ def verdict_record(
     judged_at: datetime,
     timings: Mapping[str, float],
     worker: str,
+    source: str = "/weir/worker",
 ) -> Record:
     """Return the record of an encoded verdict, keyed by the message's id.
 
-    `timings` are milliseconds by stage. They, clock and worker are headers, so that the value
-    of a message judged twice is the same.
+    `source` is who judged (a URI reference), `worker` its name. `timings` are milliseconds by
+    stage. They, clock and worker are headers, so that the value of a message judged twice is the
+    same.
     """
     headers = event_headers(
-        head.event_id, f"weir.verdict.{head.kind}", "/weir/worker", judged_at, "application/json"
+        head.event_id, f"weir.verdict.{head.kind}", source, judged_at, "application/json"
     )
     rounded = {stage: round(ms, 3) for stage, ms in timings.items()}
     headers += [

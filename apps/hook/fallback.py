@@ -1,0 +1,123 @@
+"""A verdict without Kafka, Redis and workers: the core in this process, within 50 ms."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+import structlog
+
+from apps.hook.metrics import HookMetrics
+from detectors.actions import Action
+from detectors.judging import Judged
+from detectors.verdict import Verdict
+from features.envelope import Envelope, Incoming
+from streams.in_force import InForce, Wrap
+from streams.judging import Judging, conclude_safely, prepare_safely
+from streams.metrics import StageClock
+from streams.opening import open_core
+from streams.policies import read_policy_of
+from streams.settings import Settings
+
+__all__ = ["BUDGET", "Fallback", "enforced"]
+
+BUDGET: Final = 0.05  # seconds, the wait for the thread included
+_MOST: Final = 32  # messages that wait for the thread: more than it does in the budget
+_MISSING: Final = "judgement"
+_WARM: Final = b"From: a@example.org\r\nSubject: warm\r\n\r\nhttps://example.org/\r\n"
+
+log = structlog.get_logger(__name__)
+
+
+class Fallback:
+    """Judges one message after another in a thread of its own; knows nothing of any sender.
+
+    Construction reads keys, policy, weights and models, and raises KeysError, PolicyError,
+    OSError, WeightsError or ArtifactError for what it can't use.
+    """
+
+    def __init__(
+        self, settings: Settings, metrics: HookMetrics, wrap: Wrap = lambda judge: judge
+    ) -> None:
+        clock = StageClock(metrics)
+        policies, _ = read_policy_of(settings.policy)
+        self.in_force = InForce(open_core(settings, policies, clock), clock, wrap)
+        self.executor = ThreadPoolExecutor(1, "fallback")
+        self._metrics = metrics
+        self._waiting = 0
+        self.is_warm = False
+
+    async def warm(self) -> None:
+        """Judge a message of no account: the first one takes longer than the budget."""
+        envelope = Envelope(id="warm", received_at=datetime.fromtimestamp(0, UTC))
+        work = self.executor.submit(_judge, self.in_force.judging, Incoming(envelope, _WARM))
+        await asyncio.wrap_future(work)
+        self.is_warm = True
+
+    async def judge(self, incoming: Incoming) -> Verdict:
+        """Return a verdict within the budget; on_failure decides where there was no time.
+
+        What takes longer is abandoned: the thread ends it, and nobody looks at it.
+        """
+        judging = self.in_force.judging
+        if self._waiting >= _MOST:
+            return self._unjudged(judging, incoming)
+        self._waiting += 1
+        work = self.executor.submit(_judge, judging, incoming)
+        try:
+            async with asyncio.timeout(BUDGET):
+                judged = await asyncio.wrap_future(work)
+        except TimeoutError:
+            return self._unjudged(judging, incoming)
+        except Exception as error:  # nothing of ours may leave a message without a verdict
+            log.exception("fallback_failed", error=type(error).__name__)
+            return self._unjudged(judging, incoming)
+        finally:
+            self._waiting -= 1
+        if judged.error is not None:
+            log.error("message_broke_the_fallback", id=judged.verdict.id, error=judged.error[:120])
+        return judged.verdict
+
+    def close(self) -> None:
+        """Take no more; what is in hand ends by itself."""
+        self.executor.shutdown(wait=False, cancel_futures=True)
+
+    def _unjudged(self, judging: Judging, incoming: Incoming) -> Verdict:
+        self._metrics.unjudged.inc()
+        return judging.degraded(incoming, _MISSING)
+
+
+def enforced(verdict: Verdict, may_defer: Callable[[], bool]) -> Verdict:
+    """Return a fallback's verdict with the action that is taken on it.
+
+    What it was sure enough of to reject is deferred, so that a worker sees the retry, as long as
+    `may_defer` says so, which is asked at most once; of our own users' mail it is held. What is
+    less sure passes, marked. An operator's deny list holds whatever is missing.
+    """
+    action = _action(verdict, may_defer)
+    return msgspec.structs.replace(verdict, kind="fallback", action=action)
+
+
+def _action(verdict: Verdict, may_defer: Callable[[], bool]) -> Action:
+    wanted = verdict.action
+    if verdict.overrides and verdict.overrides[0].name.startswith("deny:"):
+        return wanted
+    marked: Action = "add_header"
+    if wanted in {"accept", "add_header"}:
+        return wanted
+    if verdict.direction == "outbound":
+        return "quarantine" if wanted in {"reject", "discard", "quarantine"} else marked
+    if wanted in {"reject", "discard", "defer"}:
+        return "defer" if may_defer() else marked
+    return wanted if verdict.logit is None else marked  # on_failure is the operator's own word
+
+
+def _judge(judging: Judging, incoming: Incoming) -> Judged:
+    (prepared,) = prepare_safely(judging, [incoming])
+    if prepared.wanted:
+        prepared = replace(prepared, opened=None)  # there is no time to open anything
+    (judged,) = conclude_safely(judging, [prepared], [None])
+    return judged

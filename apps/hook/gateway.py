@@ -1,0 +1,162 @@
+"""A verdict over Kafka, whatever fails behind it: the workers' in time, else one of our own.
+
+A message goes to the mail log with a request; a worker's verdict comes back on this process's
+partition of the replies. What isn't answered by the deadline, or can't be asked, is judged here
+(apps/hook/fallback.py), enforced as far as that may be, and published as `kind: fallback`.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from apps.hook.asking import Asking, NotAnswered
+from apps.hook.fallback import Fallback, enforced
+from apps.hook.kept_current import follow_models, follow_policy
+from apps.hook.late import LateVerdicts, delivery_of
+from apps.hook.link import Link
+from apps.hook.metrics import HookMetrics
+from apps.hook.replies import Replies
+from apps.hook.spool import Spool
+from apps.hook.tempfail import TempfailBudget
+from detectors.policy import PolicySet
+from detectors.record import decode, encode
+from detectors.verdict import Verdict
+from features.envelope import Envelope, Incoming
+from streams.in_force import Wrap
+from streams.settings import Settings
+from streams.topics import name
+from streams.wire import read_head, verdict_record
+
+__all__ = ["Gateway"]
+
+_SOURCE: Final = "/weir/hook"
+_GOODBYE: Final = 2.0  # seconds for verdicts that aren't published yet
+
+log = structlog.get_logger(__name__)
+
+
+class Gateway:
+    """Decides over Kafka (apps.hook.deciding.Decide); used as an async context manager.
+
+    Entering it waits for nothing: until the brokers are there, the fallback answers. Construction
+    reads keys, policy, weights and models, and raises KeysError, PolicyError, OSError,
+    WeightsError or ArtifactError for what it can't use. `wrap` may put something around the core
+    of the fallback: the tests' fault injection does.
+    """
+
+    def __init__(self, settings: Settings, wrap: Wrap = lambda judge: judge) -> None:
+        self.metrics = HookMetrics()
+        self._settings = settings
+        self._fallback = Fallback(settings, self.metrics, wrap)
+        self._late = LateVerdicts()
+        replies = Replies(self._late, self.metrics)
+        self._link = Link(settings, replies.arrived)
+        self._asking = Asking(settings, self._link, replies, self.metrics)
+        self._spool = Spool(self._link, self.metrics)
+        self._tempfail = TempfailBudget(settings.hook.tempfail_percent)
+        self._verdicts = name(settings, "verdicts")
+        self._name = f"{socket.gethostname()}-{os.getpid()}"
+        self._tasks: list[asyncio.Task[None]] = []
+        self.metrics.late.set_function(lambda: len(self._late))
+
+    @property
+    def ready(self) -> Mapping[str, bool]:
+        """What readiness rests on: until all of it is true the fallback answers."""
+        return {"replies": self._link.is_open, "models": self._fallback.is_warm}
+
+    @property
+    def policies(self) -> PolicySet:
+        """The policies in force, which follow their file."""
+        return self._fallback.in_force.judge.policies
+
+    async def __aenter__(self) -> Self:
+        """Begin to reach the brokers, and to follow models and policy."""
+        for work in (
+            self._link.run(),
+            self._spool.run(),
+            self._fallback.warm(),
+            follow_models(self._settings, self._fallback, self.metrics),
+            follow_policy(self._settings, self._fallback, self.metrics),
+        ):
+            self._tasks.append(asyncio.create_task(work))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Publish what waits, within 2 s, and let go of everything."""
+        if self._link.is_open:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE):
+                    await self._spool.emptied()
+        await self._asking.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._fallback.close()
+
+    async def __call__(self, envelope: Envelope, raw: bytes, deadline: float) -> Verdict:
+        """Return a verdict by `deadline` (the loop's clock), the fallback's within 50 ms after.
+
+        `id` is that of an earlier attempt where its verdict came too late and waited for this one.
+        """
+        started = time.perf_counter()
+        self._tempfail.saw()
+        verdict, source = self._retried(envelope, raw), "late"
+        if verdict is None:
+            found = await self._ask(envelope, raw, deadline)
+            if isinstance(found, NotAnswered):
+                self.metrics.fallbacks.labels(found.reason).inc()
+                verdict = await self._decide(Incoming(envelope, raw, found.position))
+                source = "fallback"
+            else:
+                verdict, source = found, "worker"
+        self.metrics.verdicts.labels(source).inc()
+        self.metrics.seconds.labels(source).observe(time.perf_counter() - started)
+        return verdict
+
+    def _retried(self, envelope: Envelope, raw: bytes) -> Verdict | None:
+        if not self._late:
+            return None
+        value = self._late.take(delivery_of(envelope, raw))
+        return None if value is None else decode(value)
+
+    async def _ask(self, envelope: Envelope, raw: bytes, deadline: float) -> Verdict | NotAnswered:
+        try:
+            return await self._asking.ask(envelope, raw, deadline)
+        except Exception as error:  # a defect of ours costs the workers' verdict, not the mail
+            log.exception("request_failed", error=type(error).__name__)
+            return NotAnswered("refused")
+
+    async def _decide(self, incoming: Incoming) -> Verdict:
+        """Judge here, and have published what is enforced."""
+        started = time.perf_counter()
+        verdict = enforced(await self._fallback.judge(incoming), self._may_defer)
+        value = encode(verdict)
+        record = verdict_record(
+            self._verdicts,
+            read_head(value),
+            value,
+            judged_at=datetime.now(UTC),
+            timings={"fallback": (time.perf_counter() - started) * 1000},
+            worker=self._name,
+            source=_SOURCE,
+        )
+        self._spool.put(record)
+        return verdict
+
+    def _may_defer(self) -> bool:
+        allowed = self._tempfail.take()
+        self.metrics.tempfails.labels("given" if allowed else "spared").inc()
+        return allowed

@@ -1,0 +1,114 @@
+"""Verdicts that the hook enforced by itself, on their way to the topic of verdicts."""
+
+import asyncio
+from collections import deque
+from typing import Any, Final
+
+import structlog
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
+
+from apps.hook.link import Link
+from apps.hook.metrics import HookMetrics
+from streams.wire import Record
+
+__all__ = ["Spool"]
+
+_MOST: Final = 10_000
+_MOST_BYTES: Final = 67_108_864
+_AT_ONCE: Final = 64
+_PAUSE: Final = 0.5  # seconds before what wasn't taken is sent again
+
+log = structlog.get_logger(__name__)
+
+
+class Spool:
+    """Holds records until the brokers have them, bounded in number and bytes: the oldest go."""
+
+    def __init__(self, link: Link, metrics: HookMetrics) -> None:
+        self._link = link
+        self._metrics = metrics
+        self._records: deque[Record] = deque()
+        self._bytes = 0
+        self._some = asyncio.Event()
+        self._none = asyncio.Event()
+        self._none.set()
+        self._sending = 0
+        metrics.spooled.set_function(lambda: len(self._records) + self._sending)
+
+    async def emptied(self) -> None:
+        """Return when the brokers have all of them."""
+        await self._none.wait()
+
+    def put(self, record: Record) -> None:
+        """Take a record to publish."""
+        self._records.append(record)
+        self._bytes += len(record.value)
+        self._drop()
+        self._none.clear()
+        self._some.set()
+
+    async def run(self) -> None:
+        """Publish what comes until cancelled."""
+        while True:
+            await self._some.wait()
+            await self._link.opened()
+            batch = self._next()
+            self._sending = len(batch)
+            left = batch
+            try:
+                left = await self._send(batch)
+            finally:
+                self._sending = 0
+                self._put_back(left)
+            if left:
+                await asyncio.sleep(_PAUSE)
+
+    def _next(self) -> list[Record]:
+        batch = [self._records.popleft() for _ in range(min(_AT_ONCE, len(self._records)))]
+        self._bytes -= sum(len(record.value) for record in batch)
+        if not self._records:
+            self._some.clear()
+        return batch
+
+    async def _send(self, batch: list[Record]) -> list[Record]:
+        """Return those that are to be sent again."""
+        left, sent = [], []
+        for record in batch:
+            try:
+                sent.append((record, await self._link.send(record)))
+            except KafkaError as error:
+                if not _again(error):
+                    self._refused(error)
+                else:
+                    left.append(record)
+        said = await asyncio.gather(*(delivery for _, delivery in sent), return_exceptions=True)
+        for (record, _), answer in zip(sent, said, strict=True):
+            if isinstance(answer, BaseException):
+                if _again(answer):
+                    left.append(record)
+                else:
+                    self._refused(answer)
+        return left
+
+    def _put_back(self, records: list[Record]) -> None:
+        self._records.extendleft(reversed(records))
+        self._bytes += sum(len(record.value) for record in records)
+        self._drop()
+        if self._records:
+            self._some.set()
+        else:
+            self._none.set()
+
+    def _drop(self) -> None:
+        while len(self._records) > _MOST or self._bytes > _MOST_BYTES:
+            self._bytes -= len(self._records.popleft().value)
+            self._metrics.unpublished.inc()
+
+    def _refused(self, error: BaseException) -> None:
+        self._metrics.unpublished.inc()
+        log.error("verdict_refused", error=type(error).__name__)
+
+
+def _again(error: Any) -> bool:
+    """Tell whether another try may help: the brokers were away, or the link was closed."""
+    return isinstance(error, asyncio.CancelledError) or getattr(error, "retriable", False)
