@@ -108,11 +108,17 @@ class Registry:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Return the registry of an installation, with a client that connects when it is used."""
+        """Return the registry of an installation, with a client that connects when it is used.
+
+        An embedded one has no other machines, and the folder alone.
+        """
+        folder = Path(settings.models.snapshots) if settings.models.snapshots else None
+        if settings.embedded.folder:
+            return cls(folder)
         seconds = max(settings.redis.timeout_seconds, _PATIENCE)
         patient = msgspec.structs.replace(settings.redis, timeout_seconds=seconds)
         return cls(
-            Path(settings.models.snapshots) if settings.models.snapshots else None,
+            folder,
             open_redis(msgspec.structs.replace(settings, redis=patient)),
             settings.redis.key_prefix,
         )

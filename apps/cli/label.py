@@ -201,7 +201,7 @@ async def _give(
         left = list(given)
         if options.retracts:
             for argument in given:
-                if (known := await given_label(desk.store, argument, tenant)) is not None:
+                if (known := await given_label(desk.counted, argument, tenant)) is not None:
                     left.remove(argument)
                     taken = retraction(known, datetime.now(UTC))
                     said = Said(argument, taken, taken.of.id or "")
@@ -214,7 +214,7 @@ async def _give(
                 items,
                 shown.tell,
                 tenant=tenant,
-                retracts=desk.store if options.retracts else None,
+                retracts=desk.counted if options.retracts else None,
             )
         shown.summary(topic)
         if wait:
@@ -266,7 +266,7 @@ async def _disputed(settings: "Settings", tenant: str, shown: "Shown") -> None:
     from apps.labels.disputed import disputed
 
     async with open_desk(settings, tenant) as desk:
-        found = [each async for each in disputed(desk.store, tenant)]
+        found = [each async for each in disputed(desk.counted, tenant)]
     shown.disputed(sorted(found, key=lambda each: each.last))
 
 

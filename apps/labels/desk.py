@@ -14,10 +14,8 @@ from apps.labels.verdict_search import search_verdict
 from features.context import Context
 from models.label import Source, Target
 from streams.label_records import label_id
-from streams.labels.known import KnownMessages
-from streams.labels.path import LabelPaths
+from streams.labels.asking import Answers, open_answers
 from streams.settings import Settings, read_keys
-from streams.stores.redis_store import RedisStore, open_redis
 from streams.tokens import id_in
 
 __all__ = ["Desk", "open_desk"]
@@ -35,23 +33,21 @@ class Desk:
         settings: Settings,
         context: Context,
         finder: Finder,
-        known: KnownMessages,
-        store: RedisStore,
-        paths: LabelPaths,
+        answers: Answers,
         tenant: str,
     ) -> None:
         self.context = context
         self.finder = finder
-        self.store = store
+        self.counted = answers.counted
         self._settings = settings
-        self._known = known
-        self._paths = paths
+        self._known = answers.known
+        self._paths = answers.paths
         self._tenant = tenant
 
     async def tokens(self, ids: Sequence[str]) -> list[str | None]:
         """Return the token of each message by its id, None where it isn't known.
 
-        Raises RedisError, and TopicError where the verdicts can't be asked.
+        Raises RedisError or StoreError, and TopicError where the verdicts can't be asked.
         """
         places = await self._known.positions(ids)
         found: list[str | None] = []
@@ -74,7 +70,7 @@ class Desk:
             [label_id(self._tenant, Target(id=each), source, by) for source, by in sources]
             for each in given
         ]
-        found = await statuses(self.store, self._paths, given, derived)
+        found = await statuses(self.counted, self._paths, given, derived)
         return list(zip(names, found, strict=True))
 
     async def wait(self, labels: Sequence[str], seconds: float) -> None:
@@ -93,21 +89,20 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(settings: Settings, tenant: str) -> AsyncIterator[Desk]:
-    """Open the desk; raises KeysError where the keys can't be read: hashes need the right ones."""
+    """Open the desk.
+
+    Raises KeysError where the keys can't be read: hashes need the right ones; StoreError where an
+    embedded installation's file can't be used.
+    """
     keys = read_keys(Path(settings.privacy.keys_file))
     context = settings.context(keys)
-    redis = open_redis(settings)
-    store = RedisStore(settings, redis)
-    known = KnownMessages(redis, settings)
-    finder = Finder(
-        known,
-        context,
-        keys.token_key,
-        lambda ident: search_verdict(settings, ident),
-        tenant=tenant,
-        raw_bytes=(settings.topics.message_bytes - _ROOM) * 3 // 4,
-    )
-    try:
-        yield Desk(settings, context, finder, known, store, LabelPaths(redis, settings), tenant)
-    finally:
-        await store.close()
+    async with open_answers(settings) as answers:
+        finder = Finder(
+            answers.known,
+            context,
+            keys.token_key,
+            lambda ident: search_verdict(settings, ident),
+            tenant=tenant,
+            raw_bytes=(settings.topics.message_bytes - _ROOM) * 3 // 4,
+        )
+        yield Desk(settings, context, finder, answers, tenant)

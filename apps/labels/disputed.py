@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from models.hearing import words_of
 from models.standing import standing
+from streams.labels.asking import Counted
 from streams.stores.label_state import LabelRecord
-from streams.stores.redis_store import RedisStore
 
 __all__ = ["Disputed", "dispute_of", "disputed"]
 
@@ -36,8 +36,8 @@ def dispute_of(record: LabelRecord) -> Disputed | None:
     return Disputed(record.message, why, against, len(said) - against, last)
 
 
-async def disputed(store: RedisStore, tenant: str) -> AsyncIterator[Disputed]:
-    """Yield the tenant's messages that wait for an analyst; raises RedisError where it is away."""
-    async for record in store.labels.every_labelled():
+async def disputed(counted: Counted, tenant: str) -> AsyncIterator[Disputed]:
+    """Yield the tenant's messages that wait for an analyst; raises RedisError or StoreError."""
+    async for record in counted.every():
         if record.tenant == tenant and (found := dispute_of(record)) is not None:
             yield found

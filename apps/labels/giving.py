@@ -11,7 +11,7 @@ from apps.labels.targets import Finder, Found
 from apps.publishing import Delivered, Publisher
 from models.label import Label
 from streams.label_records import label_id, label_record, retraction
-from streams.stores.redis_store import RedisStore
+from streams.labels.asking import Counted
 
 __all__ = ["Published", "Said", "give", "publish"]
 
@@ -50,13 +50,13 @@ async def give(
     tell: Callable[[Published | Refused], None],
     *,
     tenant: str,
-    retracts: RedisStore | None = None,
+    retracts: Counted | None = None,
 ) -> None:
     """Find what each candidate is of and publish its label.
 
     A label that is said twice in one run is published once. `tell` is given each that the brokers
-    acknowledged and each that was refused. `retracts`: labels are taken back, and this store knows
-    which are counted. Raises RedisError, StoreError and KafkaError.
+    acknowledged and each that was refused. `retracts`: labels are taken back, and it knows which
+    are counted. Raises RedisError, StoreError and KafkaError.
     """
     seen: set[str] = set()
     for batch in _batches(items, tell):
@@ -79,14 +79,14 @@ async def give(
 
 
 async def _retractions(
-    store: RedisStore, said: Sequence[Said], tell: Callable[[Published | Refused], None]
+    counted: Counted, said: Sequence[Said], tell: Callable[[Published | Refused], None]
 ) -> list[Said]:
     now = datetime.now(UTC)
-    counted = await retractable(
-        store, [one.label.id for one in said], [one.message for one in said]
+    known = await retractable(
+        counted, [one.label.id for one in said], [one.message for one in said]
     )
     found = []
-    for one, is_counted in zip(said, counted, strict=True):
+    for one, is_counted in zip(said, known, strict=True):
         label = one.label
         if is_counted is False:
             reason = (

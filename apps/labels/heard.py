@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from models.hearing import Voice
 from models.label import Label, Target
-from streams.labels.path import LabelPaths, Passed
+from streams.labels.asking import Counted
+from streams.labels.path import Passed, Paths
 from streams.stores.label_state import LabelRecord
-from streams.stores.redis_store import RedisStore
 
 __all__ = ["LabelStatus", "given_label", "retractable", "statuses"]
 
@@ -26,15 +26,15 @@ class LabelStatus(NamedTuple):
     path: tuple[Passed, ...]
 
 
-async def given_label(store: RedisStore, name: str, tenant: str) -> Label | None:
+async def given_label(counted: Counted, name: str, tenant: str) -> Label | None:
     """Return the counted label with that id, so that it can be taken back; None where unknown.
 
-    A label of another tenant is unknown. Raises StoreError where Redis is away.
+    A label of another tenant is unknown. Raises StoreError or RedisError.
     """
-    (message,) = await store.messages_of([name])
+    (message,) = await counted.messages_of([name])
     if message is None:
         return None
-    record = (await store.label_state([message])).labelled.get(message)
+    record = (await counted.records([message])).get(message)
     voices = record.voices if record and record.tenant == tenant else ()
     voice = next((it for it in reversed(voices) if it.given.id == name), None)
     if voice is None:
@@ -52,14 +52,14 @@ async def given_label(store: RedisStore, name: str, tenant: str) -> Label | None
 
 
 async def retractable(
-    store: RedisStore, labels: Sequence[str], messages: Sequence[str]
+    counted: Counted, labels: Sequence[str], messages: Sequence[str]
 ) -> list[bool | None]:
     """Tell of each label whether it is counted; None: nothing is counted of its message yet.
 
-    Raises StoreError where Redis is away.
+    Raises StoreError or RedisError.
     """
-    of = await store.messages_of(labels)
-    records = (await store.label_state(messages)).labelled
+    of = await counted.messages_of(labels)
+    records = await counted.records(messages)
     return [
         True if known is not None else False if message in records else None
         for known, message in zip(of, messages, strict=True)
@@ -67,16 +67,16 @@ async def retractable(
 
 
 async def statuses(
-    store: RedisStore, paths: LabelPaths, names: Sequence[str], derived: Sequence[Sequence[str]]
+    counted: Counted, paths: Paths, names: Sequence[str], derived: Sequence[Sequence[str]]
 ) -> list[list[LabelStatus]]:
     """Return what is known of each name: it is a label's id, or a message's with all its labels.
 
     `derived` are ids of labels that may have been given of each and aren't counted yet. Raises
-    StoreError and RedisError where Redis is away.
+    StoreError and RedisError where it can't be told.
     """
-    of = await store.messages_of(names)
+    of = await counted.messages_of(names)
     messages = [message or name for name, message in zip(names, of, strict=True)]
-    records = (await store.label_state(messages)).labelled
+    records = await counted.records(messages)
     wanted: list[tuple[str, list[str]]] = []
     for name, message, known, more in zip(names, messages, of, derived, strict=True):
         record = records.get(message)

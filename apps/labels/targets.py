@@ -7,7 +7,7 @@ from apps.labels.intake import Candidate, Refused
 from features.context import Context
 from features.envelope import LogPosition
 from models.label import Source, Target
-from streams.labels.known import DAYS_BY_MESSAGE_ID, KnownMessages
+from streams.labels.known import DAYS_BY_MESSAGE_ID, Known
 from streams.stores.protocol import Mention
 from streams.tokens import Token, read_token, sign_token
 
@@ -33,13 +33,13 @@ class Found(NamedTuple):
 class Finder:
     """Finds messages; `token_key` is what our tokens are signed with.
 
-    `search` looks for a message that Redis doesn't know by its id any more. `raw_bytes` bounds a
+    `search` looks for a message that isn't known by its id any more. `raw_bytes` bounds a
     bare message in a label's record.
     """
 
     def __init__(
         self,
-        known: KnownMessages,
+        known: Known,
         context: Context,
         token_key: bytes,
         search: Search,
@@ -55,7 +55,7 @@ class Finder:
         self._raw_bytes = raw_bytes
 
     async def find(self, candidates: Sequence[Candidate]) -> list[Found | Refused]:
-        """Find each candidate's message, in order; raises RedisError where Redis is away."""
+        """Find each candidate's message, in order; raises RedisError or StoreError."""
         tokens = [self._token(each) for each in candidates]
         ids = [each.ident for each in candidates if each.ident]
         positions = dict(zip(ids, await self._known.positions(ids), strict=True))

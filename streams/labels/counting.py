@@ -19,7 +19,7 @@ from features.envelope import LogPosition
 from models.trust import Trust
 from streams.labels.ledger import Ledger, Outcome, asked_of, reported_entities
 from streams.labels.message import Taken
-from streams.labels.path import LabelPaths, Passed
+from streams.labels.path import Passed, Paths
 from streams.stores.label_state import LabelRecord, LabelStore
 from streams.stores.protocol import Move, StoreError
 
@@ -58,7 +58,7 @@ class Counting:
     """Counts labels in the order of their offsets; waits for the store and never skips.
 
     `epoch` is that of the topic of labels, `trust` gives a tenant's policy in force, `seconds` is
-    how long reports stand. `paths` are told what was counted, as far as Redis takes it.
+    how long reports stand. `paths` are told what was counted, as far as it can be told.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Counting:
         epoch: str,
         trust: Callable[[str], Trust],
         seconds: float,
-        paths: LabelPaths | None = None,
+        paths: Paths | None = None,
     ) -> None:
         self._store = store
         self._epoch = epoch
@@ -160,7 +160,9 @@ class Counting:
         passed = [
             _passed(task.taken, outcome) for task, outcome in zip(batch, outcomes, strict=True)
         ]
-        with contextlib.suppress(RedisError, OSError):  # it is told for people, and decides nothing
+        with contextlib.suppress(
+            StoreError, RedisError, OSError
+        ):  # told for people, and decides nothing
             await self._paths.tell(passed)
 
 

@@ -12,7 +12,7 @@ from features.context import Context
 from features.envelope import Envelope, Incoming, LogPosition
 from models.label import Label, Target
 from models.trust import TRUSTED
-from streams.labels.known import KnownMessages
+from streams.labels.known import Known
 from streams.labels.mail_log import MailLog
 from streams.labels.message import Found, Taken, Unfound
 from streams.labels.verdict_scan import Wanted
@@ -40,7 +40,7 @@ class Finding:
         self,
         log: MailLog,
         store: LabelStore,
-        known: KnownMessages,
+        known: Known,
         context: Context,
         token_key: bytes,
     ) -> None:

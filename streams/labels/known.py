@@ -1,7 +1,7 @@
-"""What Redis knows of messages that were judged: their place by id, their id by Message-ID."""
+"""What is known of messages that were judged: their place by id, their id by Message-ID."""
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from redis.asyncio import Redis
 
@@ -12,11 +12,26 @@ from features.sender import index_keys
 from streams.settings import Settings
 from streams.stores import message_index
 from streams.stores.protocol import Mention
+from streams.stores.told import Told
 
-__all__ = ["DAYS_BY_MESSAGE_ID", "KnownMessages"]
+__all__ = ["DAYS_BY_MESSAGE_ID", "Known", "KnownMessages", "ToldMessages"]
 
 DAYS_BY_MESSAGE_ID: Final = message_index.SECONDS // 86_400
 """How long a message is known by its Message-ID; by its id it is for a day."""
+
+
+class Known(Protocol):
+    """Looks messages up; every method raises RedisError or StoreError where it can't."""
+
+    async def positions(self, ids: Sequence[str]) -> list[LogPosition | None]:
+        """Return where each message lies, by the id that it has with us; None where unknown."""
+        ...
+
+    async def by_message_id(
+        self, message_ids: Sequence[str], context: Context, tenant: str
+    ) -> list[Mention | None]:
+        """Return which of the tenant's messages has each Message-ID (without brackets)."""
+        ...
 
 
 class KnownMessages:
@@ -47,6 +62,27 @@ class KnownMessages:
             message_index.read(entry) if (entry := first or second) else None
             for first, second in zip(entries[::2], entries[1::2], strict=True)
         ]
+
+
+class ToldMessages:
+    """Looks messages up in what an embedded installation tells; raises StoreError."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+
+    async def positions(self, ids: Sequence[str]) -> list[LogPosition | None]:
+        """Return where each message lies, by the id that it has with us; None where unknown."""
+        found = self._told.messages(ids)
+        return [known.position if (known := found.get(each)) else None for each in ids]
+
+    async def by_message_id(
+        self, message_ids: Sequence[str], context: Context, tenant: str
+    ) -> list[Mention | None]:
+        """Return which of the tenant's messages has each Message-ID (without brackets)."""
+        namer = Namer(context, tenant)
+        keys = [index_keys(namer, each) for each in message_ids]
+        found = self._told.mentioned([key for each in keys for key in each])
+        return [next((found[key] for key in each if key in found), None) for each in keys]
 
 
 def _position(place: bytes | None) -> LogPosition | None:

@@ -20,7 +20,7 @@ from streams.label_records import Refusal, read_record
 from streams.labels.counting import Task
 from streams.labels.ledger import Outcome
 from streams.labels.message import SINCE, Found, Taken, Unfound, record_of, waits_since
-from streams.labels.path import LabelPaths, Passed
+from streams.labels.path import Passed, Paths
 from streams.learning.claim import Fence
 from streams.learning.lessons import Teacher
 from streams.learning.lineage import Lineage
@@ -101,7 +101,7 @@ class Handling:
         wait_seconds: float,
         execute: Callable[[Command], Awaitable[None]],
         settled: Callable[[Found, Outcome], None] = lambda _, __: None,
-        paths: LabelPaths | None = None,
+        paths: Paths | None = None,
     ) -> None:
         self._lineage = lineage
         self._teacher = teacher
@@ -276,7 +276,7 @@ class Handling:
 
     async def _tell(self, passed: Sequence[Passed]) -> None:
         if self._paths is not None and passed:
-            with suppress(RedisError, OSError):  # it is told for people, and decides nothing
+            with suppress(StoreError, RedisError, OSError):  # it decides nothing
                 await self._paths.tell(passed)
 
     async def _patiently(self, call: Callable[[], Awaitable[_T]]) -> _T:

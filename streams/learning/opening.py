@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from redis.exceptions import RedisError
@@ -17,11 +18,11 @@ from detectors.judging import Judge
 from models.ensemble import Ensemble
 from models.manifest import ArtifactError
 from models.snapshot import LabelPosition, Snapshot
-from streams.labels.counting import Counting, LabelsLostError
+from streams.labels.asking import open_answers
+from streams.labels.counting import Counting, CountingStore, LabelsLostError
 from streams.labels.finding import Finding
-from streams.labels.known import KnownMessages
 from streams.labels.mail_log import open_mail_log
-from streams.labels.path import LabelPaths
+from streams.labels.path import Paths
 from streams.labels.recounting import Recounting
 from streams.learning.claim import Fence, take
 from streams.learning.commands import Commands
@@ -41,15 +42,18 @@ from streams.opening import load_weights
 from streams.policies import read_policy_of
 from streams.registry import Registry
 from streams.settings import Settings, read_keys
-from streams.stores.protocol import StoreError
-from streams.stores.redis_store import RedisStore, open_redis
+from streams.stores.protocol import Store, StoreError
 from streams.topics import TopicError, name
 
-__all__ = ["Parts", "Session", "open_session"]
+__all__ = ["LearnerStore", "Parts", "Session", "open_session"]
 
 _HOUR = 3600.0
 
 log = structlog.get_logger(__name__)
+
+
+class LearnerStore(Store, CountingStore, Protocol):
+    """What a learner asks of a store, whichever keeps it."""
 
 
 class Parts:
@@ -94,7 +98,7 @@ class Session:
     handling: Handling
     recounting: Recounting
     labels_epoch: str
-    paths: LabelPaths
+    paths: Paths
     metrics: LearnerMetrics
 
     @property
@@ -109,7 +113,7 @@ class Session:
             await self.recounting.look(self.handled)  # else the next one does
         await self.publishing.look()
         lineage = self.lineage
-        with suppress(RedisError, OSError):  # it is told for people, and decides nothing
+        with suppress(StoreError, RedisError, OSError):  # it decides nothing
             count = await self.paths.published(lineage.published_sequence, waiting=lineage.waiting)
             self.metrics.labels.labels("published").inc(count)
 
@@ -122,7 +126,7 @@ class Session:
 @asynccontextmanager
 async def open_session(
     parts: Parts,
-    store: RedisStore,
+    store: LearnerStore,
     partitions: Mapping[str, int],
     learner: str,
     executor: Executor,
@@ -177,12 +181,8 @@ async def open_session(
         await opened.enter_async_context(
             open_recent(settings, recent, epochs["messages"], mails, executor)
         )
-        redis = open_redis(settings)
-        opened.push_async_callback(redis.aclose)
-        paths = LabelPaths(redis, settings)
-        finding = Finding(
-            mail, store, KnownMessages(redis, settings), parts.context, parts.keys.token_key
-        )
+        known, paths, _ = await opened.enter_async_context(open_answers(settings))
+        finding = Finding(mail, store, known, parts.context, parts.keys.token_key)
         counting = Counting(
             store,
             epochs["labels"],
@@ -289,7 +289,7 @@ def _lineage(parts: Parts, registry: Registry) -> tuple[Lineage, Snapshot | None
     return lineage, snapshot
 
 
-async def _epoch(store: RedisStore, topic: str, known: LabelPosition | None) -> str:
+async def _epoch(store: LearnerStore, topic: str, known: LabelPosition | None) -> str:
     proposed = known.epoch if known else secrets.token_hex(4)
     epoch = await store.epoch(topic, proposed)
     if epoch == proposed and not known:

@@ -1,12 +1,13 @@
-"""How far a label has come is told in Redis, and read back in the order of time."""
+"""How far a label has come is told, in Redis or in a file, and read back in the order of time."""
 
 import secrets
 
 import pytest
 
-from streams.labels.path import LabelPaths, Passed
+from streams.labels.path import LabelPaths, Passed, ToldPaths
 from streams.settings import load
 from streams.stores.redis_store import open_redis
+from streams.stores.told import Told
 
 pytestmark = pytest.mark.integration
 
@@ -22,8 +23,13 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-async def paths(redis_url):
+@pytest.fixture(params=["redis", "file"])
+async def paths(request, redis_url, tmp_path):
+    if request.param == "file":
+        told = Told(load(None, {"WEIR_EMBEDDED__FOLDER": str(tmp_path)}))
+        yield ToldPaths(told, Clock())
+        told.close()
+        return
     environment = {"WEIR_REDIS__URL": redis_url, "WEIR_REDIS__KEY_PREFIX": secrets.token_hex(4)}
     settings = load(None, environment)
     client = open_redis(settings)
