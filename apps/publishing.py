@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # no types
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 
-from streams.connection import client_options
+from streams.producing import new_producer
 from streams.settings import Settings
 from streams.topics import TopicError, unreachable
 from streams.wire import Record
@@ -75,11 +74,7 @@ async def open_publisher(settings: Settings) -> AsyncIterator[Publisher]:
 
     Raises TopicError, in one line, where brokers or topics can't take the records.
     """
-    producer = AIOKafkaProducer(
-        **client_options(settings),
-        enable_idempotence=True,
-        max_request_size=settings.dead_letter_bytes,
-    )
+    producer = new_producer(settings)
     try:
         await producer.start()
         publisher = Publisher(producer)

@@ -5,12 +5,11 @@ nothing, and records of other messages would be found in its places.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]  # no types
+from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # ships no types
 
-from streams.connection import client_options
+from streams.reader import new_consumer
 from streams.settings import Settings
 from streams.topics import TopicError, unreachable
 
@@ -19,7 +18,7 @@ __all__ = ["log_ends", "refusal"]
 
 async def log_ends(settings: Settings, topic: str, partitions: int) -> dict[int, int]:
     """Return the offset behind the last record by partition; raises TopicError without brokers."""
-    consumer: Any = AIOKafkaConsumer(**client_options(settings))
+    consumer = new_consumer(settings)
     places = [TopicPartition(topic, number) for number in range(partitions)]
     try:
         await consumer.start()

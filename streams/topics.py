@@ -14,6 +14,7 @@ from aiokafka.admin.config_resource import (  # type: ignore[import-untyped]  # 
 from aiokafka.errors import KafkaError, for_code  # type: ignore[import-untyped]  # no types
 
 from streams.connection import client_options
+from streams.local_log import administration as local
 from streams.settings import Settings
 
 __all__ = [
@@ -127,6 +128,8 @@ async def create(
     `new_epoch(topic, epoch)` stores the random epoch of a created topic: offsets restart at 0 in
     it. Raises TopicError if the brokers can't be reached or refuse.
     """
+    if settings.embedded.folder:
+        return await _create_locally(settings, new_epoch)
     created = []
     async with _admin(settings) as admin:
         for topic in table(settings):
@@ -170,6 +173,8 @@ async def _until_visible(admin: Any, names: Sequence[str]) -> None:
 async def describe(settings: Settings) -> list[TopicState]:
     """Return the topics as they are on the brokers; raises TopicError if none answers."""
     wanted = table(settings)
+    if settings.embedded.folder:
+        return [_local_state(topic, row) for topic, row in await _local_rows(settings, wanted)]
     async with _admin(settings) as admin:
         found = {
             entry["topic"]: entry
@@ -199,7 +204,7 @@ async def check(settings: Settings) -> dict[str, int]:
     missing = [state.topic.name for state in states if not state.partitions]
     if missing:
         raise TopicError(
-            f"topics missing on {', '.join(settings.kafka.brokers)}: {', '.join(missing)}; "
+            f"topics missing {_where(settings)}: {', '.join(missing)}; "
             "create them with `weir topics create`"
         )
     for state in states:
@@ -236,8 +241,60 @@ async def _admin(settings: Settings) -> AsyncIterator[Any]:
 
 
 def unreachable(settings: Settings, error: Exception) -> str:
-    """Return the one line about brokers that don't answer."""
+    """Return the one line about brokers that don't answer, or a local log that can't be used."""
+    if settings.embedded.folder:
+        return f"embedded.folder = {settings.embedded.folder!r}: {error}"
     return (
         f"kafka.brokers = {', '.join(settings.kafka.brokers)}: no broker answers "
         f"({type(error).__name__}: {error}); check the address, that Kafka runs, and kafka.security"
     )
+
+
+def _where(settings: Settings) -> str:
+    if settings.embedded.folder:
+        return f"in the local log of {settings.embedded.folder}"
+    return f"on {', '.join(settings.kafka.brokers)}"
+
+
+async def _create_locally(
+    settings: Settings, new_epoch: Callable[[str, str], Coroutine[Any, Any, None]]
+) -> list[str]:
+    try:
+        created = await asyncio.to_thread(local.create, settings.embedded.folder, _rows(settings))
+    except KafkaError as error:
+        raise TopicError(unreachable(settings, error)) from None
+    for topic, epoch in created.items():
+        await new_epoch(topic, epoch)
+    return list(created)
+
+
+async def _local_rows(
+    settings: Settings, wanted: Sequence[Topic]
+) -> list[tuple[Topic, local.TopicRow | None]]:
+    try:
+        found = await asyncio.to_thread(local.topics, settings.embedded.folder)
+    except KafkaError as error:
+        raise TopicError(unreachable(settings, error)) from None
+    return [(topic, found.get(topic.name)) for topic in wanted]
+
+
+def _local_state(topic: Topic, row: local.TopicRow | None) -> TopicState:
+    if row is None:
+        return TopicState(topic, 0, {})
+    config = {
+        "retention.ms": str(row.retention_ms),
+        "max.message.bytes": str(row.record_bytes),
+    }
+    return TopicState(topic, row.partitions, {**topic.config, **config})
+
+
+def _rows(settings: Settings) -> list[local.TopicRow]:
+    return [
+        local.TopicRow(
+            topic.name,
+            topic.partitions,
+            int(topic.config["retention.ms"]),
+            int(topic.config["max.message.bytes"]),
+        )
+        for topic in table(settings)
+    ]

@@ -5,19 +5,15 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from aiokafka import (  # type: ignore[import-untyped]  # no types
-    AIOKafkaConsumer,
-    ConsumerRecord,
-    TopicPartition,
-)
+from aiokafka import ConsumerRecord, TopicPartition  # type: ignore[import-untyped]  # no types
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 from aiokafka.partitioner import murmur2  # type: ignore[import-untyped]  # no types
 
 from detectors.verdict import Verdict
 from features.envelope import LogPosition
-from streams.connection import client_options
 from streams.labels.log_scan import Take, scan
 from streams.labels.verdict_scan import VerdictScan, Wanted
+from streams.reader import new_consumer
 from streams.settings import Settings
 from streams.topics import TopicError, name, unreachable
 from streams.wire import Arrival, read_arrival
@@ -126,11 +122,9 @@ class MailLog:
 @asynccontextmanager
 async def open_mail_log(settings: Settings, epoch: str, partitions: int) -> AsyncIterator[MailLog]:
     """Open a reader of single records; raises TopicError where the brokers can't be reached."""
-    consumer = AIOKafkaConsumer(
-        **client_options(settings),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
+    consumer = new_consumer(
+        settings,
+        strict=True,
         fetch_max_wait_ms=_HELD_MS,
         max_partition_fetch_bytes=_FETCH_BYTES,
     )

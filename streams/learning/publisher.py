@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # no types
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 
-from streams.connection import client_options
 from streams.delivery import DeliveryError
 from streams.model_records import ModelRecord, model_record
+from streams.producing import new_producer
 from streams.settings import Settings
 from streams.topics import TopicError, name, unreachable
 from streams.wire import Record
@@ -110,13 +109,7 @@ async def open_publisher(
     settings: Settings, resent: Callable[[], None] = lambda: None
 ) -> AsyncIterator[Publisher]:
     """Open an idempotent producer; raises TopicError where the brokers can't be reached."""
-    producer = AIOKafkaProducer(
-        **client_options(settings),
-        acks="all",
-        enable_idempotence=True,
-        max_request_size=settings.dead_letter_bytes,
-        max_batch_size=_BATCH_BYTES,
-    )
+    producer = new_producer(settings, max_batch_size=_BATCH_BYTES)
     try:
         await producer.start()
     except (KafkaError, OSError) as error:
