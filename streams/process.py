@@ -52,14 +52,17 @@ class Exit(IntEnum):
 
 
 class Process:
-    """What a worker and a learner do alike; `log` is theirs, so that lines name who says them."""
+    """What worker, learner and hook do alike; `log` is theirs, so that lines name who speaks."""
 
     def __init__(
-        self, role: Literal["worker", "learner"], settings: Settings, log: BoundLogger
+        self, role: Literal["worker", "learner", "hook"], settings: Settings, log: BoundLogger
     ) -> None:
         self._role = role
         self._settings = settings
         self._log = log
+        self._stop_seconds = settings.worker.stop_seconds
+        if role == "hook":  # it waits as long for what is in flight
+            self._stop_seconds += settings.hook.deadline_seconds
         self._stop = asyncio.Event()
 
     @property
@@ -140,7 +143,7 @@ class Process:
         self._log.info(f"{self._role}_stops", signal=signal.Signals(number).name)
         self._stop.set()
         # With the broker gone Faust may hang in its goodbyes; nothing is lost by leaving then.
-        timer = threading.Timer(self._settings.worker.stop_seconds, leave, (Exit.FAILED,))
+        timer = threading.Timer(self._stop_seconds, leave, (Exit.FAILED,))
         timer.daemon = True
         timer.start()
 

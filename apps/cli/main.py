@@ -20,6 +20,7 @@ COMMANDS = {
     "deadletter": Lazy("apps.cli.deadletter:deadletter", "Look at dead letters and requeue them."),
     "doctor": Lazy("apps.cli.doctor:doctor", "Find what is wrong here and say what to do."),
     "evaluate": Lazy("apps.cli.evaluate:evaluate", "Score labelled mail in order, as TREC does."),
+    "hook": Lazy("apps.cli.hook:hook", "Judge mail while it is received: milter, HTTP, policy."),
     "keys": Lazy("apps.cli.keys:keys", "Make the secrets that workers share."),
     "label": Lazy("apps.cli.label:label", "Say what messages were; take it back; see what it did."),
     "learner": Lazy("apps.cli.learner:learner", "Learn from labels: one process for all."),
