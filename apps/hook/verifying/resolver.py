@@ -14,8 +14,9 @@ import dns.resolver
 
 from apps.hook.verifying.answers import Answer, Answers, Failure, Found
 from streams.dns_servers import Server
+from streams.settings import SettingsError
 
-__all__ = ["Kind", "NoResolverError", "Resolver", "UnansweredError"]
+__all__ = ["Kind", "Resolver", "UnansweredError"]
 
 Kind = Literal["TXT", "A", "AAAA", "MX", "PTR"]
 
@@ -26,6 +27,7 @@ _FAILURE_TTL = 10.0  # RFC 2308, 7: a server that fails isn't asked for each mes
 _IN_FLIGHT = 500  # questions that wait for an answer; what exceeds them fails at once
 _MOST_RECORDS = 100
 _LARGEST_ANSWER = 16_384  # characters of all records of an answer
+_TRIES = 6  # a lost packet mustn't cost the whole time
 _PAYLOAD = 1_232  # octets over UDP (DNS flag day 2020): no fragments
 
 
@@ -33,30 +35,27 @@ class UnansweredError(Exception):
     """Nobody could say: a server failure, silence, garbage, or too many questions at once."""
 
 
-class NoResolverError(Exception):
-    """The system names no resolver, and neither do the settings."""
-
-
 class Resolver:
     """Looks names up at recursive resolvers, all of whose answers are taken as hostile.
 
     `servers` empty takes those of the system. `timeout` (seconds) bounds a look-up with all its
     tries, over UDP and then, where an answer is truncated, TCP. `most` answers are kept. A look-up
-    that its caller has given up goes on, so that the next one finds its answer.
+    that its caller has given up goes on, so that the next one finds its answer. Raises
+    SettingsError where there are no servers at all.
     """
 
     def __init__(self, servers: Sequence[Server] = (), *, timeout: float, most: int) -> None:
         try:
             self._resolver = dns.asyncresolver.Resolver(configure=not servers)
         except dns.resolver.NoResolverConfiguration:
-            raise NoResolverError(
+            raise SettingsError(
                 "dns.servers is empty and the system names no resolver; allowed: addresses"
             ) from None
         if servers:
             self._resolver.nameservers = [
                 dns.nameserver.Do53Nameserver(server.address, server.port) for server in servers
             ]
-        self._resolver.timeout = timeout / 2
+        self._resolver.timeout = timeout / _TRIES
         self._resolver.lifetime = timeout
         self._resolver.use_edns(0, 0, _PAYLOAD)
         self._answers = Answers(most)

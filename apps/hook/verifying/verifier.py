@@ -1,15 +1,22 @@
 """What the edge can find out about a message by itself, within a budget, as facts."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from ipaddress import ip_network
+from typing import TypeVar
+
+import structlog
 
 from apps.hook.verifying.blocklists import listings
-from apps.hook.verifying.resolver import Resolver
-from apps.hook.verifying.spf import check_spf
-from features.client import parse_ip
-from features.context import Context
+from apps.hook.verifying.chains import check_chain
+from apps.hook.verifying.client import Outside, Relays, behind_relays, direct_client
+from apps.hook.verifying.dmarc import Dmarc, author_domain, conclude, published
+from apps.hook.verifying.resolver import Resolver, UnansweredError
+from apps.hook.verifying.signatures import Checked, check_signatures, overall
+from apps.hook.verifying.spf import Spf, check_spf
+from apps.hook.verifying.splitting import Split, split_message
 from features.envelope import Envelope, Fact
 from streams.dns_servers import parse_server
 from streams.settings import Settings
@@ -19,39 +26,44 @@ __all__ = ["SOURCE", "Verifier"]
 SOURCE = "hook"  # what facts of ours name as theirs
 
 _AT_ONCE = 100  # messages; those beyond go without facts
+_THREADS = 2  # arithmetic holds the interpreter: more would only wait for each other
+
+_Found = dict[str, str | bool]
+_T = TypeVar("_T")
+
+log = structlog.get_logger(__name__)
 
 
 class Verifier:
-    """Checks SPF, DKIM, DMARC and ARC, and asks blocklists, for one message at a time or many."""
+    """Checks SPF, DKIM, DMARC and ARC, and asks blocklists, for many messages at a time.
+
+    `relays` are networks of our own: behind them the client is whom they name. `budget` is in
+    seconds. The verifier closes the resolver that it was given.
+    """
 
     def __init__(
-        self, resolver: Resolver, context: Context, blocklists: tuple[str, ...], budget: float
+        self, resolver: Resolver, relays: Relays, blocklists: tuple[str, ...], budget: float
     ) -> None:
         self._resolver = resolver
-        self._context = context
+        self._relays = relays
         self._blocklists = blocklists
         self._budget = budget
         self._at_work = 0
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="verifying")
 
     @classmethod
     def of(cls, settings: Settings) -> "Verifier":
-        """Make the verifier that the settings ask for; raises NoResolverError."""
+        """Make the verifier that the settings ask for; raises SettingsError."""
         dns = settings.dns
         resolver = Resolver(
             [parse_server(server) for server in dns.servers],
             timeout=dns.timeout_seconds,
             most=dns.kept_answers,
         )
-        relays = settings.identity.trusted_relays
-        context = Context(trusted_relays=tuple(ip_network(net, strict=False) for net in relays))
-        return cls(resolver, context, dns.blocklists, dns.budget_seconds)
+        relays = [ip_network(net, strict=False) for net in settings.identity.trusted_relays]
+        return cls(resolver, relays, dns.blocklists, dns.budget_seconds)
 
-    async def facts(
-        self,
-        envelope: Envelope,
-        raw: bytes,  # noqa: ARG002 - its signatures come next
-        deadline: float,
-    ) -> dict[str, Fact]:
+    async def facts(self, envelope: Envelope, raw: bytes, deadline: float) -> dict[str, Fact]:
         """Return what could be found out by `deadline` (the event loop's clock, seconds).
 
         It never raises and never takes longer than the deadline or `dns.budget_seconds`,
@@ -60,46 +72,140 @@ class Verifier:
         our users' addresses are in nobody's SPF record.
 
         The names are those that features.authentication reads (docs/topics/envelope.md): `spf`,
-        `spf.domain`, `dkim`, `dkim.domains`, `dmarc`, `dmarc.policy`, `dmarc.domain`, `arc`,
-        `arc.sealer`, and `dnsbl.ZONE` of each blocklist, its codes or False.
+        `spf.domain`, `dkim`, `dkim.domains`, `dmarc`, `arc`, `arc.sealer`; beside them
+        `dmarc.domain` (From's) and `dmarc.policy` (what it asks for), and `dnsbl.ZONE` of each
+        blocklist, its codes or False.
         """
         if envelope.direction == "outbound" or envelope.user or self._at_work >= _AT_ONCE:
             return {}
-        found: dict[str, str | bool] = {}
+        found: _Found = {}
         self._at_work += 1
         try:
             now = asyncio.get_running_loop().time()
             async with asyncio.timeout_at(min(deadline, now + self._budget)):
-                await self._find(envelope, found)
+                await self._find(envelope, raw, found)
         except TimeoutError:
-            pass
+            pass  # what came in time is in `found`
+        except Exception:
+            log.exception("facts_failed")
         finally:
             self._at_work -= 1
         at = datetime.now(UTC)
         return {name: Fact(value, SOURCE, at) for name, value in found.items()}
 
     async def close(self) -> None:
-        """Give up what is still looked up."""
+        """Give up what is still looked up or worked out."""
         await self._resolver.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _find(self, envelope: Envelope, found: dict[str, str | bool]) -> None:
-        """Fill in what is found as soon as it is, so that one slow server takes one fact."""
-        parts: list[Callable[[], Awaitable[None]]] = [
-            lambda: self._spf(envelope, found),
-            lambda: self._listed(envelope, found),
-        ]
-        await asyncio.gather(*(part() for part in parts))
+    async def _find(self, envelope: Envelope, raw: bytes, found: _Found) -> None:
+        """Fill in what is found as soon as it is, so that a slow server costs its own fact only."""
+        async with asyncio.TaskGroup() as group:
+            message = group.create_task(self._split(raw))
+            client = group.create_task(self._client(envelope, message))
+            spf = group.create_task(_guarded(self._spf(envelope, client, found)))
+            group.create_task(_guarded(self._listed(client, found)))
+            if envelope.truncated is None or len(raw) >= envelope.truncated.size:
+                group.create_task(_guarded(self._chain(message, found)))
+                marks = group.create_task(_guarded(self._signatures(message, found)))
+                group.create_task(_guarded(self._dmarc(message, spf, marks, found)))
 
-    async def _spf(self, envelope: Envelope, found: dict[str, str | bool]) -> None:
-        address = parse_ip(envelope.client.ip or "")
-        if address is None or envelope.mail_from is None:
+    async def _split(self, raw: bytes) -> Split | None:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, split_message, raw)
+
+    async def _client(
+        self, envelope: Envelope, message: asyncio.Task[Split | None]
+    ) -> Outside | None:
+        direct = direct_client(envelope, self._relays)
+        if direct is not None or envelope.client.ip is None:
+            return direct
+        split = await message
+        return None if split is None else behind_relays(envelope, split, self._relays)
+
+    async def _spf(
+        self, envelope: Envelope, client: asyncio.Task[Outside | None], found: _Found
+    ) -> Spf | None:
+        outside = await client
+        if outside is None or envelope.mail_from is None:
+            return None
+        spf = await check_spf(outside.address, envelope.mail_from, outside.helo, self._resolver)
+        found |= {"spf": spf.result, "spf.domain": spf.domain}
+        return spf
+
+    async def _listed(self, client: asyncio.Task[Outside | None], found: _Found) -> None:
+        outside = await client
+        if outside is not None:
+            said = await listings(outside.address, self._blocklists, self._resolver)
+            found |= {f"dnsbl.{zone}": codes for zone, codes in said.items()}
+
+    async def _signatures(
+        self, message: asyncio.Task[Split | None], found: _Found
+    ) -> list[Checked] | None:
+        split = await message
+        if split is None:
+            return None
+        passed: dict[str, None] = {}
+
+        def told(checked: Checked) -> None:
+            if checked.result == "pass":
+                passed[checked.domain] = None
+                found.update({"dkim": "pass", "dkim.domains": " ".join(passed)})
+
+        checked = await check_signatures(split, self._resolver, self._threads, told)
+        found["dkim"] = overall(checked)
+        return checked
+
+    async def _chain(self, message: asyncio.Task[Split | None], found: _Found) -> None:
+        split = await message
+        if split is None:
             return
-        helo = envelope.client.helo or ""
-        spf = await check_spf(address, envelope.mail_from, helo, self._resolver)
-        found["spf"], found["spf.domain"] = spf.result, spf.domain
+        chain = await check_chain(split, self._resolver, self._threads)
+        if chain.result != "missing":
+            found["arc"] = chain.result
+        if chain.result == "pass":
+            found["arc.sealer"] = chain.sealer
 
-    async def _listed(self, envelope: Envelope, found: dict[str, str | bool]) -> None:
-        address = parse_ip(envelope.client.ip or "")
-        if address is not None:
-            said = await listings(address, self._blocklists, self._resolver)
-            found.update({f"dnsbl.{zone}": codes for zone, codes in said.items()})
+    async def _dmarc(
+        self,
+        message: asyncio.Task[Split | None],
+        spf: asyncio.Task[Spf | None],
+        marks: asyncio.Task[list[Checked] | None],
+        found: _Found,
+    ) -> None:
+        split = await message
+        if split is None:
+            return
+        author = author_domain(split)
+        if not author:
+            found["dmarc"] = "permerror"
+            return
+        try:
+            asked = await published(author, self._resolver)
+        except UnansweredError:
+            found["dmarc"] = "temperror"
+            return
+        if asked is None:
+            found["dmarc"] = "none"
+            return
+        by_spf = await conclude(asked, await spf, [], self._resolver)
+        if by_spf.result == "pass":  # a key that comes late takes nothing from it
+            _tell(author, by_spf, found)
+            return
+        checked = await marks
+        if checked is not None:
+            _tell(author, await conclude(asked, await spf, checked, self._resolver), found)
+
+
+def _tell(author: str, dmarc: Dmarc, found: _Found) -> None:
+    found |= {"dmarc": dmarc.result, "dmarc.domain": author}
+    if dmarc.policy:
+        found["dmarc.policy"] = dmarc.policy
+
+
+async def _guarded(part: Awaitable[_T]) -> _T | None:
+    """Await a part; a defect in it costs its own facts, none of the others'."""
+    try:
+        return await part
+    except Exception:
+        log.exception("fact_failed")
+        return None
