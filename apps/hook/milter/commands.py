@@ -6,11 +6,11 @@ of an SMTP session its default action once a milter has closed its connection.
 
 import ipaddress
 from collections.abc import Iterable
-from enum import IntFlag
+from enum import IntEnum
 from typing import NamedTuple
 
 from apps.hook.milter.frames import FrameError
-from apps.hook.milter.transaction import Path, Peer
+from apps.hook.milter.transaction import Offered, Path, Peer
 
 __all__ = [
     "ABORT",
@@ -58,7 +58,7 @@ _OLDEST = 2
 _NEWEST = 6
 
 
-class Actions(IntFlag):
+class Actions(IntEnum):
     """Changes that an MTA lets a milter make (SMFIF_*)."""
 
     ADD_HEADERS = 0x01
@@ -66,8 +66,11 @@ class Actions(IntFlag):
     QUARANTINE = 0x20
 
 
-class Steps(IntFlag):
-    """Which replies an MTA can do without (SMFIP_NR_*), and two habits of it."""
+class Steps(IntEnum):
+    """What we ask of an MTA: to wait for fewer replies (SMFIP_NR_*), and two habits.
+
+    The reply to DATA is kept: it ends the wait of Nagle's algorithm for our delayed ACK on TCP.
+    """
 
     NO_REPLY_HEADER = 0x80
     SKIP = 0x400  # the reply to a piece of body may be "send no more of it"
@@ -81,9 +84,6 @@ class Steps(IntFlag):
     LEADING_SPACE = 0x100000  # header values come and go with the space after the colon
 
 
-# The reply to DATA is kept: it ends the wait of Nagle's algorithm for our delayed ACK on TCP.
-_WANTED_ACTIONS = Actions.ADD_HEADERS | Actions.CHANGE_HEADERS | Actions.QUARANTINE
-_WANTED_STEPS = Steps(sum(Steps))
 _NO_REPLY = {
     HEADER: Steps.NO_REPLY_HEADER,
     CONNECT: Steps.NO_REPLY_CONNECT,
@@ -97,12 +97,19 @@ _NO_REPLY = {
 
 
 class Negotiated(NamedTuple):
-    """What both sides will do; `silent` are the commands that get no reply."""
+    """What both sides will do, none of it before they have agreed.
 
-    version: int = 6
-    actions: Actions = Actions(0)
-    steps: Steps = Steps(0)
+    `silent` are the commands that get no reply, `spaced` says whether header values come and go
+    with the space after the colon, `skips` whether a body may be ended by the reply SKIP.
+    """
+
+    version: int = _NEWEST
+    actions: int = 0
+    steps: int = 0
     silent: frozenset[bytes] = frozenset()
+    offered: Offered = Offered(add_headers=False, change_headers=False, quarantine=False)
+    spaced: bool = False
+    skips: bool = False
 
     def payload(self) -> bytes:
         """Return the payload of our own side of the negotiation."""
@@ -117,12 +124,23 @@ def negotiate(payload: bytes) -> Negotiated:
     version = int.from_bytes(payload[:4], "big")
     if len(payload) < 12 or version < _OLDEST:
         raise FrameError(f"an offer of {len(payload)} bytes, version {version}")
-    actions = Actions(int.from_bytes(payload[4:8], "big") & _WANTED_ACTIONS)
-    steps = Steps(int.from_bytes(payload[8:12], "big") & _WANTED_STEPS)
+    actions = int.from_bytes(payload[4:8], "big") & sum(Actions)
+    steps = int.from_bytes(payload[8:12], "big") & sum(Steps)
     if steps & Steps.SKIP:  # it is a reply to BODY, so there must be one
         steps &= ~Steps.NO_REPLY_BODY
-    silent = frozenset(command for command, step in _NO_REPLY.items() if steps & step)
-    return Negotiated(min(version, _NEWEST), actions, steps, silent)
+    return Negotiated(
+        min(version, _NEWEST),
+        actions,
+        steps,
+        frozenset(command for command, step in _NO_REPLY.items() if steps & step),
+        Offered(
+            bool(actions & Actions.ADD_HEADERS),
+            bool(actions & Actions.CHANGE_HEADERS),
+            bool(actions & Actions.QUARANTINE),
+        ),
+        bool(steps & Steps.LEADING_SPACE),
+        bool(steps & Steps.SKIP),
+    )
 
 
 def read_peer(payload: bytes) -> Peer:

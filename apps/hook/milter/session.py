@@ -8,16 +8,18 @@ from typing import NamedTuple
 
 from apps.hook.milter import commands
 from apps.hook.milter.answer import Answer
-from apps.hook.milter.commands import Negotiated, Steps
+from apps.hook.milter.commands import Negotiated
 from apps.hook.milter.frames import frame
 from apps.hook.milter.replies import CONTINUE, SKIP, encode
-from apps.hook.milter.transaction import Offered, Path, Peer, Transaction
+from apps.hook.milter.transaction import Path, Peer, Transaction
 
 __all__ = ["Limits", "Session"]
 
 _FIELD_ROOM = 64  # what a header field or recipient costs beside its bytes: many empty ones do too
 _OF_CONNECTION = frozenset({commands.CONNECT, commands.HELO})
 _NEVER_ANSWERED = frozenset({commands.ABORT, commands.QUIT_NEW_CONNECTION})
+_OF_ANOTHER_CLIENT = frozenset({commands.CONNECT, commands.QUIT_NEW_CONNECTION})
+_BEGINS_ANEW = _NEVER_ANSWERED | _OF_ANOTHER_CLIENT | {commands.MAIL}
 _STAGES = (
     commands.CONNECT,
     commands.HELO,
@@ -66,10 +68,12 @@ class Session:
                 self._told[payload[:1]] = payload[1:]
             return b""
         told = self._told.pop(command, None)
-        if command == commands.CONNECT:
-            self._forget_connection()
-        elif command == commands.MAIL:
+        if command in _BEGINS_ANEW:
             self._forget_message()
+            if command in _OF_ANOTHER_CLIENT:
+                self._forget_client()
+            if command in _NEVER_ANSWERED:
+                return b""
         if told is not None:
             self._macros[command] = told
         elif command in self._macros:
@@ -77,42 +81,28 @@ class Session:
         return self._take(command, payload)
 
     def _take(self, command: bytes, payload: bytes) -> bytes | Transaction | None:
-        if command == commands.END:
+        if command == commands.HEADER:  # the most frequent one comes first
+            self._header(payload)
+        elif command == commands.END:
             self._append(payload)
             return self._transaction()
-        if command == commands.QUIT:
+        elif command == commands.QUIT:
             return None
-        if command == commands.NEGOTIATE:
+        elif command == commands.NEGOTIATE:
             self._agreed = commands.negotiate(payload)
             return frame(commands.NEGOTIATE, self._agreed.payload())
-        if command == commands.BODY and self._piece(payload):
-            return SKIP
-        if command == commands.HEADER:
-            self._header(payload)
-        elif command == commands.ABORT:
-            self._forget_message()
-        elif command == commands.QUIT_NEW_CONNECTION:
-            self._forget_connection()
+        elif command == commands.BODY:
+            if self._piece(payload):
+                return SKIP
         else:
             self._envelope(command, payload)
-        quiet = command in _NEVER_ANSWERED or command in self._agreed.silent
-        return b"" if quiet else CONTINUE
+        return b"" if command in self._agreed.silent else CONTINUE
 
     def answer(self, answer: Answer) -> bytes:
         """Return the frames that end the message; raises ValueError as replies.encode does."""
-        spaced = bool(self._agreed.steps & Steps.LEADING_SPACE)
-        encoded = encode(answer, self._offered, leading_space=spaced)
+        encoded = encode(answer, self._agreed.offered, leading_space=self._agreed.spaced)
         self._forget_message()
         return encoded
-
-    @property
-    def _offered(self) -> Offered:
-        actions = self._agreed.actions
-        return Offered(
-            bool(actions & commands.Actions.ADD_HEADERS),
-            bool(actions & commands.Actions.CHANGE_HEADERS),
-            bool(actions & commands.Actions.QUARANTINE),
-        )
 
     def _envelope(self, command: bytes, payload: bytes) -> None:
         if command == commands.CONNECT:
@@ -132,7 +122,7 @@ class Session:
     def _header(self, payload: bytes) -> None:
         self.begun = True
         name, value = commands.read_header(payload)
-        if not self._agreed.steps & Steps.LEADING_SPACE:
+        if not self._agreed.spaced:
             value = b" " + value
         self._size += len(name) + len(value) + 3  # the colon and CRLF
         self._header_bytes += len(payload) + _FIELD_ROOM
@@ -145,7 +135,7 @@ class Session:
         """Whether the MTA can be told to send no more of the body."""
         self.begun = True
         self._append(payload)
-        return self._size_of_body > len(self._body) and bool(self._agreed.steps & Steps.SKIP)
+        return self._agreed.skips and self._size_of_body > len(self._body)
 
     def _append(self, payload: bytes) -> None:
         room = self._limits.body_bytes - len(self._body)
@@ -164,7 +154,7 @@ class Session:
             body=bytes(self._body),
             size=self._size + 2 + self._size_of_body,
             cut=self._cut or self._size_of_body > len(self._body),
-            offered=self._offered,
+            offered=self._agreed.offered,
         )
 
     def _forget_message(self) -> None:
@@ -182,8 +172,7 @@ class Session:
         for stage in self._macros.keys() - _OF_CONNECTION:
             del self._macros[stage]
 
-    def _forget_connection(self) -> None:
-        self._forget_message()
+    def _forget_client(self) -> None:
         self._peer = Peer()
         self._helo = None
         self._macros.clear()
