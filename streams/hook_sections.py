@@ -200,8 +200,9 @@ class EmbeddedSection(msgspec.Struct, frozen=True, kw_only=True):
     folder: Annotated[
         str,
         Meta(
-            description="Folder of the local log and the state that stand in for Kafka and Redis; "
-            "empty: Kafka and Redis.",
+            description="Folder of the local log and the state that stand in for Kafka and Redis, "
+            "and of the models' snapshots where `models.snapshots` is empty; empty: Kafka and "
+            "Redis.",
             extra=_PATH,
         ),
     ] = ""

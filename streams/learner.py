@@ -44,6 +44,11 @@ class Learner:
     """
 
     def __init__(self, settings: Settings) -> None:
+        if settings.embedded.folder:
+            raise SettingsError(
+                f"embedded.folder = {settings.embedded.folder!r}: `weir hook --embedded` learns "
+                "itself; allowed: empty, for a learner on Kafka and Redis"
+            )
         _check_folder(settings.models.snapshots)
         self._settings = settings
         self._process = Process("learner", settings, log)

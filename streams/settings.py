@@ -46,6 +46,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "catalogue",
+    "housed",
     "in_force",
     "load",
     "read_keys",
@@ -168,7 +169,19 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     settings = msgspec.convert({**values, "origins": origins}, Settings)
     for complaint in _inconsistent(settings):
         raise SettingsError(complaint)
-    return settings
+    return housed(settings)
+
+
+def housed(settings: Settings) -> Settings:
+    """Return the settings with the snapshots in the folder of an embedded installation.
+
+    Unless they have another: what is learned has to be kept somewhere.
+    """
+    if not settings.embedded.folder or settings.models.snapshots:
+        return settings
+    snapshots = str(Path(settings.embedded.folder) / "snapshots")
+    models = msgspec.structs.replace(settings.models, snapshots=snapshots)
+    return msgspec.structs.replace(settings, models=models)
 
 
 def in_force(settings: Settings) -> list[tuple[str, str, str]]:

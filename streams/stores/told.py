@@ -4,6 +4,10 @@ The state of an embedded installation is in its one process's memory. `weir labe
 other processes; what they ask of the state is written here too, as it changes: which message has
 which id and Message-ID, what was heard of it, how far each label has come. It is told for them and
 decides nothing: whatever counts is in the state, and what is lost here is told no more.
+
+Beside that it keeps up to where labels were handled, as a consumer group's offset in Kafka. Where
+that is lost they are handled again from the last publish marker's: that counts and teaches nothing
+twice, but executes an operator's commands again.
 """
 
 import contextlib
@@ -31,6 +35,7 @@ CREATE TABLE IF NOT EXISTS labelled (id TEXT PRIMARY KEY, record BLOB, at REAL);
 CREATE TABLE IF NOT EXISTS labels (id TEXT PRIMARY KEY, message TEXT, at REAL);
 CREATE TABLE IF NOT EXISTS stages (
   label TEXT, stage TEXT, passed REAL, detail TEXT, at REAL, PRIMARY KEY (label, stage));
+CREATE TABLE IF NOT EXISTS handled (topic TEXT PRIMARY KEY, epoch TEXT, place INTEGER);
 """
 _HOUR: Final = 3600.0
 _WAIT: Final = 5.0  # seconds for another process's write
@@ -149,6 +154,16 @@ class Told:
         """Return all stages of labels, as they were noted."""
         asked = "SELECT label, stage, passed, detail FROM stages WHERE label IN"
         return list(self._asked(asked, labels))
+
+    def acknowledge(self, topic: str, epoch: str, offset: int) -> None:
+        """Keep up to which record of a topic all is handled."""
+        self._write("INSERT OR REPLACE INTO handled VALUES (?, ?, ?)", [(topic, epoch, offset)])
+
+    def acknowledged(self, topic: str, epoch: str) -> int:
+        """Return the offset up to which all of a topic is handled, -1 where nothing is."""
+        asked = "SELECT place FROM handled WHERE topic = ? AND epoch = ?"
+        rows = self._ask(asked, (topic, epoch))
+        return int(rows[0][0]) if rows else -1
 
     def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Write rows as a whole; a failure costs what other processes are told, nothing else."""

@@ -1,0 +1,1 @@
+"""An installation of one process: the pipeline and the learner inside the hook."""

@@ -1,0 +1,195 @@
+"""The learner inside an embedded hook: labels from the local log, taught beside judging.
+
+It is `weir learner` less Kafka, Redis and Faust: the same batches, handled by the same parts, under
+the same claim, published onto the same topic, from which the judge in this process follows as any
+worker's does. Nothing that befalls it stops mail: it begins again, from its snapshots and the log.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
+
+from features.envelope import LogPosition
+from streams import topics
+from streams.agents.labels import LabelArrival
+from streams.learning.claim import SupersededError
+from streams.learning.metrics import LearnerMetrics
+from streams.learning.opening import LearnerStore, Parts, Session, open_session
+from streams.reader import open_reader
+from streams.settings import Settings, SettingsError
+from streams.stores.told import Told
+
+__all__ = ["Learning", "learning"]
+
+_WAIT_MS: Final = 500
+_TICK: Final = 1.0  # seconds between looks at the claim
+_AGAIN: Final = (1.0, 5.0, 30.0, 60.0)  # seconds before it begins again, the last one ever after
+
+log = structlog.get_logger(__name__)
+
+
+class Learning:
+    """Learns from labels until it is stopped.
+
+    `metrics` are a learner's (docs/metrics.md), other ones each time that it begins again.
+    Construction reads keys, policy and weights, and raises KeysError, PolicyError, OSError,
+    WeightsError or SettingsError for what it can't use. `store` is this process's own.
+    """
+
+    def __init__(self, settings: Settings, store: LearnerStore) -> None:
+        _make_folder(settings.models.snapshots)
+        self._settings = settings
+        self._parts = Parts(settings, LearnerMetrics())
+        self._spent = False
+        self._store = store
+        self._place = TopicPartition(topics.name(settings, "labels"), 0)
+        self._name = f"{socket.gethostname()}-{os.getpid()}"
+        self._stopped = asyncio.Event()
+        self._session: Session | None = None
+
+    @property
+    def metrics(self) -> LearnerMetrics:
+        """What it counts and times."""
+        return self._parts.metrics
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its models are found again, and labels are read."""
+        return self._session is not None
+
+    def stop(self) -> None:
+        """Have it finish the batch in hand, publish what was learned, and return."""
+        self._stopped.set()
+
+    async def run(self) -> None:
+        """Learn until `stop`, or until another learner takes over; never raises."""
+        failures = 0
+        with ThreadPoolExecutor(1, "learn") as executor:
+            while not self._stopped.is_set():
+                began = asyncio.get_running_loop().time()
+                try:
+                    await self._learn(executor)
+                except SupersededError as error:
+                    log.error("superseded", reason=str(error))  # noqa: TRY400 - no defect
+                    return
+                except Exception as error:
+                    log.exception("learner_failed", error=f"{type(error).__name__}: {error}"[:300])
+                    lasted = asyncio.get_running_loop().time() - began
+                    failures = 0 if lasted > _AGAIN[-1] else failures
+                    await self._pause(_AGAIN[min(failures, len(_AGAIN) - 1)])
+                    failures += 1
+                finally:
+                    self._session = None
+                    self._spent = True
+
+    async def _learn(self, executor: Executor) -> None:
+        if self._spent:  # a registry takes a metric once
+            self._parts = Parts(self._settings, LearnerMetrics())
+        partitions = await topics.check(self._settings)
+        with closing(Told(self._settings)) as told:
+            async with (
+                open_session(self._parts, self._store, partitions, self._name, executor) as session,
+                open_reader(self._settings) as reader,
+            ):
+                await self._begin(session, told, reader)
+                self._session = session
+                log.info(
+                    "learner_starts",
+                    learner=self._name,
+                    fence=session.fence.number,
+                    sequence=session.lineage.sequence,
+                )
+                await self._serve(session, told, reader)
+                await session.close()
+                log.info("learner_stopped", sequence=session.lineage.sequence)
+
+    async def _begin(self, session: Session, told: Told, reader: Any) -> None:
+        """Go behind the last label that is handled, with all up to it counted.
+
+        The state is saved now and then, and may be older than that.
+        """
+        place = self._place
+        done = max(session.handled, told.acknowledged(place.topic, session.labels_epoch))
+        first = (await reader.beginning_offsets([place]))[place]
+        end = (await reader.end_offsets([place]))[place]
+        await session.recounting.wait_for(min(done, end - 1))
+        reader.assign([place])
+        reader.seek(place, min(max(first, done + 1), end))
+
+    async def _serve(self, session: Session, told: Told, reader: Any) -> None:
+        """Handle batch after batch, publish in time, and look whether another has taken over."""
+        loop = asyncio.get_running_loop()
+        looked = watched = loop.time()
+        most, pause = self._settings.learner.batch_labels, self._settings.learner.publish_seconds
+        while not self._stopped.is_set():
+            found = await reader.getmany(self._place, timeout_ms=_WAIT_MS, max_records=most)
+            await self._handle(session, told, found.get(self._place, ()))
+            if session.publishing.full:
+                await session.publishing.look()
+            if loop.time() - watched >= _TICK:
+                watched = loop.time()
+                await session.fence.watch()
+            if loop.time() - looked >= pause:
+                looked = loop.time()
+                await session.look()
+
+    async def _handle(self, session: Session, told: Told, records: Sequence[Any]) -> None:
+        if not records:
+            return
+        epoch = session.labels_epoch
+        await session.handling.process([_arrival(record, epoch) for record in records])
+        told.acknowledge(self._place.topic, epoch, records[-1].offset)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+
+
+@asynccontextmanager
+async def learning(settings: Settings, store: LearnerStore) -> AsyncIterator[Learning]:
+    """Learn beside whatever the block does, and finish in order when it ends.
+
+    Begin when the mail of the log is counted again: a label of a message that the state has
+    forgotten in a crash is found by what is known of the message. Raises as Learning does.
+    """
+    learner = Learning(settings, store)
+    running = asyncio.create_task(learner.run(), name="weir-learning")
+    try:
+        yield learner
+    finally:
+        learner.stop()
+        try:
+            async with asyncio.timeout(settings.worker.stop_seconds):
+                await running
+        except TimeoutError:  # what isn't handled is in the log
+            log.warning("learner_cut_short")
+
+
+def _arrival(record: Any, epoch: str) -> LabelArrival:
+    return LabelArrival(
+        LogPosition(epoch, record.partition, record.offset),
+        record.timestamp / 1000,
+        record.key,
+        record.value or b"",
+        [(name, value) for name, value in record.headers if value is not None],
+    )
+
+
+def _make_folder(snapshots: str) -> None:
+    """Make the folder of snapshots, or raise SettingsError: without one all learned is lost."""
+    try:
+        Path(snapshots).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"models.snapshots = {snapshots!r}: {error.strerror}; allowed: a folder that the hook "
+            "may write"
+        ) from None
