@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no typ
 from apps.hook.breaker import MissBreaker
 from apps.hook.in_flight import InFlight
 from apps.hook.late import delivery_of
-from apps.hook.link import Link
+from apps.hook.link import Line
 from apps.hook.metrics import HookMetrics, Reason
 from apps.hook.replies import Replies
 from detectors.record import decode
@@ -49,7 +49,7 @@ class Asking:
     """
 
     def __init__(
-        self, settings: Settings, link: Link, replies: Replies, metrics: HookMetrics
+        self, settings: Settings, link: Line, replies: Replies, metrics: HookMetrics
     ) -> None:
         self._seconds = settings.hook.deadline_seconds
         self._topic = name(settings, "messages")

@@ -10,7 +10,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
@@ -21,7 +21,7 @@ from apps.hook.asking import Asking, NotAnswered
 from apps.hook.fallback import Fallback, enforced
 from apps.hook.kept_current import follow_models, follow_policy
 from apps.hook.late import LateVerdicts, delivery_of
-from apps.hook.link import Link
+from apps.hook.link import Arrived, Line, Link
 from apps.hook.metrics import HookMetrics
 from apps.hook.replies import Replies
 from apps.hook.spool import Spool
@@ -49,16 +49,22 @@ class Gateway:
     Entering it waits for nothing: until the brokers are there, the fallback answers. Construction
     reads keys, policy, weights and models, and raises KeysError, PolicyError, OSError,
     WeightsError or ArtifactError for what it can't use. `wrap` may put something around the core
-    of the fallback: the tests' fault injection does.
+    of the fallback: the tests' fault injection does. `line` opens the way to whoever judges; it is
+    told what to do with replies.
     """
 
-    def __init__(self, settings: Settings, wrap: Wrap = lambda judge: judge) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        wrap: Wrap = lambda judge: judge,
+        line: Callable[[Settings, Arrived], Line] = Link,
+    ) -> None:
         self.metrics = HookMetrics()
         self._settings = settings
         self._fallback = Fallback(settings, self.metrics, wrap)
         self._late = LateVerdicts()
         replies = Replies(self._late, self.metrics)
-        self._link = Link(settings, replies.arrived)
+        self._link = line(settings, replies.arrived)
         self._asking = Asking(settings, self._link, replies, self.metrics)
         self._spool = Spool(self._link, self.metrics)
         self._tempfail = TempfailBudget(settings.hook.tempfail_percent)

@@ -12,11 +12,13 @@ from apps.hook.fallback import Fallback
 from apps.hook.metrics import HookMetrics
 from detectors.policy import PolicySet
 from streams.following.running import following
+from streams.local_log import administration as local
 from streams.log_watch import read_epoch
 from streams.policies import PolicyWatch
 from streams.settings import Settings
 from streams.stores.protocol import StoreError
 from streams.stores.redis_store import RedisStore, open_redis
+from streams.topics import name
 
 __all__ = ["follow_models", "follow_policy"]
 
@@ -48,6 +50,9 @@ def _put(fallback: Fallback, policies: PolicySet) -> None:
 
 
 async def _epoch(settings: Settings) -> str:
+    if settings.embedded.folder:
+        topics = await asyncio.to_thread(local.topics, settings.embedded.folder)
+        return topics[name(settings, "models")].epoch
     store = RedisStore(settings, open_redis(settings, guarded=True))
     try:
         while True:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import (  # type: ignore[import-untyped]  # no types
@@ -19,7 +19,7 @@ from streams.settings import Settings
 from streams.topics import TopicError, name
 from streams.wire import Record
 
-__all__ = ["Link"]
+__all__ = ["Arrived", "Line", "Link"]
 
 _PAUSE: Final = 1.0  # seconds before the brokers are tried again
 _REQUEST_MS: Final = 5_000  # a connection that is silent for longer is made anew
@@ -30,6 +30,35 @@ _CLOSE: Final = 3.0  # seconds: brokers that are away can't be told goodbye
 log = structlog.get_logger(__name__)
 
 Arrived = Callable[[bytes | None, bytes | None], None]
+
+
+class Line(Protocol):
+    """What requests go out by, and replies come back: Kafka, or a pipeline in this process.
+
+    Replies are asked for on `partition`.
+    """
+
+    partition: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether replies are read and records can be sent."""
+        ...
+
+    async def opened(self) -> None:
+        """Return when it is open."""
+        ...
+
+    async def send(self, record: Record) -> "asyncio.Future[Any]":
+        """Take a record; return the future of its place, as aiokafka's producer does.
+
+        Raises KafkaError for a record that can't be sent.
+        """
+        ...
+
+    async def run(self) -> None:
+        """Keep it open until cancelled."""
+        ...
 
 
 class Link:

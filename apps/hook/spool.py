@@ -7,7 +7,7 @@ from typing import Any, Final
 import structlog
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 
-from apps.hook.link import Link
+from apps.hook.link import Line
 from apps.hook.metrics import HookMetrics
 from streams.wire import Record
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 class Spool:
     """Holds records until the brokers have them, bounded in number and bytes: the oldest go."""
 
-    def __init__(self, link: Link, metrics: HookMetrics) -> None:
+    def __init__(self, link: Line, metrics: HookMetrics) -> None:
         self._link = link
         self._metrics = metrics
         self._records: deque[Record] = deque()

@@ -7,19 +7,20 @@ updated, and only what retention has given up (below its partition's beginning) 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 
-__all__ = ["FILE", "LogFileError", "connect", "make", "path_of", "translated"]
+__all__ = ["FILE", "LogFileError", "connect", "make", "path_of", "sync", "translated"]
 
 FILE: Final = "log.sqlite"
 _APPLICATION: Final = 0x57656972  # "Weir", in SQLite's own header
 _VERSION: Final = 1
 _BUSY_SECONDS: Final = 5.0  # another process's transaction takes milliseconds
 _WAL_BYTES: Final = 67_108_864
+_WAL_PAGES: Final = 4_096  # 16 MiB: upkeep comes before it, off the path of who appends
 
 _SCHEMA: Final = """
 CREATE TABLE topic (
@@ -51,6 +52,8 @@ BEGIN SELECT RAISE(ABORT, 'partitions are never deleted'); END;
 
 class LogFileError(KafkaError):  # type: ignore[misc]  # its base has no types
     """The local log can't be used: one line. Whoever reads either log handles it as a broker's."""
+
+    retriable = True  # a full disk may have room again
 
     def __str__(self) -> str:
         """Return the line alone, without KafkaError's class name before it."""
@@ -92,7 +95,7 @@ def connect(folder: str) -> sqlite3.Connection:
     """Open the log of a folder; raises LogFileError where it is missing, foreign or damaged.
 
     A commit is safe from this process's end, as with Kafka not from the machine's: that needs
-    LocalLog.sync.
+    `sync`.
     """
     path = path_of(folder)
     if not path.is_file():
@@ -103,10 +106,26 @@ def connect(folder: str) -> sqlite3.Connection:
             _recognise(connection, path)
             connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+def sync(folder: str) -> None:
+    """Return when all that was appended is on the disk itself; raises OSError.
+
+    What has left the write-ahead file was synced by SQLite. The file proper isn't opened here: to
+    close it again would give up this process's locks on it.
+    """
+    path = path_of(folder)
+    with suppress(FileNotFoundError):
+        handle = os.open(path.with_name(f"{path.name}-wal"), os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 Everything here blocks for as long as the disk takes; consumers and producers call it in a thread.
 """
 
-import os
 import secrets
 import sqlite3
 import time
@@ -19,7 +18,7 @@ from aiokafka.errors import (  # type: ignore[import-untyped]  # no types
 
 from streams.local_log import file
 
-__all__ = ["Appended", "LocalLog", "Part", "Stored", "TopicRow", "Written"]
+__all__ = ["Appended", "LocalLog", "Part", "Stored", "TopicRow", "Written", "size_of"]
 
 _OFFSETS: Final = 40  # bits of a record's id below the partition's number
 _RETIRED: Final = 200  # records in a transaction: others wait for it
@@ -145,7 +144,7 @@ class LocalLog:
                 at = (record.topic, record.partition)
                 part = parts.get(at) or self._part(*at)
                 headers = msgspec.msgpack.encode(record.headers)
-                if len(record.key or b"") + len(record.value) + len(headers) > limits[at[0]]:
+                if size_of(record.key, record.value, record.headers) > limits[at[0]]:
                     raise MessageSizeTooLargeError(
                         f"topic {record.topic} takes records up to {limits[at[0]]} bytes"
                     )
@@ -205,19 +204,6 @@ class LocalLog:
         for *row, retention_ms in parts:
             gone += self._retire(Part(*row), now_ms - retention_ms)
         return gone
-
-    def sync(self) -> None:
-        """Return when all that was appended is on the disk itself; raises OSError.
-
-        What has left the write-ahead file was synced by SQLite. The file proper isn't opened here:
-        to close it again would give up this process's locks on it.
-        """
-        with suppress(FileNotFoundError):
-            handle = os.open(self._path.with_name(f"{self._path.name}-wal"), os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
 
     def checkpoint(self) -> None:
         """Move what was appended into the file proper, without holding anybody up."""
@@ -279,6 +265,12 @@ class LocalLog:
                 with suppress(sqlite3.Error):  # a full disk has rolled back by itself
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def size_of(key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]]) -> int:
+    """Return what a record counts for against its topic's largest, in bytes."""
+    named = sum(len(name) + len(content) for name, content in headers)
+    return len(key or b"") + len(value) + named
 
 
 def _id(part: Part, offset: int) -> int:

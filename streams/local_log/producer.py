@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
 from aiokafka.errors import UnknownTopicOrPartitionError  # type: ignore[import-untyped]  # no types
 from aiokafka.partitioner import murmur2  # type: ignore[import-untyped]  # no types
 from aiokafka.structs import RecordMetadata  # type: ignore[import-untyped]  # no types
 
-from streams.local_log.log import Appended, LocalLog, Written
+from streams.local_log.log import Appended, LocalLog, TopicRow, Written, size_of
 
 __all__ = ["LocalBatch", "LocalProducer"]
 
@@ -20,6 +20,30 @@ Headers = Sequence[tuple[str, bytes]]
 
 _BATCH_BYTES: Final = 524_288  # as our publishers ask of Kafka's; a larger record goes alone
 _LOG_APPEND_TIME: Final = 1
+
+
+class Sized(Protocol):
+    """A record as far as its size goes."""
+
+    @property
+    def topic(self) -> str:
+        """Where it is to go."""
+        ...
+
+    @property
+    def key(self) -> bytes | None:
+        """Its key."""
+        ...
+
+    @property
+    def value(self) -> bytes:
+        """Its value."""
+        ...
+
+    @property
+    def headers(self) -> Headers:
+        """Its headers."""
+        ...
 
 
 class _Kept(NamedTuple):
@@ -64,7 +88,7 @@ class LocalProducer:
         self._folder = folder
         self._log: LocalLog | None = None
         self._thread = ThreadPoolExecutor(1, "weir-log")
-        self._partitions: dict[str, int] = {}
+        self._topics: dict[str, TopicRow] = {}
         self._sent: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
@@ -124,6 +148,13 @@ class LocalProducer:
         """
         return await self._partition(topic, key)
 
+    def refusal(self, record: Sized) -> str | None:
+        """Return why a record will never be taken, in one line; None where it may be."""
+        row = self._topics.get(record.topic)
+        if row is None or size_of(record.key, record.value, record.headers) <= row.record_bytes:
+            return None
+        return f"MessageSizeTooLargeError: {record.topic} takes up to {row.record_bytes} bytes"
+
     async def _append(self, records: Sequence[Written]) -> RecordMetadata:
         places = await self.append(records)
         first, topic = places[0], records[0].topic
@@ -138,16 +169,14 @@ class LocalProducer:
         )
 
     async def _partition(self, topic: str, key: bytes | None) -> int:
-        if topic not in self._partitions:
+        if topic not in self._topics:
             await self._learn()
-        count = self._partitions.get(topic)
-        if not count:
+        if topic not in self._topics:
             raise UnknownTopicOrPartitionError(f"the local log has no {topic}")
-        return int(murmur2(key) & 0x7FFFFFFF) % count if key else 0
+        return int(murmur2(key) & 0x7FFFFFFF) % self._topics[topic].partitions if key else 0
 
     async def _learn(self) -> None:
-        topics = await self._in_thread(self._opened().topics)
-        self._partitions = {name: row.partitions for name, row in topics.items()}
+        self._topics = await self._in_thread(self._opened().topics)
 
     def _opened(self) -> LocalLog:
         if self._log is None:
