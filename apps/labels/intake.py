@@ -23,6 +23,7 @@ __all__ = [
     "Wanted",
     "allowed_truths",
     "candidates_of",
+    "checked",
     "named",
     "reporter_hash",
 ]
@@ -116,7 +117,7 @@ def named(argument: str, wanted: Wanted) -> Candidate | Refused | None:
 
     def candidate(ident: str = "", returned: Returned = nothing) -> Candidate | Refused:
         said = Candidate(argument, wanted.truth, source, wanted.by(source), ident, returned)
-        return _checked(said)
+        return checked(said)
 
     if id_in(argument):
         return candidate(returned=nothing._replace(tokens=(argument,)))
@@ -172,7 +173,7 @@ def _itself(mail: Mail, wanted: Wanted) -> Iterator[Candidate | Refused]:
     note = f"read up to {len(mail.raw):,} of {mail.size:,} bytes" if mail.sha256 else ""
     returned = read_returned(mail.raw, whole=True)
     by = wanted.by(source)
-    yield _checked(Candidate(mail.name, wanted.truth, source, by, "", returned, note=note))
+    yield checked(Candidate(mail.name, wanted.truth, source, by, "", returned, note=note))
 
 
 def _by_report(
@@ -191,7 +192,7 @@ def _by_report(
     many = len(report.returned) > 1
     for number, returned in enumerate(report.returned, 1):
         name = f"{mail.name}:{number}" if many else mail.name
-        yield _checked(Candidate(name, truth, source, reporter, "", returned, report.form))
+        yield checked(Candidate(name, truth, source, reporter, "", returned, report.form))
     if report.dropped and report.form == "forward":
         yield Refused(mail.name, f"{_messages(report.dropped)} more than are read of one mail")
 
@@ -205,7 +206,7 @@ def _mailbox(address: str) -> str:
     return f"{local.partition('+')[0] or local}{at}{domain}"
 
 
-def _checked(candidate: Candidate) -> Candidate | Refused:
+def checked(candidate: Candidate) -> Candidate | Refused:
     """Refuse what its source can't say, and users' words that nobody said."""
     source, truth = candidate.source, candidate.truth
     if truth is not None and truth not in allowed_truths(source):

@@ -1,0 +1,1 @@
+"""The hook over HTTP: our own API and rspamd's protocol, on one port."""
