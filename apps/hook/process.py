@@ -11,6 +11,7 @@ from typing import Final, NoReturn, Protocol, Self
 import structlog
 
 from apps.hook.addresses import Address, parse_addresses
+from apps.hook.api.server import HttpServer
 from apps.hook.front import Front
 from apps.hook.gateway import Gateway
 from apps.hook.metrics import HookMetrics
@@ -96,7 +97,8 @@ class Hook:
         self._settings = settings
         self._process = Process("hook", settings, log)
         self._milter = parse_addresses(settings.milter.listen, "milter.listen")
-        if not self._milter:
+        self._api = parse_addresses(settings.api.listen, "api.listen")
+        if not self._milter and not self._api:
             raise SettingsError(
                 "milter.listen, api.listen and policyd.listen are empty; allowed: an address for "
                 "one of them at least"
@@ -139,6 +141,9 @@ class Hook:
         for address in self._milter:
             handle = adapt(self._front.check, address.listener)
             yield address, "milter.listen", Server(handle, limits)
+        for address in self._api:
+            face = HttpServer(self._settings, self._front.check, self._decider.metrics, self.ready)
+            yield address, "api.listen", face
 
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[Sequence[Face]]:

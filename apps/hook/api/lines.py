@@ -55,7 +55,7 @@ class Lines(asyncio.Protocol):
         self._state = state
         self._seconds = seconds
         self._timer: asyncio.TimerHandle | None = None
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._head: bytearray | None = bytearray()  # until it is whole
         self._headers: Headers = []
         self._left = 0
@@ -64,7 +64,7 @@ class Lines(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self.transport = transport
         self._timer = asyncio.get_running_loop().call_later(self._seconds, transport.abort)
         self._state.connections.add(self)  # type: ignore[arg-type]  # it has what is asked of one
 
@@ -77,12 +77,12 @@ class Lines(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Close, unless a message is being judged: that closes it."""
-        if self._task is None and self._transport is not None:
-            self._transport.close()
+        if self._task is None and self.transport is not None:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes: the head, then as many as it announces; more are no request."""
-        if self._task is not None or self._transport is None:
+        if self._task is not None or self.transport is None:
             return
         if self._head is not None:
             self._head += data
@@ -107,9 +107,9 @@ class Lines(asyncio.Protocol):
             self._task = asyncio.get_running_loop().create_task(self._answer())
 
     def _end(self, reply: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(reply)
-            self._transport.close()
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(reply)
+            self.transport.close()
 
     async def _answer(self) -> None:
         self._end(await self._scan.answer(self._headers, self._scan.body))

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from typing import Any, Final
 
@@ -26,12 +26,11 @@ from streams.settings import Settings, SettingsError
 
 __all__ = ["HttpServer"]
 
-_KEY: Final = "api.listen"
 _TICK: Final = 0.05  # seconds between looks at what is left while it drains
 
 
 class HttpServer:
-    """Answers our own API and rspamd's protocol on the addresses of `api.listen`.
+    """Answers our own API and rspamd's protocol on one address of `api.listen`.
 
     `check` judges; `metrics` are what /metrics exposes; `ready` has each condition of readiness.
     """
@@ -50,24 +49,27 @@ class HttpServer:
         self._ready = ready
         self._office = Office(settings)
         self._state = ServerState()
-        self._listening: list[Listening] = []
-        self._servers: list[asyncio.Server] = []
+        self._listening: Listening | None = None
+        self._server: asyncio.Server | None = None
         self._clock: asyncio.TimerHandle | None = None
-        self.ports: list[int] = []
 
-    async def start(self, addresses: Sequence[Address]) -> None:
-        """Listen on all addresses.
+    @property
+    def port(self) -> int:
+        """The TCP port in use, 0 for a Unix socket and before the start."""
+        return self._listening.port if self._listening is not None else 0
 
-        Raises SettingsError, one line, where one can't be had, where the tokens can't be read, or
-        where others than this host could ask without a token.
+    async def start(self, address: Address, key: str = "api.listen") -> None:
+        """Listen.
+
+        Raises SettingsError, one line, where the address can't be had, where the tokens can't be
+        read, or where others than this host could ask without a token.
         """
         tokens = read_tokens(self._settings.tokens_file)
-        for address in addresses:
-            if not tokens and address.path is None and not _is_loopback(address.host):
-                raise SettingsError(
-                    f"{_KEY}: {address.text!r} can be reached by other hosts; allowed without "
-                    "api.tokens_file: addresses of this host (127.0.0.1, [::1]) and unix:PATH"
-                )
+        if not tokens and address.path is None and not _is_loopback(address.host):
+            raise SettingsError(
+                f"{key}: {address.text!r} can be reached by other hosts; allowed without "
+                "api.tokens_file: addresses of this host (127.0.0.1, [::1]) and unix:PATH"
+            )
         rspamd = Rspamd(self._check, self._office, tokens, self._longest)
         rest = Rest(self._check, self._office, tokens, self._longest)
         # uvicorn warns of each malformed request: a port scan would fill the log
@@ -83,19 +85,17 @@ class HttpServer:
             timeout_keep_alive=max(1, round(self._settings.idle_seconds)),
         )
         config.load()
+        self._listening = listen(address, key)
         self._tell_time()
-        try:
-            for address in addresses:
-                self._listening.append(listening := listen(address, _KEY))
-                await self._serve(listening, address, config, rspamd)
-        except BaseException:
-            await self.stop()
-            raise
+        loop, unix = asyncio.get_running_loop(), address.path is not None
+        connection = self._connections(config, address.listener, rspamd, unix=unix)
+        serve = loop.create_unix_server if unix else loop.create_server
+        self._server = await serve(connection, sock=self._listening.socket)
 
     async def drain(self, seconds: float) -> None:
         """Accept no more, close what is idle, and let what is under way end for so many seconds."""
-        for server in self._servers:
-            server.close()
+        if self._server is not None:
+            self._server.close()
         for connection in list(self._state.connections):
             connection.shutdown()
         with contextlib.suppress(TimeoutError):
@@ -104,46 +104,35 @@ class HttpServer:
                     await asyncio.sleep(_TICK)
 
     async def stop(self) -> None:
-        """Close everything and remove the sockets' files; may be called at any time, also twice."""
+        """Close everything and remove the socket's file; may be called at any time, also twice."""
         if self._clock is not None:
             self._clock.cancel()
-        for server in self._servers:
-            server.close()
+        if self._server is not None:
+            self._server.close()
         for task in list(self._state.tasks):
             task.cancel()
         await asyncio.gather(*self._state.tasks, return_exceptions=True)
         for connection in list(self._state.connections):
             connection.transport.abort()
-        for listening in self._listening:
-            listening.close()
-        self._servers.clear()
-        self._listening.clear()
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
 
-    async def _serve(
-        self, listening: Listening, address: Address, config: Config, rspamd: Rspamd
-    ) -> None:
-        section, unix = self._settings, address.path is not None
-        state: dict[str, Any] = {"listener": address.listener, "unix": unix}
+    def _connections(
+        self, config: Config, listener: Listener, rspamd: Rspamd, *, unix: bool
+    ) -> Callable[[], Connection]:
+        """Return what makes the protocol of each connection."""
+        section = self._settings
+        state: dict[str, Any] = {"listener": listener, "unix": unix}
         bounds = Bounds(section.header_bytes, section.connections, section.read_seconds)
-        listener: Listener = address.listener
 
         async def answer(headers: Headers, body: Body) -> bytes:
             return await rspamd.lines(listener, headers, body, unix=unix)
 
-        def connection() -> Connection:
-            return Connection(
-                config,
-                self._state,
-                state,
-                bounds,
-                lambda: Scan(answer, self._longest, section.header_bytes),
-            )
+        def scan() -> Scan:
+            return Scan(answer, self._longest, section.header_bytes)
 
-        loop = asyncio.get_running_loop()
-        start = loop.create_unix_server if unix else loop.create_server
-        server = await start(connection, sock=listening.socket)
-        self._servers.append(server)
-        self.ports.append(listening.port)
+        return lambda: Connection(config, self._state, state, bounds, scan)
 
     def _tell_time(self) -> None:
         """Keep the Date of answers (RFC 9110, 6.6.1)."""
