@@ -11,6 +11,7 @@ import msgspec
 import orjson
 
 from detectors.actions import Action
+from detectors.limits import Limit
 from detectors.signals import AbuseClass
 from features.envelope import Direction
 from models.trust import Trust
@@ -93,6 +94,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     refusal: str = "This message was refused as suspected abuse"
     appeal: str = ""
     subject_tag: str = "[SUSPECT]"
+    limits: tuple[Limit, ...] = ()
 
     def thresholds_for(self, direction: Direction, class_: AbuseClass) -> dict[Action, float]:
         """Return the thresholds in force for a message: the class's own over those for any."""
@@ -134,7 +136,7 @@ class PolicySet:
 def _canonical(policy: Policy) -> dict[str, Any]:
     """Return a policy as its digest sees it: younger keys only where they say something."""
     fields: dict[str, Any] = msgspec.to_builtins(policy)
-    for young in ("brands", "own_domains"):
+    for young in ("brands", "own_domains", "limits"):
         if not fields[young]:
             del fields[young]
     for said in ("refusal", "appeal", "subject_tag"):

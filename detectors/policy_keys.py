@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from typing import Any, NamedTuple, get_args
 
 from detectors.actions import ACTIONS
+from detectors.limits import Counted, Whose
 from detectors.lists import ALLOW_KINDS, DENY_KINDS
 from detectors.policy import Mode
 from detectors.signals import AbuseClass
@@ -22,6 +23,7 @@ __all__ = [
     "KEYS",
     "LABEL_FIELDS",
     "LABEL_WEIGHTS",
+    "LIMIT_FIELDS",
     "POLICY_FIELDS",
     "RULE_FIELDS",
     "SIGNAL_FIELDS",
@@ -180,6 +182,16 @@ ENTRY_FIELDS: Mapping[str, Field] = {
         "a date, or a time with its offset from UTC", lambda value: instant(value) is not None
     ),
 }
+LIMIT_FIELDS: Mapping[str, Field] = {
+    "name": RULE_FIELDS["name"],
+    "counts": _one_of(*get_args(Counted)),
+    "by": _one_of(*get_args(Whose)),
+    "over": _whole(0, 10_000_000),
+    "minutes": _number(1, 10_080, "a number of minutes from 1 to 10,080"),
+    "action": _one_of("defer", "hold"),
+    "reason": _SMTP_TEXT,
+    "mode": _MODE,
+}
 _SHARE = _number(0, 1, "a number from 0 to 1")
 LABEL_FIELDS: Mapping[str, Field] = {
     "reporters": _whole(1, 100),
@@ -205,6 +217,7 @@ _TOP = (
     *(f"signals.NAME.{key}" for key in SIGNAL_FIELDS),
     *(f"rules.{key}" for key in RULE_FIELDS),
     *(f"brands.{key}" for key in BRAND_FIELDS),
+    *(f"limits.{key}" for key in LIMIT_FIELDS),
     *(f"allow.{key}" for key in (*ALLOW_KINDS, "reason", "expires")),
     *(f"deny.{key}" for key in (*DENY_KINDS, "action", "reason", "expires")),
 )

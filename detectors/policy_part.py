@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from detectors.limits import Limit
 from detectors.policy import ListEntry, OwnBrand, Policy, Rule, SignalSetting, Thresholds
 from detectors.toml_places import Path
 from models.trust import Trust
@@ -26,6 +27,7 @@ class Part:
     signals: Mapping[str, SignalSetting] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
     brands: Mapping[str, OwnBrand] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
     labels: Mapping[str, Any] = field(default_factory=dict)
     label_weights: Mapping[str, float] = field(default_factory=dict)
     allow: tuple[ListEntry, ...] = ()
@@ -35,8 +37,8 @@ class Part:
     def under(self, upper: "Part") -> "Part":
         """Return this part with another laid over it.
 
-        Tables merge key by key; a rule or brand replaces the one of its name; new rules, brands and
-        list entries stand before the old ones.
+        Tables merge key by key; a rule, brand or limit replaces the one of its name; new ones
+        and list entries stand before the old ones.
         """
         thresholds = {
             direction: {
@@ -57,6 +59,7 @@ class Part:
             {**self.signals, **upper.signals},
             {**upper.rules, **{k: v for k, v in self.rules.items() if k not in upper.rules}},
             {**upper.brands, **{k: v for k, v in self.brands.items() if k not in upper.brands}},
+            {**upper.limits, **{k: v for k, v in self.limits.items() if k not in upper.limits}},
             {**self.labels, **upper.labels},
             {**self.label_weights, **upper.label_weights},
             upper.allow + self.allow,
@@ -85,6 +88,7 @@ class Part:
             deny=self.deny,
             own_domains=tuple(sorted(set(own_domains))),
             brands=tuple(self.brands.values()),
+            limits=tuple(self.limits.values()),
             labels=self.trust(),
         )
 

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from detectors.limits import Limit
 from detectors.lists import ALLOW_KINDS, DENY_KINDS
 from detectors.own_brands import SHIPPED_NAMES
 from detectors.policy import ListEntry, OwnBrand, Problem, Rule, SignalSetting
@@ -14,6 +15,7 @@ from detectors.policy_keys import (
     ENTRY_FIELDS,
     LABEL_FIELDS,
     LABEL_WEIGHTS,
+    LIMIT_FIELDS,
     POLICY_FIELDS,
     RULE_FIELDS,
     SIGNAL_FIELDS,
@@ -30,7 +32,17 @@ from detectors.toml_places import Path, Place, Places, dotted
 
 __all__ = ["Reader"]
 
-_TABLES = ("thresholds", "labels", "signals", "rules", "brands", "allow", "deny", "tenant")
+_TABLES = (
+    "thresholds",
+    "labels",
+    "signals",
+    "rules",
+    "brands",
+    "limits",
+    "allow",
+    "deny",
+    "tenant",
+)
 
 
 class Reader:
@@ -56,6 +68,7 @@ class Reader:
         thresholds, discards = self._thresholds(table.get("thresholds", {}), (*path, "thresholds"))
         rules = self._rules(table.get("rules", []), (*path, "rules"))
         brands = self._brands(table.get("brands", []), (*path, "brands"))
+        limits = self._limits(table.get("limits", []), (*path, "limits"))
         deny = self._entries(table.get("deny", []), (*path, "deny"), DENY_KINDS)
         discards += [at for at, rule in rules.items() if rule.action == "discard"]
         discards += [at for at, entry in deny.items() if entry.action == "discard"]
@@ -68,6 +81,7 @@ class Reader:
             self._signals(table.get("signals", {}), (*path, "signals")),
             {rule.name: rule for rule in rules.values()},
             {brand.name.casefold(): brand for brand in brands},
+            {limit.name: limit for limit in limits},
             *self._labels(table.get("labels", {}), (*path, "labels")),
             tuple(allow.values()),
             tuple(deny.values()),
@@ -201,6 +215,18 @@ class Reader:
         if first != at:
             line = self._places.key(first).line
             self.problem((*at, "name"), f'"{name}" is also the name of the {what} in line {line}')
+
+    def _limits(self, value: Any, path: Path) -> list[Limit]:
+        limits = []
+        names: dict[str, Path] = {}
+        wanted = ("name", "counts", "over", "minutes", "reason")
+        for at, table in self._tables(value, path):
+            good = self._values(table, at, LIMIT_FIELDS)
+            self._required(table, at, wanted)
+            self._named_once(good.get("name"), at, names, "limit")
+            if good.keys() >= set(wanted):
+                limits.append(Limit(**{**good, "minutes": float(good["minutes"])}))
+        return limits
 
     def _brands(self, value: Any, path: Path) -> list[OwnBrand]:
         brands = []
