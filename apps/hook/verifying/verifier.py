@@ -144,15 +144,15 @@ class Verifier:
         split = await message
         if split is None:
             return None
-        passed: dict[str, None] = {}
+        passed: list[Checked] = []
 
-        def told(checked: Checked) -> None:
-            if checked.result == "pass":
-                passed[checked.domain] = None
-                found.update({"dkim": "pass", "dkim.domains": " ".join(passed)})
+        def told(one: Checked) -> None:
+            if one.result == "pass":
+                passed.append(one)
+                found.update(_passed(passed))
 
         checked = await check_signatures(split, self._resolver, self._threads, told)
-        found["dkim"] = overall(checked)
+        found.update(_passed(checked) if passed else {"dkim": overall(checked)})
         return checked
 
     async def _chain(self, message: asyncio.Task[Split | None], found: _Found) -> None:
@@ -194,6 +194,11 @@ class Verifier:
         checked = await marks
         if checked is not None:
             _tell(author, await conclude(asked, await spf, checked, self._resolver), found)
+
+
+def _passed(signatures: list[Checked]) -> _Found:
+    domains = [signature.domain for signature in signatures if signature.result == "pass"]
+    return {"dkim": "pass", "dkim.domains": " ".join(dict.fromkeys(domains))}
 
 
 def _tell(author: str, dmarc: Dmarc, found: _Found) -> None:
