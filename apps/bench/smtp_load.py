@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final, NamedTuple, Self
 
-__all__ = ["Answer", "Mail", "Sent", "SmtpSession", "send_all"]
+__all__ = ["Answer", "Mail", "Sent", "SmtpSession", "codes", "send_all"]
 
 _PATIENCE: Final = 120.0  # seconds for one reply: far beyond any deadline of a hook
 _LINE: Final = 65_536
@@ -136,6 +137,11 @@ async def send_all(
 
     await asyncio.gather(*(work() for _ in range(sessions)))
     return Sent(answers, late, time.perf_counter() - start)
+
+
+def codes(answers: Sequence[Answer]) -> dict[str, int]:
+    """Return how many answers had each code."""
+    return {str(code): count for code, count in sorted(Counter(a.code for a in answers).items())}
 
 
 def _stuffed(raw: bytes) -> bytes:

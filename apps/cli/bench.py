@@ -89,6 +89,35 @@ def worker(messages: int, seconds: int, mail: str | None, as_json: bool) -> None
 @bench.command()
 @click.option(
     "--messages",
+    type=click.IntRange(100),
+    default=10_000,
+    show_default=True,
+    help="Messages over 100 sessions at once.",
+)
+@click.option(
+    "--seconds",
+    type=click.IntRange(3),
+    default=20,
+    show_default=True,
+    help="How long half of saturation is held.",
+)
+@_MAIL
+@as_json
+def hook(messages: int, seconds: int, mail: str | None, as_json: bool) -> None:
+    """What a verdict adds to an SMTP transaction, beside a milter that accepts everything.
+
+    One Postfix, with an entrance for each: no milter, one that accepts all, the hook over Kafka,
+    the hook embedded. Then 100 sessions at once, brokers killed in mid-run, and /checkv2 beside
+    rspamd with its rules and its Bayes. Needs root, Debian's postfix and rspamd.
+    """
+    from apps.bench.hook import measure_hook
+
+    _print(measure_hook(mail, messages=messages, seconds=seconds, say=_say), as_json)
+
+
+@bench.command()
+@click.option(
+    "--messages",
     type=click.IntRange(10_000),
     default=200_000,
     show_default=True,
