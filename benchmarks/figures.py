@@ -217,6 +217,44 @@ def learning(result: Mapping[str, Any]) -> Iterator[str]:
             yield from table(head, [[name, *row.values()] for name, row in rows.items()])
 
 
+def hook(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a verdict adds to a transaction, what many sessions and failures do to it."""
+    rate = result["half_rate"]
+    yield f"### Verdicts inside SMTP transactions: half load is {rate} messages a second\n"
+    columns = ["rate", "half_rate_messages", "half_rate_late", "p50_ms", "p99_ms"]
+    yield from table(
+        ["milter", *columns, "CPU ms at half load"],
+        [
+            [name, *(row[c] for c in columns), _processes(row["half_rate_cpu_ms"])]
+            for name, row in result["smtp"].items()
+        ],
+    )
+    yield ""
+    yield from table(
+        ["added to a milter that accepts all", "p50_ms", "p99_ms"],
+        [[name, *row.values()] for name, row in result["added"].items()],
+    )
+    for part in ("together", "brokers_killed"):
+        row = result[part] | {"codes": _processes(result[part]["codes"])}
+        yield ""
+        yield from table([part.replace("_", " "), *row], [["", *row.values()]])
+    yield f"\n/checkv2 under the same client, beside rspamd {result['rspamd']}:\n"
+    yield from table(
+        ["answered by", "messages", "rate", "CPU ms a message", "p50_ms", "p99_ms"],
+        [
+            [
+                *(name, row["answered"], row["rate"], _processes(row["cpu_ms"])),
+                *(row["p50_ms"], row["p99_ms"]),
+            ]
+            for name, row in result["checkv2"].items()
+        ],
+    )
+
+
+def _processes(parts: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {text(value)}" for name, value in parts.items()) or "-"
+
+
 def evasion(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the spam missed by attack and filter."""
     spam = result["later"]["spam"]
@@ -258,6 +296,7 @@ SECTIONS = {
     "regimes": regimes,
     "learning": learning,
     "evasion": evasion,
+    "hook": hook,
 }
 
 if __name__ == "__main__":
