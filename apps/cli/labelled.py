@@ -82,7 +82,7 @@ class Shown:
                 self.code = Code.NO
                 click.echo(
                     f"Error: {name}: no label known of it; the learner tells of each that it has "
-                    "read (is `weir learner` running?)",
+                    "read (is `weir learner`, or an embedded `weir hook`, running?)",
                     err=True,
                 )
             for status in found:
@@ -112,7 +112,7 @@ class Shown:
         if token is None:
             self.code = Code.NO
             click.echo(
-                f"Error: {ident}: no message known under this id: neither in Redis (one day) nor "
+                f"Error: {ident}: no message known under this id: neither lately judged nor "
                 "in the topic of verdicts; `weir verdicts --json` has the ids",
                 err=True,
             )

@@ -89,7 +89,7 @@ class Finder:
         if position is None:
             return Refused(
                 candidate.name,
-                "no such file, and no verdict under this id, neither in Redis (one day) nor in the "
+                "no such file, and no message under this id, neither lately judged nor in the "
                 "topic of verdicts; `weir verdicts --json` has the ids of messages",
             )
         return self._found(candidate, candidate.ident, position)

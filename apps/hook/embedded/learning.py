@@ -27,7 +27,7 @@ from streams.reader import open_reader
 from streams.settings import Settings, SettingsError
 from streams.stores.told import Told
 
-__all__ = ["Learning", "learning"]
+__all__ = ["Learning", "learning", "make_folder"]
 
 _WAIT_MS: Final = 500
 _TICK: Final = 1.0  # seconds between looks at the claim
@@ -45,7 +45,7 @@ class Learning:
     """
 
     def __init__(self, settings: Settings, store: LearnerStore) -> None:
-        _make_folder(settings.models.snapshots)
+        make_folder(settings)
         self._settings = settings
         self._parts = Parts(settings, LearnerMetrics())
         self._spent = False
@@ -184,8 +184,9 @@ def _arrival(record: Any, epoch: str) -> LabelArrival:
     )
 
 
-def _make_folder(snapshots: str) -> None:
-    """Make the folder of snapshots, or raise SettingsError: without one all learned is lost."""
+def make_folder(settings: Settings) -> None:
+    """Make the folder of snapshots, which a core looks for when it opens; raises SettingsError."""
+    snapshots = settings.models.snapshots
     try:
         Path(snapshots).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -327,7 +327,7 @@ def test_an_id_that_redis_has_forgotten_is_found_by_its_verdict(installed, publi
 def test_an_unknown_id_is_refused_with_what_was_looked_at(installed):
     result = installed.run("label", new_id(), "spam")
     assert result.exit_code == 1
-    assert "neither in Redis" in result.stderr
+    assert "neither lately judged" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
