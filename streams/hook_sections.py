@@ -161,6 +161,26 @@ class PolicydSection(msgspec.Struct, frozen=True, kw_only=True):
         Names,
         Meta(description="Addresses, as in `milter.listen`; empty: none."),
     ] = ()
+    timeout_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.01,
+            le=10,
+            description="Longest wait for the counters in Redis; then nothing is limited.",
+        ),
+    ] = 0.2
+    connections: Annotated[
+        int, Meta(ge=1, le=100_000, description="Most connections at once; others wait.")
+    ] = 1_000
+    idle_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=86_400,
+            description="A connection that asks nothing for so long is closed; more than "
+            "Postfix's smtpd_policy_service_max_idle.",
+        ),
+    ] = 600.0
 
 
 class DnsSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,3 +226,12 @@ class EmbeddedSection(msgspec.Struct, frozen=True, kw_only=True):
             extra=_PATH,
         ),
     ] = ""
+    save_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=3600,
+            description="Pause between two savings of the state; what came since is counted again "
+            "from the log after a crash.",
+        ),
+    ] = 60.0

@@ -12,6 +12,7 @@ import structlog
 
 from apps.hook.addresses import Address, parse_addresses
 from apps.hook.api.server import HttpServer
+from apps.hook.embedded.core import Embedded
 from apps.hook.front import Front
 from apps.hook.gateway import Gateway
 from apps.hook.metrics import HookMetrics
@@ -171,6 +172,8 @@ class Hook:
 
 
 def _decider(settings: Settings) -> Decider:
+    if settings.embedded.folder:
+        return Embedded(settings)
     return Gateway(settings)
 
 

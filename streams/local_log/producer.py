@@ -148,6 +148,14 @@ class LocalProducer:
         """
         return await self._partition(topic, key)
 
+    async def ends(self, topic: str) -> dict[int, int]:
+        """Return the offset behind the last record of each partition, whoever appended it."""
+        if topic not in self._topics:
+            await self._learn()
+        log, count = self._opened(), self._topics[topic].partitions
+        parts = await self._in_thread(lambda: [log.part(topic, n) for n in range(count)])
+        return {number: part.following for number, part in enumerate(parts)}
+
     def refusal(self, record: Sized) -> str | None:
         """Return why a record will never be taken, in one line; None where it may be."""
         row = self._topics.get(record.topic)

@@ -186,6 +186,10 @@ class MemoryStore:
         if self._path is not None:
             self.save()
 
+    def abandon(self) -> None:
+        """Have the file stay as it is when the store is closed."""
+        self._path = None
+
     def save(self) -> None:
         """Write all that is kept to the file, in place of what it has.
 
