@@ -59,15 +59,19 @@ def _unix(address: Address, path: str) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind(path)
-        if address.group is not None:
-            try:
-                shutil.chown(path, group=address.group)
-            except LookupError:
-                raise OSError(0, f"there is no group {address.group!r}") from None
-        Path(path).chmod(address.mode)
-        return _ready(sock)
     except BaseException:
         sock.close()
+        raise
+    try:
+        if address.group is not None:
+            shutil.chown(path, group=address.group)
+        Path(path).chmod(address.mode)
+        return _ready(sock)
+    except BaseException as error:
+        sock.close()
+        Path(path).unlink(missing_ok=True)
+        if isinstance(error, LookupError):
+            raise OSError(0, f"there is no group {address.group!r}") from None
         raise
 
 

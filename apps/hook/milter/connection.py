@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -142,23 +143,27 @@ class Connection(asyncio.Protocol):
             (self._transport.pause_reading if full else self._transport.resume_reading)()
 
     async def _judge(self, transaction: Transaction) -> None:
-        beat = self._loop.call_later(self._limits.progress_seconds, self._progress)
-        self._beat = beat
+        self._beat = self._loop.call_later(self._limits.progress_seconds, self._progress)
         try:
             encoded = self._session.answer(await self._handle(transaction))
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if cast("asyncio.Task[None]", asyncio.current_task()).cancelling():
                 raise
-            log.exception("milter_unanswered")  # something within gave up, not the server
-            encoded = self._session.answer(Answer())
-        except Exception:  # a defect of ours costs neither the mail nor the connection
-            log.exception("milter_unanswered")
-            encoded = self._session.answer(Answer())
+            encoded = self._accept(error)  # something within gave up, not the server
+        except Exception as error:  # noqa: BLE001 - no defect of ours costs mail or the connection
+            encoded = self._accept(error)
         finally:
             self._beat.cancel()
             self._judging = False
         self._write([encoded])
         self._go_on()
+
+    def _accept(self, error: BaseException) -> bytes:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        log.error(  # its text may quote the message
+            "milter_unanswered", error=type(error).__name__, file=place.filename, line=place.lineno
+        )
+        return self._session.answer(Answer())
 
     def _progress(self) -> None:
         self._write([PROGRESS])
