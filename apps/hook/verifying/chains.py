@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import dkim  # type: ignore[import-untyped]  # no types
 
+from apps.hook.verifying.body_hashes import ChainChecker
 from apps.hook.verifying.key_records import Key, fetch_key
 from apps.hook.verifying.resolver import Resolver
-from apps.hook.verifying.signatures import SILENT, Tags, read_tags, usable_tags
-from apps.hook.verifying.splitting import Split, longest_blank_run, relaxed_body
+from apps.hook.verifying.signatures import read_tags, usable_tags
+from apps.hook.verifying.splitting import Split, longest_blank_run
 from features.authentication_results import Result
 from features.domains import to_ascii
 
@@ -19,7 +20,6 @@ _FIELDS = (b"arc-seal", b"arc-message-signature", b"arc-authentication-results")
 _MOST_SETS = 10  # RFC 8617, 4.2.1 allows 50; each costs two keys and two signatures
 _LONGEST_FIELD = 16_384
 _LONGEST_RUN = 100
-_QUICK_RUN = 1_000  # blanks in a body that dkimpy may be left with, as it takes the square
 
 
 class Chain(NamedTuple):
@@ -32,14 +32,13 @@ class Chain(NamedTuple):
 async def check_chain(message: Split, resolver: Resolver, executor: Executor) -> Chain:
     """Check a chain of at most ten sets: all seals, and the newest signature over the message.
 
-    `missing` for a longer one, or one that can't be checked in linear time.
+    `missing` for a longer one.
     """
     seals = [read_tags(value) for value in message.all(b"arc-seal")]
     signatures = [read_tags(value) for value in message.all(b"arc-message-signature")]
     if not seals and not signatures:
         return Chain("none")
-    body = _body(message, signatures)
-    if max(len(seals), len(signatures)) > _MOST_SETS or body is None:
+    if max(len(seals), len(signatures)) > _MOST_SETS:
         return Chain("missing")
     if not (
         _sound(message)
@@ -57,7 +56,7 @@ async def check_chain(message: Split, resolver: Resolver, executor: Executor) ->
         if isinstance(key, Key)
     }
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(executor, _verify, message, body, keys)
+    return await loop.run_in_executor(executor, _verify, message, keys)
 
 
 async def _fetch(domain: bytes, selector: bytes, resolver: Resolver) -> Key | str:
@@ -76,21 +75,13 @@ def _sound(message: Split) -> bool:
     )
 
 
-def _body(message: Split, signatures: list[Tags]) -> bytes | None:
-    """Return the body as dkimpy may have it: relaxed already, where all signatures take it so."""
-    if all(tags.get(b"c", b"/relaxed").partition(b"/")[2] == b"relaxed" for tags in signatures):
-        return relaxed_body(message.body)
-    return message.body if longest_blank_run(message.body) <= _QUICK_RUN else None
-
-
-def _verify(message: Split, body: bytes, keys: dict[bytes, bytes]) -> Chain:
-    checker = dkim.ARC(None, logger=SILENT, minkey=1024)
+def _verify(message: Split, keys: dict[bytes, bytes]) -> Chain:
     # dkimpy finds a field of a set by " i="; the blank before it says nothing in relaxed form.
-    checker.headers = [
-        [name, b" " + value.lstrip(b" \t") if name.lower() in _FIELDS else value]
+    fields = [
+        (name, b" " + value.lstrip(b" \t") if name.lower() in _FIELDS else value)
         for name, value in message.fields
     ]
-    checker.body = body
+    checker = ChainChecker(fields, message.hashes)
     try:
         result, sets, _ = checker.verify(dnsfunc=lambda name, **_: keys.get(name))
     except Exception:  # noqa: BLE001 - whatever a hostile chain breaks is the chain's fault
