@@ -5,6 +5,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+import msgspec
+
 from apps.hook.submission import Submission
 from apps.hook.tenants import Share
 from features.envelope import Client, Direction, Envelope, Truncated
@@ -68,7 +70,7 @@ def _fitting(recipients: Iterable[str]) -> tuple[str, ...]:
     kept, room = [], _RECIPIENTS
     for recipient in recipients:
         text = printable(recipient[:_LONGEST])
-        room -= len(text.encode()) + text.count("\\") + text.count('"') + 3
+        room -= len(msgspec.json.encode(text)) + 1
         if room < 0:
             break
         kept.append(text)
