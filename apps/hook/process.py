@@ -18,6 +18,8 @@ from apps.hook.gateway import Gateway
 from apps.hook.metrics import HookMetrics
 from apps.hook.milter.adapter import adapt
 from apps.hook.milter.server import Limits, Server
+from apps.hook.policyd.limiting import Limiting
+from apps.hook.policyd.server import policy_server
 from apps.hook.verifying.verifier import Verifier
 from detectors.policy import PolicySet
 from detectors.verdict import Verdict
@@ -99,7 +101,8 @@ class Hook:
         self._process = Process("hook", settings, log)
         self._milter = parse_addresses(settings.milter.listen, "milter.listen")
         self._api = parse_addresses(settings.api.listen, "api.listen")
-        if not self._milter and not self._api:
+        self._policyd = parse_addresses(settings.policyd.listen, "policyd.listen")
+        if not self._milter and not self._api and not self._policyd:
             raise SettingsError(
                 "milter.listen, api.listen and policyd.listen are empty; allowed: an address for "
                 "one of them at least"
@@ -114,6 +117,9 @@ class Hook:
             lambda: self._decider.policies,
             self._decider.metrics.registry,
             look_up=self._verifier.facts if self._verifier is not None else None,
+        )
+        self._limiting = Limiting.of(
+            settings, keys, lambda: self._decider.policies, self._decider.metrics.registry
         )
 
     async def run(self) -> Exit:
@@ -145,6 +151,8 @@ class Hook:
         for address in self._api:
             face = HttpServer(self._settings, self._front.check, self._decider.metrics, self.ready)
             yield address, "api.listen", face
+        for address in self._policyd:
+            yield address, "policyd.listen", policy_server(self._settings, self._limiting)
 
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[Sequence[Face]]:
@@ -169,6 +177,7 @@ class Hook:
         finally:
             if self._verifier is not None:
                 await self._verifier.close()
+            await self._limiting.close()
 
 
 def _decider(settings: Settings) -> Decider:

@@ -1,0 +1,1 @@
+"""Postfix's policy service: limits on what users and clients send."""
