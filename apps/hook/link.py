@@ -106,13 +106,18 @@ class Link:
 
     async def run(self) -> None:
         """Keep the link open until cancelled."""
+        said = ""
         while True:
             try:
                 async with self._clients() as consumer:
                     log.info("kafka_reached", reply_partition=self.partition)
+                    said = ""
                     await self._read(consumer)
             except (KafkaError, TopicError, OSError) as error:
-                log.warning("kafka_unreachable", error=f"{type(error).__name__}: {error}"[:300])
+                saying = f"{type(error).__name__}: {error}"[:300]
+                if saying != said:  # once, not every second of an outage
+                    log.warning("kafka_unreachable", error=saying)
+                said = saying
             except Exception as error:
                 log.exception("link_failed", error=type(error).__name__)
             await asyncio.sleep(_PAUSE)

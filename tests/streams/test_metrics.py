@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from apps.hook.metrics import HookMetrics
 from streams.following.metrics import FollowingMetrics
 from streams.learning.metrics import LearnerMetrics
 from streams.metrics import Metrics, StageClock
@@ -45,6 +46,7 @@ OF = {
     "Of a worker": Metrics,
     "Of the models that a worker follows": lambda: FollowingMetrics(CollectorRegistry()),
     "Of a learner": LearnerMetrics,
+    "Of where a hook's verdicts come from": HookMetrics,
     "Of the quality that a learner sees": lambda: QualityMetrics(CollectorRegistry()),
 }
 

@@ -243,6 +243,16 @@ async def installation(stack, tmp_path):
     installation.stop_all()
 
 
+@pytest.fixture(scope="module")
+def served(stack, tmp_path_factory):
+    """An installation with a worker, for tests that leave both as they found them."""
+    installation = Installation(tmp_path_factory.mktemp("served"), stack.brokers, stack.redis_url)
+    asyncio.run(installation.create_topics())
+    installation.start_worker().wait_ready()
+    yield installation
+    installation.stop_all()
+
+
 @pytest.fixture
 def learner(installation):
     """Start a learner beside the workers, which publishes as soon as it has learned."""

@@ -1,0 +1,201 @@
+"""The core as the fallback asks it; in the place of mail that takes long, a core that waits."""
+
+import asyncio
+import threading
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from apps.hook.fallback import Fallback, enforced
+from apps.hook.metrics import HookMetrics
+from detectors.actions import Override
+from features.envelope import Envelope, Incoming
+from streams.settings import load, write_keys
+
+RAW = (
+    b"From: A <a@example.org>\r\nTo: b@example.com\r\nSubject: Notes\r\n\r\n"
+    b"Here are the notes: https://example.org/notes\r\n"
+)
+PDF = (
+    b"From: A <a@example.org>\r\nMIME-Version: 1.0\r\nContent-Type: application/pdf\r\n"
+    b'Content-Disposition: attachment; filename="a.pdf"\r\n'
+    b"Content-Transfer-Encoding: base64\r\n\r\n" + 20 * b"JVBERi0xLjQK"
+)
+
+
+class Held:
+    """The real core behind a gate; `broken` is what it raises instead of judging."""
+
+    def __init__(self, core):
+        self._core = core
+        self.gate = threading.Event()
+        self.gate.set()
+        self.prepared = []
+        self.broken = None
+
+    def prepare(self, batch):
+        self.gate.wait(30)
+        if self.broken:
+            raise self.broken
+        self.prepared += [one.envelope.id for one in batch]
+        return self._core.prepare(batch)
+
+    def conclude(self, prepared, histories):
+        return self._core.conclude(prepared, histories)
+
+    def degraded(self, incoming, *missing):
+        return self._core.degraded(incoming, *missing)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fallback")
+    write_keys(folder / "keys.toml")
+    (folder / "policy.toml").write_text('shadow = false\non_failure = "defer"\n')
+    return load(
+        None,
+        {
+            "WEIR_PRIVACY__KEYS_FILE": str(folder / "keys.toml"),
+            "WEIR_POLICY__FILE": str(folder / "policy.toml"),
+        },
+    )
+
+
+@pytest.fixture
+def metrics():
+    return HookMetrics()
+
+
+@pytest.fixture
+def held():
+    return []
+
+
+@pytest.fixture
+async def fallback(settings, metrics, held, monkeypatch):
+    """A fallback with the real core, warm, whose budget no busy machine exceeds."""
+    monkeypatch.setattr("apps.hook.fallback.BUDGET", 20.0)
+
+    def wrap(core):
+        held.append(Held(core))
+        return held[-1]
+
+    made = Fallback(settings, metrics, wrap)
+    await made.warm()
+    yield made
+    held[-1].gate.set()
+    made.close()
+
+
+def message(ident="1", raw=RAW, **fields):
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    given = {"mail_from": "a@example.org", "rcpt_to": ("b@example.com",)}
+    return Incoming(Envelope(id=ident, received_at=at, **given | fields), raw)
+
+
+async def test_it_judges_as_a_worker_would_that_knows_no_sender(fallback):
+    verdict = await fallback.judge(message())
+    assert verdict.degraded == ("sender",)
+    assert verdict.logit is not None
+    (other,) = fallback.in_force.judge.judge([message()])
+    assert verdict == msgspec.structs.replace(other.verdict, degraded=("sender",))
+
+
+async def test_attachments_that_it_has_no_time_for_are_named_as_missing(fallback):
+    assert (await fallback.judge(message(raw=PDF))).degraded == ("sender", "attachments")
+
+
+async def test_what_takes_too_long_is_abandoned_and_on_failure_decides(
+    fallback, held, metrics, monkeypatch
+):
+    """The loop goes on meanwhile; what waits behind it is never begun."""
+    monkeypatch.setattr("apps.hook.fallback.BUDGET", 0.05)
+    held[-1].gate.clear()
+    verdicts = await asyncio.gather(
+        *(fallback.judge(message(str(number))) for number in range(3)),
+        fallback.judge(message("out", direction="outbound")),
+    )
+    assert {verdict.degraded for verdict in verdicts} == {("judgement",)}
+    assert [verdict.action for verdict in verdicts] == ["defer", "defer", "defer", "accept"]
+    assert metrics.registry.get_sample_value("weir_hook_unjudged_total") == 4
+    held[-1].gate.set()
+    monkeypatch.setattr("apps.hook.fallback.BUDGET", 20.0)
+    assert (await fallback.judge(message("after"))).degraded == ("sender",)
+    assert held[-1].prepared == ["warm", "0", "after"]
+
+
+async def test_no_more_than_a_few_wait_for_the_thread(fallback, held, monkeypatch):
+    monkeypatch.setattr("apps.hook.fallback._MOST", 2)
+    held[-1].gate.clear()
+    waiting = [asyncio.create_task(fallback.judge(message(str(n)))) for n in range(2)]
+    await asyncio.sleep(0)
+    assert (await fallback.judge(message("more"))).degraded == ("judgement",)
+    held[-1].gate.set()
+    assert {verdict.degraded for verdict in await asyncio.gather(*waiting)} == {("sender",)}
+
+
+async def test_a_defect_of_the_core_is_no_ones_lack_of_a_verdict(fallback, held):
+    held[-1].broken = RuntimeError("a defect")
+    assert (await fallback.judge(message())).degraded == ("pipeline",)
+    held[-1].broken = None
+    assert (await fallback.judge(message())).degraded == ("sender",)
+
+
+@pytest.fixture
+async def verdict(fallback):
+    """Make a verdict with an action."""
+    inbound = await fallback.judge(message())
+    outbound = await fallback.judge(message(direction="outbound"))
+
+    def make(action, direction="inbound", **fields):
+        base = inbound if direction == "inbound" else outbound
+        return msgspec.structs.replace(base, action=action, **fields)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("wanted", "direction", "taken"),
+    [
+        ("accept", "inbound", "accept"),
+        ("add_header", "inbound", "add_header"),
+        ("rewrite_subject", "inbound", "add_header"),
+        ("quarantine", "inbound", "add_header"),
+        ("defer", "inbound", "defer"),
+        ("reject", "inbound", "defer"),
+        ("discard", "inbound", "defer"),
+        ("accept", "outbound", "accept"),
+        ("quarantine", "outbound", "quarantine"),
+        ("defer", "outbound", "add_header"),
+        ("reject", "outbound", "quarantine"),
+        ("discard", "outbound", "quarantine"),
+    ],
+)
+async def test_what_is_enforced_of_a_verdict_that_lacks_parts(verdict, wanted, direction, taken):
+    found = enforced(verdict(wanted, direction), lambda: True)
+    assert (found.kind, found.action) == ("fallback", taken)
+
+
+@pytest.mark.parametrize("wanted", ["defer", "reject", "discard"])
+async def test_beyond_the_budget_of_deferrals_mail_passes_marked(verdict, wanted):
+    assert enforced(verdict(wanted), lambda: False).action == "add_header"
+
+
+async def test_the_budget_is_asked_for_nothing_that_is_not_deferred(verdict):
+    def never():
+        raise AssertionError("asked")
+
+    for action in ("accept", "add_header", "quarantine"):
+        enforced(verdict(action), never)
+    enforced(verdict("reject", "outbound"), never)
+
+
+async def test_a_deny_list_holds_whatever_is_missing(verdict):
+    denied = (Override("deny:domain:bad.example", "reject", "never again"),)
+    assert enforced(verdict("reject", overrides=denied), lambda: False).action == "reject"
+
+
+async def test_an_operators_quarantine_on_failure_holds(verdict):
+    unjudged = verdict("quarantine", logit=None, score=None)
+    assert enforced(unjudged, lambda: True).action == "quarantine"
