@@ -5,6 +5,7 @@ All are printable ASCII, folded by LF and a space, well under 998 octets a line 
 
 import textwrap
 from collections.abc import Mapping
+from itertools import islice
 from typing import Final
 
 from apps.hook.outcome import Field
@@ -92,4 +93,5 @@ _PROPERTIES: Final = {
 def _domains(text: str) -> list[str]:
     """Return the domains of a fact that may stand in a header, each once."""
     words = dict.fromkeys(text.replace(",", " ").split())
-    return [word for word in words if len(word) <= 255 and set(word) <= _DOMAIN][:_DOMAINS]
+    fit = (word for word in words if "." in word and len(word) <= 255 and set(word) <= _DOMAIN)
+    return list(islice(fit, _DOMAINS))

@@ -131,7 +131,8 @@ class Hook:
         with self._process.signals():
             async with self._decider, self._verifying(), self._listening() as faces:
                 heap.settle()
-                log.info("hook_starts", faces=[place.text for place, _, _ in self._faces()])
+                listened = (*self._milter, *self._api, *self._policyd)
+                log.info("hook_starts", listen=[address.text for address in listened])
                 while not await self._process.stopped_within(_TICK):
                     pass
                 await self._drain(faces)

@@ -12,11 +12,13 @@ from detectors.policy_file import read_policy
 from detectors.stack import shipped_stack
 from features.context import Context
 from features.envelope import Client, Incoming
+from models.classifier import Classifier
 from streams.keys import Keys
 from streams.settings import Settings
 
 KEYS = Keys(hash_key=b"h" * 32, hash_key_id="t", token_key=b"k" * 32, token_salt=7)
-RULES = "allow_discard = true\n" + "".join(
+CLASSIFIER = Classifier.shipped()
+RULES = "".join(
     f"[[rules]]\nname = '{action}'\nwhen = \"subject.contains('{action}')\"\n"
     f"action = '{action}'\nreason = 'the subject asks for it'\n"
     for action in (
@@ -26,12 +28,17 @@ RULES = "allow_discard = true\n" + "".join(
 )
 
 
+def _policies(text):
+    top, tenant, tenants = text.partition("[tenant.")
+    return read_policy(f"allow_discard = true\n{top}\n{RULES}\n{tenant}{tenants}")
+
+
 class Core:
     """Decides by the core in this process; keeps what it was asked."""
 
     def __init__(self, policies):
         self.policies = policies
-        self.judge = Judge(Context(hash_key=b"k"), None, policies, shipped_stack(), "e" * 16)
+        self.judge = Judge(Context(hash_key=b"k"), CLASSIFIER, policies, shipped_stack(), "e" * 16)
         self.asked = []
         self.raw = []
 
@@ -46,7 +53,7 @@ class Core:
 @pytest.fixture
 def core():
     """Return what decides by a policy's text laid over rules that the subject calls upon."""
-    return lambda policy="": Core(read_policy(policy + "\n" + RULES))
+    return lambda policy="": Core(_policies(policy))
 
 
 @pytest.fixture
@@ -55,7 +62,7 @@ def front(core):
 
     def make(policy="", decide=None, look_up=None, **sections):
         decide = decide or core(policy)
-        policies = getattr(decide, "policies", None) or read_policy(policy + "\n" + RULES)
+        policies = getattr(decide, "policies", None) or _policies(policy)
         settings = Settings(**sections)
         registry = CollectorRegistry()
         made = Front(settings, KEYS, decide, lambda: policies, registry, look_up=look_up)
