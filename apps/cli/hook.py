@@ -56,9 +56,10 @@ def hook(config: Path | None, embedded: bool, milter: tuple[str, ...]) -> None:
     from msgspec.structs import replace
 
     from apps.hook.process import run
+    from streams.settings import housed
 
     if milter:
         settings = replace(settings, milter=replace(settings.milter, listen=milter))
     if embedded and not settings.embedded.folder:
-        settings = replace(settings, embedded=replace(settings.embedded, folder="embedded"))
+        settings = housed(replace(settings, embedded=replace(settings.embedded, folder="embedded")))
     sys.exit(run(settings))

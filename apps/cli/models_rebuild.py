@@ -66,25 +66,39 @@ def rebuild(config: Path | None, from_nothing: bool, as_json: bool) -> None:
 
 
 async def _rebuild(settings: "Settings", told: "Told", *, from_nothing: bool) -> "Rebuilt":
-    import secrets
-
     from streams.learning.metrics import LearnerMetrics
     from streams.learning.opening import Parts
     from streams.learning.rebuilding import rebuild as run_rebuild
     from streams.registry import Registry
-    from streams.stores.redis_store import RedisStore
-    from streams.topics import check, name
+    from streams.topics import check
 
     if not settings.models.snapshots:
         raise click.UsageError("models.snapshots is empty: there are no online models here")
     await check(settings)
     parts = Parts(settings, LearnerMetrics())
-    registry, store = Registry.of(settings), RedisStore(settings)
+    registry = Registry.of(settings)
     try:
-        epoch = await store.epoch(name(settings, "models"), secrets.token_hex(4))
+        epoch = await _epoch(settings)
         return await run_rebuild(
             settings, parts.snapshots, registry, epoch, told, from_nothing=from_nothing
         )
     finally:
         await registry.close()
+
+
+async def _epoch(settings: "Settings") -> str:
+    """Return the epoch of the topic of models, as Redis or the local log keeps it."""
+    import secrets
+
+    from streams.local_log.administration import topics
+    from streams.stores.redis_store import RedisStore
+    from streams.topics import name
+
+    topic = name(settings, "models")
+    if settings.embedded.folder:
+        return topics(settings.embedded.folder)[topic].epoch
+    store = RedisStore(settings)
+    try:
+        return await store.epoch(topic, secrets.token_hex(4))
+    finally:
         await store.close()

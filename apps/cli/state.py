@@ -1,5 +1,6 @@
 """`weir state`: what is kept of senders; inspected, rebuilt from the log, forgotten."""
 
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,12 @@ from apps.cli.failures import Code, Failure
 from apps.cli.options import as_json, config, read_settings, run
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from features.reported import Report
     from features.rolling import Entity, Reading
     from streams.settings import Settings
+    from streams.stores.memory import MemoryStore
     from streams.stores.redis_store import RedisStore
 
 __all__ = ["state"]
@@ -154,6 +158,14 @@ def rebuild(config: Path | None) -> None:
     from apps.state.rebuilding import rebuild as run_rebuild
 
     settings = read_settings(config)
+    if settings.embedded.folder:
+        from streams.stores.told_store import state_path
+
+        raise Failure(
+            f"embedded.folder = {settings.embedded.folder!r}: stop the hook, delete "
+            f"{state_path(settings)}, and start it: it counts all that its log holds",
+            Code.USAGE,
+        )
     context = read_context(settings)
     with bar_from_report("rebuilding", "messages") as told:
         rebuilt = run(run_rebuild(settings, context, told))
@@ -183,6 +195,12 @@ def forget(config: Path | None, address: str) -> None:
     if "@" not in address:
         raise click.UsageError(f"{address!r} is no address; a domain's record isn't personal")
     settings = read_settings(config)
+    if settings.embedded.folder:
+        raise Failure(
+            f"embedded.folder = {settings.embedded.folder!r}: only what is kept in Redis can be "
+            "forgotten by person; an embedded state gives records up by age (state.budgets)",
+            Code.USAGE,
+        )
     person = hash_address(address, read_context(settings))
     count = run(_forget(settings, person))
     if not count:
@@ -193,33 +211,46 @@ def forget(config: Path | None, address: str) -> None:
 async def _readings(
     settings: "Settings", entities: "list[Entity]", now: float
 ) -> "list[tuple[Reading | None, tuple[Report, ...]]]":
-    async with _Opened(settings) as store:
+    async with _opened(settings) as store:
         reports = (await store.label_state(entities=entities)).reports
         return [(await store.read(it, now), reports.get(it.key, ())) for it in entities]
 
 
 async def _usage(settings: "Settings") -> tuple[Any, bool]:
-    async with _Opened(settings) as store:
+    async with _opened(settings) as store:
         return await store.usage(), await store.lost()
 
 
 async def _forget(settings: "Settings", person: str) -> int:
     from streams.labels.forgetting import forget_labels
+    from streams.stores.redis_store import RedisStore
 
-    async with _Opened(settings) as store:
+    store = RedisStore(settings)
+    try:
         return await forget_labels(store, person) + await store.forget_person(person)
+    finally:
+        await store.close()
 
 
-class _Opened:
-    """A store that is closed in the end."""
+@contextlib.asynccontextmanager
+async def _opened(settings: "Settings") -> "AsyncIterator[RedisStore | MemoryStore]":
+    """Open the store; of an embedded installation what its hook has last saved."""
+    if settings.embedded.folder:
+        from streams.stores.memory import MemoryStore
+        from streams.stores.told_store import state_path
 
-    def __init__(self, settings: "Settings") -> None:
-        from streams.stores.redis_store import RedisStore
+        path = state_path(settings)
+        if not path.exists():
+            raise Failure(f"{path}: nothing is saved yet; the hook saves it soon", Code.UNREACHABLE)
+        saved = MemoryStore(
+            path=path, shards=settings.state.shards, budgets=settings.state.of_kinds()
+        )
+        yield saved
+        return
+    from streams.stores.redis_store import RedisStore
 
-        self._store = RedisStore(settings)
-
-    async def __aenter__(self) -> "RedisStore":
-        return self._store
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._store.close()
+    store = RedisStore(settings)
+    try:
+        yield store
+    finally:
+        await store.close()

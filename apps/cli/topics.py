@@ -39,13 +39,18 @@ def create(config: Path | None) -> None:
     settings = read_settings(config)
 
     async def act() -> list[str]:
-        """Create them while Redis is there to keep their epochs."""
+        """Create them while Redis is there to keep their epochs; a local log keeps its own."""
+        if settings.embedded.folder:
+            return await create_topics(settings, no_epoch)
         store = RedisStore(settings)
         try:
             await store.ping()
             return await create_topics(settings, store.set_epoch)
         finally:
             await store.close()
+
+    async def no_epoch(_topic: str, _epoch: str) -> None:
+        """Do nothing."""
 
     created = run(act())
     for topic in table(settings):

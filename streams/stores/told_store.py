@@ -9,23 +9,28 @@ from streams.stores.memory import MemoryStore
 from streams.stores.protocol import Keeping, Move
 from streams.stores.told import Told
 
-__all__ = ["ToldStore"]
+__all__ = ["ToldStore", "state_path"]
 
 _HOUR = 3600.0
 
 
+def state_path(settings: Settings) -> Path:
+    """Return the file of an embedded installation's state."""
+    return Path(settings.embedded.folder) / "state"
+
+
 class ToldStore(MemoryStore):
-    """A memory store, with the settings' times and budgets, whose state is in the file at `path`.
+    """A memory store, with the settings' times and budgets, whose state is in a file.
 
     It tells streams.stores.told of judged messages and of what is heard of them. Raises
     LayoutError or StoreError, one line each, for files that it can't use.
     """
 
-    def __init__(self, settings: Settings, path: Path) -> None:
+    def __init__(self, settings: Settings) -> None:
         super().__init__(
             settings.worker.records_hours * _HOUR,
             letter_seconds=settings.topics.deadletter_hours * _HOUR,
-            path=path,
+            path=state_path(settings),
             shards=settings.state.shards,
             budgets=settings.state.of_kinds(),
         )

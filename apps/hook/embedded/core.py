@@ -52,7 +52,6 @@ from streams.topics import TopicError
 __all__ = ["Embedded"]
 
 _TICK: Final = 1.0  # seconds between looks at policy and records
-_STATE: Final = "state"
 
 log = structlog.get_logger(__name__)
 
@@ -125,10 +124,10 @@ class Embedded:
         """Open everything, each to be closed behind what was opened after it."""
         settings, opened = self._settings, self._opened
         opened.callback(self._executor.shutdown, wait=False)
-        folder = opened.enter_context(held(settings.embedded.folder))
+        opened.enter_context(held(settings.embedded.folder))
         await topics.create(settings, _no_epoch)
         partitions = await topics.check(settings)
-        store = ToldStore(settings, folder / _STATE)
+        store = ToldStore(settings)
         opened.push_async_callback(self._close_store, store)
         epochs = await asyncio.to_thread(local.topics, settings.embedded.folder)
         for row in epochs.values():

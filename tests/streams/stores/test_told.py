@@ -106,8 +106,7 @@ def test_a_write_that_fails_costs_what_is_told_and_no_more(settings, tmp_path):
 
 
 async def test_the_store_tells_what_it_keeps_and_has_its_state_after_a_restart(settings, tmp_path):
-    path = tmp_path / "state"
-    store = ToldStore(settings, path)
+    store = ToldStore(settings)
     await store.record([Keeping(place(7), b"verdict", b"hash", "a")])
     change = LabelChange(None, place(2), [record_of("a")], labels={"label": "a"})
     assert await store.keep_labels(change)
@@ -116,6 +115,6 @@ async def test_the_store_tells_what_it_keeps_and_has_its_state_after_a_restart(s
     assert others.messages(["a"])["a"].position == place(7)
     assert others.messages_of(["label", "other"]) == {"label": "a"}
     await store.close()
-    again = ToldStore(settings, path)
+    again = ToldStore(settings)
     assert (await again.label_state(["a"])).labelled == {"a": record_of("a")}
     await again.close()

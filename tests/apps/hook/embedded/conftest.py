@@ -6,7 +6,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -62,7 +61,7 @@ class Process:
     async def start(self):
         settings = self.settings
         make_folder(settings)
-        self.store = ToldStore(settings, Path(settings.embedded.folder) / "state")
+        self.store = ToldStore(settings)
         await topics.create(settings, self.store.set_epoch)
         for name, row in topics.local.topics(settings.embedded.folder).items():
             await self.store.set_epoch(name, row.epoch)

@@ -6,6 +6,7 @@ import pytest
 
 from apps.hook.embedded.learning import learning, make_folder
 from streams import topics
+from streams.stores.memory import MemoryStore
 from streams.stores.told_store import ToldStore
 from tests.apps.hook.embedded.conftest import Process, until
 
@@ -117,13 +118,12 @@ async def test_a_command_is_executed_once_however_the_process_ends(processes, we
 
 async def test_a_learner_that_another_one_supersedes_stops_and_mail_goes_on(processes, settings):
     process = await processes.start()
-    other = ToldStore(settings, Path(settings.embedded.folder) / "other")
+    other = MemoryStore()
     for name, row in topics.local.topics(settings.embedded.folder).items():
         await other.set_epoch(name, row.epoch)
     async with learning(settings, other) as second:
         await until(lambda: second.is_ready and not process.learning.is_ready)
         assert (await process.judge(offer(1))).kind == "judged"
-    await other.close()
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def damaged(settings):
 
 
 async def test_a_learner_that_fails_begins_again_by_itself(settings, damaged):
-    store = ToldStore(settings, Path(settings.embedded.folder) / "state")
+    store = ToldStore(settings)
     await topics.create(settings, store.set_epoch)
     async with learning(settings, store) as learner:
         await until(lambda: sample(learner, "weir_snapshots_total", outcome="damaged"))
