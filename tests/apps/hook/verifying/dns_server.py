@@ -7,6 +7,7 @@ from typing import Literal
 
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
@@ -40,9 +41,9 @@ class DnsServer:
         return Server("127.0.0.1", self.port)
 
     def txt(self, name: str, *texts: str) -> None:
-        """Publish TXT records, each in strings of at most 255 octets."""
+        """Publish TXT records, each in strings of at most 255 octets (latin-1)."""
         self.records[name, "TXT"] = [
-            " ".join(f'"{text[at : at + 255]}"' for at in range(0, len(text), 255)) or '""'
+            " ".join(_quoted(text[at : at + 255]) for at in range(0, len(text), 255)) or '""'
             for text in texts
         ]
 
@@ -87,7 +88,7 @@ class DnsServer:
     async def answer(self, wire: bytes, *, tcp: bool) -> bytes | None:
         query = dns.message.from_wire(wire)
         question = query.question[0]
-        name = question.name.to_text(omit_final_dot=True).lower()
+        name = b".".join(question.name.labels[:-1]).decode("latin-1").lower()
         kind = dns.rdatatype.to_text(question.rdtype)
         self.asked[name, kind] += 1
         self.over_tcp += tcp
@@ -104,11 +105,14 @@ class DnsServer:
         if fault in {"servfail", "refused"}:
             response.set_rcode(dns.rcode.from_text(fault))
             return response.to_wire()
+        owner = question.name
+        for alias in self.records.get((name, "CNAME"), ()):  # followed, as a resolver does
+            response.answer.append(dns.rrset.from_text(owner, self.ttl, "IN", "CNAME", alias))
+            owner = dns.name.from_text(alias)
+            name = alias.lower().removesuffix(".")
         texts = self.records.get((name, kind))
         if texts:
-            response.answer.append(
-                dns.rrset.from_text_list(question.name, self.ttl, "IN", kind, texts)
-            )
+            response.answer.append(dns.rrset.from_text_list(owner, self.ttl, "IN", kind, texts))
         else:
             if not any(name == known for known, _ in self.records):
                 response.set_rcode(dns.rcode.NXDOMAIN)
@@ -117,6 +121,11 @@ class DnsServer:
             response.answer.clear()
             response.flags |= dns.flags.TC
         return response.to_wire(max_size=65_535)
+
+
+def _quoted(text: str) -> str:
+    plain = (char if char.isalnum() and char.isascii() else f"\\{ord(char):03}" for char in text)
+    return f'"{"".join(plain)}"'
 
 
 class _Datagrams(asyncio.DatagramProtocol):
