@@ -35,10 +35,14 @@ _Delivery = asyncio.Future[Any]
 
 
 class NotAnswered(NamedTuple):
-    """Why there is no worker's verdict, and where the message lies if it reached the mail log."""
+    """Why there is no worker's verdict, and where the message lies if it reached the mail log.
+
+    `delivery_key` as in Incoming: "" where it wasn't worked out.
+    """
 
     reason: Reason
     position: LogPosition | None = None
+    delivery_key: str = ""
 
 
 class Asking:
@@ -92,6 +96,7 @@ class Asking:
         delivery: _Delivery | None = None
         verdict: Verdict | None = None
         reason: Reason = "deadline"
+        key = ""
         try:
             async with asyncio.timeout_at(deadline):
                 delivery = await self._send(envelope, raw, request, deadline - begun)
@@ -107,13 +112,15 @@ class Asking:
         finally:
             self._leave(delivery, len(raw))
             if verdict is None:
-                self._replies.give_up(request, delivery_of(envelope, raw))
+                missed = delivery_of(envelope, raw)
+                self._replies.give_up(request, missed)
+                key = missed.key
         if verdict is not None:
             self._breaker.answered()
             return verdict
         if reason == "deadline" and deadline - begun >= _SHORT * self._seconds:
             self._breaker.missed()
-        return NotAnswered(reason, self._position(delivery))
+        return NotAnswered(reason, self._position(delivery), key)
 
     async def _probe(self, envelope: Envelope, raw: bytes) -> None:
         """Send a message that nobody waits for; the breaker closes with its answer.
@@ -133,7 +140,8 @@ class Asking:
         finally:
             self._places.leave(len(raw))
             self._breaker.settle(answered=value is not None)
-            self._replies.give_up(request, delivery_of(envelope, raw))
+            if value is None:
+                self._replies.give_up(request, delivery_of(envelope, raw))
         if value is not None:
             self._replies.keep(delivery_of(envelope, raw), value)
 

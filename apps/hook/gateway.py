@@ -72,6 +72,9 @@ class Gateway:
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._tasks: list[asyncio.Task[None]] = []
         self.metrics.late.set_function(lambda: len(self._late))
+        sources = ("worker", "late", "fallback")
+        self._given = {source: self.metrics.verdicts.labels(source) for source in sources}
+        self._seconds = {source: self.metrics.seconds.labels(source) for source in sources}
 
     @property
     def ready(self) -> Mapping[str, bool]:
@@ -92,7 +95,9 @@ class Gateway:
             follow_models(self._settings, self._fallback, self.metrics),
             follow_policy(self._settings, self._fallback, self.metrics),
         ):
-            self._tasks.append(asyncio.create_task(work))
+            task = asyncio.create_task(work)
+            task.add_done_callback(_tell)
+            self._tasks.append(task)
         return self
 
     async def __aexit__(
@@ -124,12 +129,14 @@ class Gateway:
             found = await self._ask(envelope, raw, deadline)
             if isinstance(found, NotAnswered):
                 self.metrics.fallbacks.labels(found.reason).inc()
-                verdict = await self._decide(Incoming(envelope, raw, found.position))
+                verdict = await self._decide(
+                    Incoming(envelope, raw, found.position, (), found.delivery_key)
+                )
                 source = "fallback"
             else:
                 verdict, source = found, "worker"
-        self.metrics.verdicts.labels(source).inc()
-        self.metrics.seconds.labels(source).observe(time.perf_counter() - started)
+        self._given[source].inc()
+        self._seconds[source].observe(time.perf_counter() - started)
         return verdict
 
     def _retried(self, envelope: Envelope, raw: bytes) -> Verdict | None:
@@ -166,3 +173,10 @@ class Gateway:
         allowed = self._tempfail.take()
         self.metrics.tempfails.labels("given" if allowed else "spared").inc()
         return allowed
+
+
+def _tell(task: "asyncio.Task[None]") -> None:
+    """Say of what runs beside that it has ended by a defect: nobody awaits it."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("part_of_the_hook_ended", error=f"{type(error).__name__}: {error}"[:300])

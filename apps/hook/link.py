@@ -24,6 +24,7 @@ __all__ = ["Arrived", "Line", "Link"]
 _PAUSE: Final = 1.0  # seconds before the brokers are tried again
 _REQUEST_MS: Final = 5_000  # a connection that is silent for longer is made anew
 _WAIT_MS: Final = 500  # how long a broker holds a fetch without replies: idle costs little
+_BATCH: Final = 262_144  # bytes of a partition in a request; by default two messages fill it
 _MOST: Final = 500  # replies in hand at a time
 _CLOSE: Final = 3.0  # seconds: brokers that are away can't be told goodbye
 
@@ -144,7 +145,10 @@ class Link:
             max_partition_fetch_bytes=self._settings.record_bytes,
         )
         producer = AIOKafkaProducer(
-            **options, enable_idempotence=True, max_request_size=self._settings.dead_letter_bytes
+            **options,
+            enable_idempotence=True,
+            max_batch_size=min(_BATCH, self._settings.record_bytes),
+            max_request_size=self._settings.dead_letter_bytes,
         )
         try:
             await consumer.start()
