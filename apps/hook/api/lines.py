@@ -15,6 +15,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+import structlog
 from uvicorn.server import ServerState
 
 from apps.hook.api.body import Body
@@ -29,11 +30,13 @@ Headers = list[tuple[bytes, bytes]]
 _SPOOL: Final = re.compile(rb"From [^\n]*\n(?:X-Envelope-(?:From|To):[^\n]*\n(?:[ \t][^\n]*\n)*)*")
 _BAD_DATA: Final = 65  # EX_DATAERR of sysexits.h
 
+log = structlog.get_logger(__name__)
+
 
 class Scan:
     """What answers one request: `keep` bytes of a message at most, `header_bytes` before it.
 
-    `answer` returns the reply's lines and never raises.
+    `answer` returns the reply's lines.
     """
 
     def __init__(
@@ -112,7 +115,12 @@ class Lines(asyncio.Protocol):
             self.transport.close()
 
     async def _answer(self) -> None:
-        self._end(await self._scan.answer(self._headers, self._scan.body))
+        try:
+            reply = await self._scan.answer(self._headers, self._scan.body)
+        except Exception:
+            log.exception("request_failed")
+            reply = failed("a defect of ours; the log has more")
+        self._end(reply)
 
 
 def without_spool_lines(raw: bytes) -> bytes:

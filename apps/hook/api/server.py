@@ -33,6 +33,7 @@ class HttpServer:
     """Answers our own API and rspamd's protocol on one address of `api.listen`.
 
     `check` judges; `metrics` are what /metrics exposes; `ready` has each condition of readiness.
+    `port` is the TCP port in use, 0 for a Unix socket.
     """
 
     def __init__(
@@ -52,11 +53,7 @@ class HttpServer:
         self._listening: Listening | None = None
         self._server: asyncio.Server | None = None
         self._clock: asyncio.TimerHandle | None = None
-
-    @property
-    def port(self) -> int:
-        """The TCP port in use, 0 for a Unix socket and before the start."""
-        return self._listening.port if self._listening is not None else 0
+        self.port = 0
 
     async def start(self, address: Address, key: str = "api.listen") -> None:
         """Listen.
@@ -86,6 +83,7 @@ class HttpServer:
         )
         config.load()
         self._listening = listen(address, key)
+        self.port = self._listening.port
         self._tell_time()
         loop, unix = asyncio.get_running_loop(), address.path is not None
         connection = self._connections(config, address.listener, rspamd, unix=unix)
