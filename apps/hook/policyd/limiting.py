@@ -171,7 +171,7 @@ class Limiting:
             if not item:
                 return None
         elif kind == "new_recipients":
-            beside = f"known:{limit.by}:{self._hash(tenant, who).hex()}"
+            beside = f"known:{limit.by}:{self._hash(tenant, who.lower()).hex()}"
         elif kind == "bounces":
             if not request.sender:
                 return None

@@ -104,6 +104,10 @@ class MemoryCounters:
             self._entries.popitem(last=False)
         return entry
 
+    def __len__(self) -> int:
+        """Return how many keys are held."""
+        return len(self._entries)
+
     async def close(self) -> None:
         """Do nothing."""
 
