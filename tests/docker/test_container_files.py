@@ -59,6 +59,18 @@ def test_a_learner_that_was_taken_over_is_not_started_again():
     assert settings.load(None, given).http.bind != settings.Settings().http.bind
 
 
+@pytest.mark.parametrize("name", ["weir-hook", "weir-hook-embedded"])
+def test_a_hook_is_given_the_time_to_answer_what_is_in_flight(name):
+    unit = (DOCKER / f"{name}.service").read_text()
+    given = dict(re.findall(r"^Environment=(WEIR_\w+)=(.*)$", unit, re.MULTILINE))
+    assert given.pop("WEIR_CONFIG")
+    loaded = settings.load(None, given)
+    assert bool(loaded.embedded.folder) == ("--embedded" in unit)
+    (patience,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
+    longest = 60  # hook.deadline_seconds at most
+    assert int(patience) > longest + loaded.worker.stop_seconds
+
+
 def test_the_port_of_metrics_and_health_is_the_same_everywhere():
     port = settings.Settings().http.bind.rpartition(":")[2]
     scrape = yaml.safe_load((DOCKER / "prometheus.yml").read_text())["scrape_configs"]
@@ -107,7 +119,8 @@ def test_the_image_has_every_package_of_the_wheel():
 def test_nothing_of_weir_runs_as_root():
     stages = DOCKERFILE.split("FROM ")
     assert "\nUSER weir\n" in stages[-1]
-    assert re.search(r"^User=weir$", UNIT, re.MULTILINE)
+    for unit in DOCKER.glob("weir-*.service"):
+        assert re.search(r"^User=weir$", unit.read_text(), re.MULTILINE), unit.name
     for name in ("topics", "worker", "learner"):
         assert SERVICES[name]["cap_drop"] == ["ALL"]
         assert SERVICES[name]["read_only"] is True
@@ -120,7 +133,7 @@ def test_published_ports_are_on_the_loopback_interface_only():
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd isn't installed")
-@pytest.mark.parametrize("name", ["weir-worker", "weir-learner"])
+@pytest.mark.parametrize("name", ["weir-worker", "weir-learner", "weir-hook", "weir-hook-embedded"])
 def test_systemd_accepts_the_unit_and_rates_it_as_confined(name, tmp_path):
     # verify wants the program and the user to exist on this machine
     text = (DOCKER / f"{name}.service").read_text()
