@@ -83,6 +83,7 @@ class LocalLog:
     def __init__(self, folder: str) -> None:
         self._path = file.path_of(folder)
         self._connection = file.connect(folder)
+        self._limits: dict[str, int] = {}
 
     def close(self) -> None:
         """Let go of the file."""
@@ -135,7 +136,6 @@ class LocalLog:
 
         Raises MessageSizeTooLargeError for a record that its topic doesn't take.
         """
-        limits = {name: row.record_bytes for name, row in self.topics().items()}
         now = time.time_ns() // 1_000_000
         rows, places = [], []
         with self._transaction() as run:
@@ -144,10 +144,7 @@ class LocalLog:
                 at = (record.topic, record.partition)
                 part = parts.get(at) or self._part(*at)
                 headers = msgspec.msgpack.encode(record.headers)
-                if size_of(record.key, record.value, record.headers) > limits[at[0]]:
-                    raise MessageSizeTooLargeError(
-                        f"topic {record.topic} takes records up to {limits[at[0]]} bytes"
-                    )
+                self._check(record)
                 moment = max(now, part.last_ms)
                 rows.append((_id(part, part.following), moment, record.key, record.value, headers))
                 places.append(Appended(record.partition, part.following, moment))
@@ -209,6 +206,14 @@ class LocalLog:
         """Move what was appended into the file proper, without holding anybody up."""
         with file.translated(self._path):
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _check(self, record: Written) -> None:
+        """Raise MessageSizeTooLargeError for a record that its topic doesn't take."""
+        if record.topic not in self._limits:
+            self._limits = {name: row.record_bytes for name, row in self.topics().items()}
+        limit = self._limits[record.topic]
+        if size_of(record.key, record.value, record.headers) > limit:
+            raise MessageSizeTooLargeError(f"{record.topic} takes records up to {limit} bytes")
 
     def _part(self, topic: str, number: int) -> Part:
         row = self._connection.execute(
