@@ -55,12 +55,12 @@ async def check_signatures(
     """
     values = message.all(b"dkim-signature")[:_MOST_SIGNATURES]
 
-    async def check(index: int, value: bytes) -> Checked:
+    async def _told(index: int, value: bytes) -> Checked:
         checked = await _check(message, index, value, resolver, executor)
         told(checked)
         return checked
 
-    return list(await asyncio.gather(*(check(*each) for each in enumerate(values))))
+    return list(await asyncio.gather(*(_told(*each) for each in enumerate(values))))
 
 
 async def _check(

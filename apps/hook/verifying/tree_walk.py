@@ -49,10 +49,11 @@ async def walk(domain: str, resolver: Resolver) -> Walk:
 
 
 def organizational_domain(walked: Walk) -> str:
-    """Return the organizational domain of the name that the walk started from (4.10.2)."""
+    """Return the organizational domain of the name that the walk started from (4.10.2).
+
+    A record with psd=n ends the walk, so that it is the one with the fewest labels.
+    """
     for name, record in walked.found:
-        if record.psd == "n":
-            return name
         if record.psd == "y" and name != walked.start:
             below = walked.start.removesuffix(f".{name}").rpartition(".")[2]
             return f"{below}.{name}"

@@ -36,7 +36,7 @@ def publish(zone, data):
             elif kind != "SPF":
                 dot = "" if kind in {"A", "AAAA"} else "."
                 zone.records.setdefault((name, kind), []).append(value + dot)
-        if "TIMEOUT" in records and "TXT" not in kinds:
+        if "TIMEOUT" in records and not texts:
             zone.faults[name] = "servfail"
         if texts:
             zone.txt(name, *texts)
