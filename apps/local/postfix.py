@@ -10,7 +10,7 @@ import smtplib
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -239,21 +239,38 @@ class Postfix(Server):
         """Return the messages in its queue, each as `postqueue -j` has it."""
         return [orjson.loads(line) for line in self._command("postqueue", "-j").splitlines()]
 
-    def delivered(self, count: int, timeout: float = _DELIVERED_SECONDS) -> list[bytes]:
-        """Return the messages that the next hop has, oldest first, when there are `count`.
+    def drop(self, queue_id: str) -> None:
+        """Delete a message from the queue."""
+        self._command("postsuper", "-d", queue_id)
 
-        Each begins with the header fields of smtp-sink: X-Mail-Args, X-Rcpt-Args and their like.
+    def delivered(self, count: int, timeout: float = _DELIVERED_SECONDS) -> list[bytes]:
+        """Return the messages that the next hop has, when so many have left the queue.
 
         Raises:
-            StackError: there are fewer after `timeout` seconds.
+            StackError: fewer have after `timeout` seconds.
         """
-        deadline = time.monotonic() + timeout
-        while self.log().count(": removed\n") < count:
-            if time.monotonic() > deadline:
-                raise StackError(f"fewer than {count} messages delivered:\n{self.log()}")
-            time.sleep(0.05)
+        self.wait(lambda: self.log().count(": removed\n") >= count, timeout)
+        return self.kept()
+
+    def kept(self) -> list[bytes]:
+        """Return the messages that the next hop has kept so far, oldest first.
+
+        Each begins with the header fields of smtp-sink: X-Mail-Args, X-Rcpt-Args and their like.
+        """
         files = sorted(self._kept.iterdir(), key=lambda file: file.stat().st_mtime_ns)
         return [file.read_bytes() for file in files]
+
+    def wait(self, holds: Callable[[], bool], timeout: float = _DELIVERED_SECONDS) -> None:
+        """Return when something is so that Postfix doesn't tell of.
+
+        Raises:
+            StackError: it isn't after `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while not holds():
+            if time.monotonic() > deadline:
+                raise StackError(f"not within {timeout:g} s:\n{self.log()}")
+            time.sleep(0.02)
 
     def _command(self, program: str, *arguments: str) -> str:
         command = [program, "-c", str(self.folder / "conf"), *arguments]
