@@ -9,6 +9,7 @@ from apps.hook.milter.transaction import Transaction
 
 ALL_ACTIONS = 0x1FF
 ALL_STEPS = 0x1FFFFF
+HANGS_SECONDS = 30  # a milter that says nothing fails the test, and doesn't hang it
 CONTINUE, ACCEPT = (b"c", b""), (b"a", b"")
 
 
@@ -70,8 +71,9 @@ class RawMta:
 
     async def reply(self) -> tuple[bytes, bytes]:
         """Return the next reply; raises IncompleteReadError where the milter has closed."""
-        length = int.from_bytes(await self.reader.readexactly(4), "big")
-        data = await self.reader.readexactly(length)
+        async with asyncio.timeout(HANGS_SECONDS):
+            length = int.from_bytes(await self.reader.readexactly(4), "big")
+            data = await self.reader.readexactly(length)
         return data[:1], data[1:]
 
     async def ends(self) -> list[tuple[bytes, bytes]]:
@@ -88,7 +90,8 @@ class RawMta:
 
     async def closed(self) -> bool:
         """Wait until the milter closes; whether it said nothing more."""
-        return not await self.reader.read()
+        async with asyncio.timeout(HANGS_SECONDS):
+            return not await self.reader.read()
 
     async def close(self) -> None:
         self.writer.close()
