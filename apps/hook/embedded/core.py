@@ -52,6 +52,7 @@ from streams.topics import TopicError
 __all__ = ["Embedded"]
 
 _TICK: Final = 1.0  # seconds between looks at policy and records
+_PATIENCE: Final = 30.0  # seconds for the labels that a crash has forgotten
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +118,7 @@ class Embedded:
         return await self._gateway(envelope, raw, deadline)
 
     def _open_line(self, settings: Settings, arrived: Arrived) -> LocalLine:
-        self._line = LocalLine(settings, arrived, self._between)
+        self._line = LocalLine(settings, arrived, self._between, self._counted)
         return self._line
 
     async def _open(self) -> None:
@@ -140,13 +141,14 @@ class Embedded:
         self._saving = Saving(
             store, settings.embedded.save_seconds, lambda: sync(settings.embedded.folder)
         )
+        self._learning = await opened.enter_async_context(learning(settings, store))
         await opened.enter_async_context(self._gateway)
         models = epochs[topics.name(settings, "models")].epoch
         registry = self._worker.registry
         await opened.enter_async_context(
             following(settings, self._in_force, self._executor, registry, models)
         )
-        for work in (upkeep(settings.embedded.folder), self._watch(store), self._learn(store)):
+        for work in (upkeep(settings.embedded.folder), self._watch(store)):
             opened.push_async_callback(_ended, asyncio.create_task(work))
 
     async def _install(
@@ -215,12 +217,13 @@ class Embedded:
             sync(self._settings.embedded.folder)
         await store.close()
 
-    async def _learn(self, store: ToldStore) -> None:
-        """Learn once all mail is counted that labels may be of."""
-        await self._line.opened()
-        async with learning(self._settings, store) as learner:
-            self._learning = learner
-            await asyncio.Event().wait()
+    async def _counted(self) -> None:
+        """Wait until labels are counted that the state has forgotten in a crash.
+
+        Else the mail that came meanwhile would be judged as if nobody had said anything.
+        """
+        if self._learning is not None:
+            await self._learning.counted(_PATIENCE)
 
     async def _watch(self, store: ToldStore) -> None:
         """Put a changed policy in force, and forget records that nobody asks for any more."""

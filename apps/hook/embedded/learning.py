@@ -53,6 +53,7 @@ class Learning:
         self._place = TopicPartition(topics.name(settings, "labels"), 0)
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._stopped = asyncio.Event()
+        self._settled = asyncio.Event()
         self._session: Session | None = None
 
     @property
@@ -64,6 +65,12 @@ class Learning:
     def is_ready(self) -> bool:
         """Whether its models are found again, and labels are read."""
         return self._session is not None
+
+    async def counted(self, seconds: float) -> None:
+        """Return when all labels that were handled are counted, or it has failed to, in so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._settled.wait()
 
     def stop(self) -> None:
         """Have it finish the batch in hand, publish what was learned, and return."""
@@ -89,6 +96,7 @@ class Learning:
                 finally:
                     self._session = None
                     self._spent = True
+                    self._settled.set()
 
     async def _learn(self, executor: Executor) -> None:
         if self._spent:  # a registry takes a metric once
@@ -101,6 +109,7 @@ class Learning:
             ):
                 await self._begin(session, told, reader)
                 self._session = session
+                self._settled.set()
                 log.info(
                     "learner_starts",
                     learner=self._name,
@@ -158,8 +167,8 @@ class Learning:
 async def learning(settings: Settings, store: LearnerStore) -> AsyncIterator[Learning]:
     """Learn beside whatever the block does, and finish in order when it ends.
 
-    Begin when the mail of the log is counted again: a label of a message that the state has
-    forgotten in a crash is found by what is known of the message. Raises as Learning does.
+    After a crash, judge nothing before Learning.counted has returned: what was said since the state
+    was saved is counted again first. Raises as Learning does.
     """
     learner = Learning(settings, store)
     running = asyncio.create_task(learner.run(), name="weir-learning")

@@ -29,18 +29,23 @@ class LocalLine:
     """Hands over whatever waits as a batch, one in hand at a time, as a worker's agent does.
 
     It is open once the log's mail is caught up. `between` is called between batches, where the
-    state is whole. Used from the event loop alone.
+    state is whole, `before` is awaited before mail is judged. Used from the event loop alone.
     """
 
     partition = 0
 
     def __init__(
-        self, settings: Settings, arrived: Arrived, between: Callable[[], None] = lambda: None
+        self,
+        settings: Settings,
+        arrived: Arrived,
+        between: Callable[[], None] = lambda: None,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.arrived = arrived
         self._section = settings.worker
         self._topic = name(settings, "messages")
         self._between = between
+        self._before = before
         self._mail: Mail | None = None
         self._producer: LocalProducer | None = None
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue()
@@ -83,6 +88,8 @@ class LocalLine:
             raise RuntimeError("a line without mail")
         while True:
             try:
+                if self._before is not None:
+                    await self._before()
                 await _finished(mail.catch_up())
                 self._opened.set()
                 while True:
