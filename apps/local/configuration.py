@@ -22,6 +22,9 @@ timeout_seconds = 1.0 # all share this machine's cores; beside mail that waits, 
 [http]
 bind = "127.0.0.1:{http_port}"
 
+[milter]
+listen = ["{milter}"]
+
 [privacy]
 keys_file = "keys.toml"
 
@@ -55,9 +58,12 @@ class Configuration:
         brokers: Kafka's bootstrap address.
         redis_url: Redis's address.
         http_port: Where the worker answers about its health.
+        milter: Where the hook answers MTAs.
     """
 
-    def __init__(self, directory: Path, brokers: str, redis_url: str, http_port: int) -> None:
+    def __init__(
+        self, directory: Path, brokers: str, redis_url: str, http_port: int, milter: str
+    ) -> None:
         self.path = directory / "weir.toml"
         self.http_port = http_port
         # Variables of the caller's environment win over the file: these must not lead elsewhere.
@@ -67,10 +73,14 @@ class Configuration:
             "WEIR_REDIS__URL": redis_url,
         }
         directory.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(
-            _FILE.format(path=self.path, brokers=brokers, redis_url=redis_url, http_port=http_port),
-            encoding="utf-8",
+        content = _FILE.format(
+            path=self.path,
+            brokers=brokers,
+            redis_url=redis_url,
+            http_port=http_port,
+            milter=milter,
         )
+        self.path.write_text(content, encoding="utf-8")
         (directory / "snapshots").mkdir(exist_ok=True)
         keys = directory / "keys.toml"
         if not keys.exists():

@@ -1,4 +1,4 @@
-"""A worker or a learner of the local stack, as a process of its own."""
+"""A worker, a learner or a hook of the local stack, as a process of its own."""
 
 import sys
 import time
@@ -11,13 +11,20 @@ from apps.local.processes import GuardedProcess
 
 READY_SECONDS = 90.0
 
+_MODULES = {
+    "worker": "streams.worker",
+    "learner": "streams.learner",
+    "hook": "apps.hook.process",
+}
+
 
 class Service:
-    """`python -m streams.NAME` with the settings that `environment` points to.
+    """`python -m MODULE` with the settings that `environment` points to.
 
     Args:
-        name: "worker" or "learner".
-        environment: Variables on top of this process's own, WEIR_CONFIG among them.
+        name: "worker", "learner" or "hook".
+        environment: Variables on top of this process's own, WEIR_CONFIG among them; they say
+            that it answers HTTP on `http_port`.
         http_port: Where it answers /readyz.
         log: File for what it writes.
     """
@@ -26,7 +33,7 @@ class Service:
         self, name: str, environment: Mapping[str, str], http_port: int, log: Path
     ) -> None:
         self.name = name
-        self._environment = {**environment, "WEIR_HTTP__BIND": f"127.0.0.1:{http_port}"}
+        self._environment = environment
         self._http_port = http_port
         self._log = log
         self._process: GuardedProcess | None = None
@@ -38,7 +45,7 @@ class Service:
 
     def launch(self) -> None:
         """Start it."""
-        command = [sys.executable, "-m", f"streams.{self.name}"]
+        command = [sys.executable, "-m", _MODULES[self.name]]
         self._process = GuardedProcess(
             f"the {self.name}", command, self._log, grace=25.0, environment=self._environment
         )

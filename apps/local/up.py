@@ -1,4 +1,4 @@
-"""`weir up`: Kafka, Redis, a worker and a learner on this machine, with example mail to watch."""
+"""`weir up`: Kafka, Redis, worker, learner and hook on this machine, with example mail to watch."""
 
 import asyncio
 import contextlib
@@ -17,11 +17,13 @@ from apps.local import layout, ports
 from apps.local.choice import Choice, choose_stack
 from apps.local.configuration import Configuration, check_environment
 from apps.local.demonstration import Tally, collect, publish, settled, verdicts_from_now
+from apps.local.dialogue import converse, tell_dialogue
 from apps.local.errors import StackError
 from apps.local.reporting import report_examples
 from apps.local.service import Service
 from apps.local.story import Listing, tell, tell_changes
 from apps.local.telling import advise, short, summarise
+from features.context import Limits
 from streams import topics
 from streams.settings import Settings
 from streams.stores.redis_store import RedisStore
@@ -32,6 +34,8 @@ __all__ = ["up"]
 
 _HTTP_PORT = 8790
 _LEARNER_PORT = 8791
+_API_PORT = 8792
+_MILTER_PORT = 8891
 _TAKEN_OVER = 69  # a learner: two that restart would take over from each other for ever
 _VERDICT_SECONDS = 60.0
 _RESTARTS = 5
@@ -58,11 +62,13 @@ _RESTARTS = 5
     help="Kafka and Redis as processes or as containers.",
 )
 def up(*, once: bool, rate: float, no_examples: bool, stack: Choice) -> None:
-    """Start Kafka, Redis, a worker and a learner here, publish the examples, print each verdict.
+    """Start Kafka, Redis, worker, learner and hook here, publish examples, print each verdict.
 
     Stays until Ctrl-C; then everything it started is gone, and the data is kept in .weir/run for
     the next start. Needs Java 17, Maven (once) and redis-server; as root on Debian or Ubuntu it
-    installs them, and says so. Ports 9092, 6379, 8790 and 8791 are taken if free, else others.
+    installs them, and says so. Where Postfix is installed and this is root, a Postfix of its own
+    asks the hook at the end. Ports 9092, 6379, 8790 to 8792 and 8891 are taken where they are
+    free, else others.
 
     \b
     Examples:
@@ -96,27 +102,37 @@ def _start(
     with _step("Kafka and Redis", lambda: f"{chosen.brokers}, {chosen.redis_url}"):
         cleanup.enter_context(chosen)
     configuration = Configuration(
-        directory, chosen.brokers, chosen.redis_url, ports.choose(_HTTP_PORT)
+        directory,
+        chosen.brokers,
+        chosen.redis_url,
+        ports.choose(_HTTP_PORT),
+        f"inet:127.0.0.1:{ports.choose(_MILTER_PORT)}",
     )
     settings = configuration.settings()
     with _step("Topics", lambda: f"{settings.topics.prefix}*"):
         run(_create_topics(settings))
-    worker = _service(configuration, "worker", configuration.http_port)
-    learner = _service(configuration, "learner", ports.choose(_LEARNER_PORT))
-    for service in (worker, learner):
+    services = tuple(_services(configuration))
+    for service in services:
         cleanup.callback(service.stop)
-    with _step("Worker, learner", lambda: f"logs in {short(directory)}/{{worker,learner}}.log"):
-        for service in (worker, learner):
+    where = f"{short(directory)}/{{worker,learner,hook}}.log"
+    with _step("Worker and others", lambda: f"logs in {where}"):
+        for service in services:
             service.launch()
-        for service in (worker, learner):
+        for service in services:
             service.wait_ready()
-    return configuration, (worker, learner)
+    return configuration, services
 
 
-def _service(configuration: Configuration, name: str, port: int) -> Service:
-    log = configuration.path.with_name(f"{name}.log")
-    log.unlink(missing_ok=True)
-    return Service(name, configuration.environment, port, log)
+def _services(configuration: Configuration) -> Iterator[Service]:
+    learner, api = ports.choose(_LEARNER_PORT), ports.choose(_API_PORT)
+    for name, port, variables in (
+        ("worker", configuration.http_port, {}),
+        ("learner", learner, {"WEIR_HTTP__BIND": f"127.0.0.1:{learner}"}),
+        ("hook", api, {"WEIR_API__LISTEN": f"inet:127.0.0.1:{api}"}),
+    ):
+        log = configuration.path.with_name(f"{name}.log")
+        log.unlink(missing_ok=True)
+        yield Service(name, {**configuration.environment, **variables}, port, log)
 
 
 @contextlib.contextmanager
@@ -167,6 +183,11 @@ async def _watch(
                 tell_changes(changes)
                 await _beside(background, settled(tally, _VERDICT_SECONDS))
                 code = code or int(any(change.failed for change in changes))
+                limits = Limits(message_bytes=settings.topics.message_bytes)
+                talk = converse(settings.milter.listen[0], examples, limits)
+                by, said = await _beside(background, talk)
+                tell_dialogue(by, said)
+                code = code or int(not all(one.as_wanted for one in said))
             if not once:
                 advise(configuration)
                 # From here on Ctrl-C is the way to end, not a failure.

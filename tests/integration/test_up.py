@@ -63,11 +63,13 @@ def test_up_judges_every_example_stays_until_ctrl_c_and_starts_again(home):
     assert running.returncode == 0, said + rest
     assert f"{EXAMPLES} messages published, {EXAMPLES} judged" in said
     assert re.search(r"p50 \d+\.\d ms, p99 \d+\.\d ms; degraded: 0\n", said)
-    verdicts = [line for line in lines if re.match(r"[a-z_]+ +\d\.\d{3} \w+", line)]
+    listed = said.partition("messages published")[0].splitlines()
+    verdicts = [line for line in listed if re.match(r"[a-z_]+ +\d\.\d{3} \w+", line)]
     assert len(verdicts) == LISTED
     assert any("PayPal" in line and line.startswith("reject") for line in verdicts)
     _assert_that_history_changed_verdicts(said)
     _assert_that_labels_changed_verdicts(said)
+    _assert_that_the_hook_was_asked(said)
     assert "Traceback" not in said + rest
     assert _processes_of(home) == []
 
@@ -80,6 +82,14 @@ def test_up_judges_every_example_stays_until_ctrl_c_and_starts_again(home):
     _assert_that_labels_changed_verdicts(again.stdout)
     assert (home / "run" / "keys.toml").read_bytes() == keys
     assert _processes_of(home) == []
+
+
+def _assert_that_the_hook_was_asked(said: str) -> None:
+    """A ham comes through with our header fields, a phish is refused with the id to ask about."""
+    talk = said.partition("Asked while the SMTP client waits")[2]
+    assert re.search(r"written-receipt\.eml\n +250 .*\n +X-Spam-Status: No, ", talk), said
+    assert re.search(r"\n +X-Weir-Id: v1\.[0-9a-f-]{36}\.", talk), said
+    assert re.search(r"phish-brand-1\.eml\n +550 5\.7\.1 .*\(id [0-9a-f-]{36}\)", talk), said
 
 
 def _assert_that_labels_changed_verdicts(said: str) -> None:

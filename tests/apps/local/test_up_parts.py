@@ -94,9 +94,9 @@ def test_what_docker_says_is_in_the_error(docker):
 
 
 def test_keys_are_made_once_and_readable_by_their_owner_alone(tmp_path):
-    Configuration(tmp_path, "127.0.0.1:1", "redis://127.0.0.1:2/0", 3)
+    Configuration(tmp_path, "127.0.0.1:1", "redis://127.0.0.1:2/0", 3, "inet:127.0.0.1:9")
     first = read_keys(tmp_path / "keys.toml")
-    Configuration(tmp_path, "127.0.0.1:4", "redis://127.0.0.1:5/0", 6)
+    Configuration(tmp_path, "127.0.0.1:4", "redis://127.0.0.1:5/0", 6, "inet:127.0.0.1:9")
     assert read_keys(tmp_path / "keys.toml") == first
     assert stat.S_IMODE((tmp_path / "keys.toml").stat().st_mode) == 0o600
 
@@ -105,7 +105,9 @@ def test_settings_lead_to_this_stack_whatever_the_environment_says(tmp_path, mon
     monkeypatch.setenv("WEIR_KAFKA__BROKERS", "production:9092")
     monkeypatch.setenv("WEIR_REDIS__URL", "redis://production/0")
     monkeypatch.setenv("WEIR_WORKER__BATCH_MESSAGES", "7")
-    configuration = Configuration(tmp_path, "127.0.0.1:1", "redis://127.0.0.1:2/0", 3)
+    configuration = Configuration(
+        tmp_path, "127.0.0.1:1", "redis://127.0.0.1:2/0", 3, "inet:127.0.0.1:9"
+    )
     settings = configuration.settings()
     assert settings.kafka.brokers == ("127.0.0.1:1",)
     assert settings.redis.url == "redis://127.0.0.1:2/0"
