@@ -32,12 +32,17 @@ class Split(NamedTuple):
 
 
 def split_message(raw: bytes) -> Split | None:
-    """Split a message with CRLF or LF line ends, in linear time; None for one that is too large."""
+    """Split a message with CRLF or LF line ends, in linear time; None for one that is too large.
+
+    The line that parts messages in an mbox is no part of it.
+    """
     if len(raw) > _LARGEST:
         return None
     text = raw
-    if raw.count(b"\n") != raw.count(b"\r\n"):
-        text = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    if raw.startswith((b"From ", b">From ")):
+        text = raw.partition(b"\n")[2]
+    if text.count(b"\n") != text.count(b"\r\n"):
+        text = text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     if text.startswith(b"\r\n"):
         return Split([], BodyHashes(text[2:]), broken=False)
     header, _, body = text.partition(b"\r\n\r\n")

@@ -8,7 +8,7 @@ from apps.hook.verifying.resolver import Resolver
 
 __all__ = ["Walk", "names_walked", "organizational_domain", "policy_record", "walk"]
 
-_LONGEST_STEP = 8  # labels: what has as many is cut to seven after its first name
+_MOST_ABOVE = 7  # labels of the longest name after the first
 
 
 class Walk(NamedTuple):
@@ -21,7 +21,7 @@ class Walk(NamedTuple):
 def names_walked(domain: str) -> list[str]:
     """Return the names that are asked in order, the domain first; never more than eight."""
     labels = domain.split(".")
-    above = labels[1:] if len(labels) < _LONGEST_STEP else labels[-(_LONGEST_STEP - 1) :]
+    above = labels[1:][-_MOST_ABOVE:]
     return [domain, *(".".join(above[at:]) for at in range(len(above)))]
 
 

@@ -14,6 +14,12 @@ def test_a_message_without_header_or_body():
     assert split_message(b"").broken
 
 
+def test_the_line_that_parts_messages_in_an_mbox_is_no_part_of_them():
+    split = split_message(b"From ann Mon Nov 16 10:00:00 2026\nA: one\n\nbody")
+    assert split.fields == [(b"A", b" one\r\n")]
+    assert not split.broken
+
+
 def test_a_line_that_is_no_field_or_too_many_fields_break_the_header():
     assert split_message(b"A: one\r\nno field\r\nB: two\r\n\r\n").broken
     assert split_message(b"A: one\r\n" * 1_001 + b"\r\n").broken
