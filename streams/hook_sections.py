@@ -56,7 +56,10 @@ class HookSection(msgspec.Struct, frozen=True, kw_only=True):
     ] = 10.0
     tenants: Annotated[
         Names,
-        Meta(description="Recipients' domains and whose they are, each `domain=tenant`."),
+        Meta(
+            description="Our domains and whose they are, each `domain=tenant`, with all below "
+            "it: of recipients, and of our own users outbound. Others are of tenant default."
+        ),
     ] = ()
     own_networks: Annotated[
         Names,

@@ -29,7 +29,12 @@ _DOMAINS: Final = 10  # signatures that are named
 
 def folded(name: str, value: str) -> Field:
     """Return a field, its value printable ASCII and folded where it has blanks."""
-    plain = "".join(char if " " <= char <= "~" else "?" for char in value)
+    if value.isascii() and value.isprintable():
+        if len(name) + 2 + len(value) <= _WIDTH:
+            return Field(name, value)
+        plain = value
+    else:
+        plain = "".join(char if " " <= char <= "~" else "?" for char in value)
     lines = textwrap.wrap(
         plain,
         _WIDTH,
@@ -61,6 +66,8 @@ def authentication_results(authserv_id: str, facts: Mapping[str, Fact]) -> tuple
     What others looked up isn't vouched for. Domains come from the message, and a domain that
     isn't written in letters, digits, dots, hyphens and underscores is left out.
     """
+    if not authserv_id or not facts:
+        return ()
     own = {
         name: str(fact.value).lower()
         for name, fact in facts.items()
@@ -76,7 +83,7 @@ def authentication_results(authserv_id: str, facts: Mapping[str, Fact]) -> tuple
         said = [f"{method}={result}", *(f"{properties[1]}={domain}" for domain in named[:1])]
         results.append(" ".join(said))
         results += [f"{method}={result} {properties[1]}={domain}" for domain in named[1:]]
-    if not authserv_id or not results:
+    if not results:
         return ()
     return (folded("Authentication-Results", "; ".join((authserv_id, *results))),)
 

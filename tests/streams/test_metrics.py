@@ -4,6 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from apps.hook.metrics import HookMetrics
+from apps.hook.outcome_metrics import OutcomeMetrics
 from apps.hook.policyd.metrics import PolicydMetrics
 from streams.following.metrics import FollowingMetrics
 from streams.learning.metrics import LearnerMetrics
@@ -48,6 +49,7 @@ OF = {
     "Of the models that a worker follows": lambda: FollowingMetrics(CollectorRegistry()),
     "Of a learner": LearnerMetrics,
     "Of where a hook's verdicts come from": HookMetrics,
+    "Of what a hook told MTAs": lambda: OutcomeMetrics(CollectorRegistry()),
     "Of a policy service": lambda: PolicydMetrics(CollectorRegistry()),
     "Of the quality that a learner sees": lambda: QualityMetrics(CollectorRegistry()),
 }
