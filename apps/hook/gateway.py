@@ -18,8 +18,8 @@ from typing import Final, Self
 import structlog
 
 from apps.hook.asking import Asking, NotAnswered
-from apps.hook.fallback import Fallback, enforced
-from apps.hook.kept_current import follow_models, follow_policy
+from apps.hook.fallback import BUDGET, Fallback, enforced
+from apps.hook.kept_current import follow_models, follow_policy, watch_policy
 from apps.hook.late import LateVerdicts, delivery_of
 from apps.hook.link import Arrived, Line, Link
 from apps.hook.metrics import HookMetrics
@@ -62,6 +62,7 @@ class Gateway:
         self.metrics = HookMetrics()
         self._settings = settings
         self._fallback = Fallback(settings, self.metrics, wrap)
+        self._watch = watch_policy(settings, self._fallback, self.metrics)
         self._late = LateVerdicts()
         replies = Replies(self._late, self.metrics)
         self._link = line(settings, replies.arrived)
@@ -93,7 +94,7 @@ class Gateway:
             self._spool.run(),
             self._fallback.warm(),
             follow_models(self._settings, self._fallback, self.metrics),
-            follow_policy(self._settings, self._fallback, self.metrics),
+            follow_policy(self._watch, self._fallback, self._settings.policy.reload_seconds),
         ):
             task = asyncio.create_task(work)
             task.add_done_callback(_tell)
@@ -118,7 +119,7 @@ class Gateway:
         self._fallback.close()
 
     async def __call__(self, envelope: Envelope, raw: bytes, deadline: float) -> Verdict:
-        """Return a verdict by `deadline` (the loop's clock), the fallback's within 50 ms after.
+        """Return a verdict by `deadline` (the loop's clock): the fallback has the last 50 ms of it.
 
         `id` is that of an earlier attempt where its verdict came too late and waited for this one.
         """
@@ -126,7 +127,7 @@ class Gateway:
         self._tempfail.saw()
         verdict, source = self._retried(envelope, raw), "late"
         if verdict is None:
-            found = await self._ask(envelope, raw, deadline)
+            found = await self._ask(envelope, raw, deadline - BUDGET)
             if isinstance(found, NotAnswered):
                 self.metrics.fallbacks.labels(found.reason).inc()
                 verdict = await self._decide(

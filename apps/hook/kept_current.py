@@ -20,7 +20,7 @@ from streams.stores.protocol import StoreError
 from streams.stores.redis_store import RedisStore, open_redis
 from streams.topics import name
 
-__all__ = ["follow_models", "follow_policy"]
+__all__ = ["follow_models", "follow_policy", "watch_policy"]
 
 _PAUSE: Final = 5.0  # seconds before Redis is asked again
 
@@ -34,12 +34,16 @@ async def follow_models(settings: Settings, fallback: Fallback, metrics: HookMet
         await asyncio.Event().wait()
 
 
-async def follow_policy(settings: Settings, fallback: Fallback, metrics: HookMetrics) -> None:
-    """Put a changed policy file in force until cancelled."""
-    in_force = fallback.in_force
-    watch = PolicyWatch(settings.policy, _Unkept(), metrics, in_force.judge.policies)
+def watch_policy(settings: Settings, fallback: Fallback, metrics: HookMetrics) -> PolicyWatch:
+    """Return what tells of a change of the policy file since now."""
+    policies = fallback.in_force.judge.policies
+    return PolicyWatch(settings.policy, _Unkept(), metrics, policies)
+
+
+async def follow_policy(watch: PolicyWatch, fallback: Fallback, seconds: float) -> None:
+    """Put a changed policy file in force until cancelled, looking at it every so many seconds."""
     while True:
-        await asyncio.sleep(settings.policy.reload_seconds)
+        await asyncio.sleep(seconds)
         policies = await watch.look()
         if policies is not None:
             _put(fallback, policies)

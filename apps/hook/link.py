@@ -23,6 +23,7 @@ __all__ = ["Arrived", "Line", "Link"]
 
 _PAUSE: Final = 1.0  # seconds before the brokers are tried again
 _REQUEST_MS: Final = 5_000  # a connection that is silent for longer is made anew
+_AGAIN_MS: Final = 400  # before a client tries again: each try of an outage is a line in the log
 _WAIT_MS: Final = 500  # how long a broker holds a fetch without replies: idle costs little
 _BATCH: Final = 262_144  # bytes of a partition in a request; by default two messages fill it
 _MOST: Final = 500  # replies in hand at a time
@@ -135,7 +136,11 @@ class Link:
     @contextlib.asynccontextmanager
     async def _clients(self) -> AsyncIterator[Any]:
         """Open both; the reply partition's end is known before anything is sent."""
-        options = {**client_options(self._settings), "request_timeout_ms": _REQUEST_MS}
+        options = {
+            **client_options(self._settings),
+            "request_timeout_ms": _REQUEST_MS,
+            "retry_backoff_ms": _AGAIN_MS,
+        }
         consumer = AIOKafkaConsumer(
             **options,
             group_id=None,

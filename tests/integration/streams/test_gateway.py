@@ -2,16 +2,28 @@
 
 import asyncio
 import itertools
+import os
+import re
 import signal
+import smtplib
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from apps.hook.addresses import parse_address
+from apps.hook.front import Front
 from apps.hook.gateway import Gateway
+from apps.hook.milter.adapter import adapt
+from apps.hook.milter.server import Limits, Server
+from apps.hook.submission import Listener
+from apps.local import ports, postfix
+from apps.local.postfix import Entrance, Postfix
 from detectors.record import decode
 from features.envelope import Envelope
+from streams.keys import read_keys
 from streams.wire import new_id
 
 pytestmark = pytest.mark.integration
@@ -148,6 +160,9 @@ async def test_the_brokers_may_go_and_come_back(stack, served, settings, mail):
                 seen += await asyncio.gather(*(hook.ask(mail(n)) for n in range(150)))
             assert {verdict.kind for verdict in seen} == {"fallback"}
             assert hook.count("in_flight") <= settings.hook.in_flight + 1
+            assert (
+                hook.count("fallbacks_total", reason="in_flight") == 150 - settings.hook.in_flight
+            )
         finally:
             await asyncio.to_thread(stack.kafka.start)
         await absent.ready()
@@ -169,3 +184,77 @@ async def test_brokers_that_freeze_hold_no_message_up(stack, hook, mail):
         finally:
             stack.kafka.resume()
         await hook.judged(mail)
+
+
+RULE = """
+[[rules]]
+name = "asked-for"
+when = "subject.contains('phish')"
+action = "reject"
+reason = "the subject asks for it"
+"""
+
+
+@pytest.fixture
+def mx():
+    """Return a Postfix before a milter on a port of its own, and that port."""
+    if why := postfix.missing():
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)
+    port = ports.choose()
+    with Postfix([Entrance(milters=(f"inet:127.0.0.1:{port}",))]) as running:
+        yield running, port
+
+
+def deliver(mx, raw):
+    """Send a message as an SMTP client does; return the code and the text of the answer."""
+    with smtplib.SMTP("127.0.0.1", mx.port(), timeout=30) as client:
+        client.ehlo()
+        client.mail("a@example.org")
+        client.rcpt("you@example.com")
+        code, text = client.data(raw)
+        return code, text.decode()
+
+
+async def test_a_retry_after_a_missed_deadline_gets_the_late_verdict_through_postfix(
+    served, settings, mail, mx
+):
+    """The client is put off while the worker hangs, and refused under the same id when it retries.
+
+    What isn't retried costs nothing; a third attempt is judged anew.
+    """
+    (worker,) = served.workers
+    before = served.policy.read_text()
+    served.policy.write_text(before + RULE)
+    loaded = worker.metric("weir_policy_reloads_total")
+    await asyncio.to_thread(
+        worker.wait_metric, "weir_policy_reloads_total", lambda seen: seen > loaded
+    )
+    hook = Hook(settings)
+    keys = read_keys(Path(settings.privacy.keys_file))
+    metrics = hook.gateway.metrics.registry
+    front = Front(settings, keys, hook.gateway, lambda: hook.gateway.policies, metrics)
+    milter = Server(adapt(front.check, Listener()), Limits())
+    running, port = mx
+    raw = mail(7_000).replace(b"Subject: ", b"Subject: phish ")
+    async with hook.gateway, asyncio.timeout(60):
+        await milter.start(parse_address(f"inet:127.0.0.1:{port}", "test"))
+        try:
+            await hook.ready()
+            await hook.judged(mail, 7_100)
+            worker.process.send_signal(signal.SIGSTOP)
+            try:
+                first = await asyncio.to_thread(deliver, running, raw)
+            finally:
+                worker.process.send_signal(signal.SIGCONT)
+            await hook.until(lambda: hook.count("late_verdicts"))
+            retry = await asyncio.to_thread(deliver, running, raw)
+            third = await asyncio.to_thread(deliver, running, raw)
+        finally:
+            await milter.stop()
+            served.policy.write_text(before)
+    assert [first[0], retry[0], third[0]] == [451, 550, 550]
+    ids = [re.findall(r"\(id ([0-9a-f-]{36})\)", text) for _, text in (first, retry, third)]
+    assert ids[0] == ids[1] != ids[2]
+    assert hook.count("verdicts_total", source="late") == 1
