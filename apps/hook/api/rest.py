@@ -52,6 +52,9 @@ class Rest:
         caller(request, self._tokens, "check")
         listener = request.state.listener
         if is_json(request):
+            for name in OURS.values():
+                if name in request.headers:
+                    raise HeaderError(name, "goes with message/rfc822; a record says it itself")
             record = await read_json(request, CheckRequest, self._record + 12 * self._longest)
             given = _of_record(record, listener)
         else:
@@ -80,7 +83,7 @@ class Rest:
         told = await self._office.give(tenant, _items(said, source, who), retracts=said.retract)
         (one,) = told
         if isinstance(one, Refused):
-            raise _wrong(one.reason)
+            raise _wrong(one.reason.removeprefix("no such file, and "))  # that is the command's
         return _json(LabelReply(one.label.id, one.message, one.note), HTTPStatus.ACCEPTED)
 
     async def message(self, request: Request) -> Response:

@@ -41,14 +41,19 @@ class Face:
             body = await answer.read()
             return answer, body
 
-    async def raw(self, *pieces, until_eof=True):
-        """Send bytes over a connection of their own; return all that comes back."""
+    async def raw(self, *pieces, half=False):
+        """Send bytes over a connection of their own, and end it there if `half`.
+
+        Return all that comes back.
+        """
         reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
         try:
             for piece in pieces:
                 writer.write(piece)
                 await writer.drain()
-            return await (reader.read() if until_eof else reader.readuntil(b"\r\n\r\n"))
+            if half:
+                writer.write_eof()
+            return await reader.read()
         except ConnectionError:
             return b""
         finally:
@@ -86,3 +91,9 @@ async def serve(front):
             return Face(server, session, url, checked)
 
         yield start
+
+
+@pytest.fixture
+async def serve_once(serve):
+    """Start one face for all that hypothesis sends."""
+    return await serve()
