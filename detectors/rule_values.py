@@ -12,9 +12,12 @@ from detectors.standing import stand
 from features.client import client_ip
 from features.context import Context
 from features.domains import split_host
+from features.envelope import Fact
 from features.evidence import Evidence
 
 __all__ = ["READERS", "Facts", "mail_from_domain"]
+
+_BLOCKLIST = "dnsbl."
 
 
 class Facts(NamedTuple):
@@ -40,6 +43,20 @@ def _reading(facts: Facts, name: str, unknown: float) -> float:
     return unknown if math.isnan(value) else value
 
 
+def _dmarc_policy(facts: Mapping[str, Fact]) -> str:
+    fact = facts.get("dmarc.policy")
+    return fact.value if fact is not None and isinstance(fact.value, str) else ""
+
+
+def _blocklists(facts: Mapping[str, Fact]) -> list[str]:
+    """Return the zones of the facts `dnsbl.ZONE` that say codes, sorted."""
+    return sorted(
+        name.removeprefix(_BLOCKLIST)
+        for name, fact in facts.items()
+        if name.startswith(_BLOCKLIST) and fact.value
+    )
+
+
 READERS: Mapping[str, Callable[[Facts], str | int | float | bool | list[str]]] = {
     "score": lambda f: probability(f.weighed.logit),
     "logit": lambda f: f.weighed.logit / MICRO,
@@ -58,6 +75,9 @@ READERS: Mapping[str, Callable[[Facts], str | int | float | bool | list[str]]] =
     "spf": lambda f: f.evidence.authentication.spf,
     "dkim": lambda f: f.evidence.authentication.dkim,
     "dmarc": lambda f: f.evidence.authentication.dmarc,
+    "arc": lambda f: f.evidence.authentication.arc,
+    "dmarc_policy": lambda f: _dmarc_policy(f.evidence.envelope.facts),
+    "blocklists": lambda f: _blocklists(f.evidence.envelope.facts),
     "client_ip": lambda f: client_ip(f.evidence.envelope, f.evidence.headers.hops, f.context),
     "rcpt_count": lambda f: len(f.evidence.envelope.rcpt_to),
     "subject": lambda f: f.evidence.headers.subject,

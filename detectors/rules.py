@@ -47,6 +47,11 @@ VARIABLES: Mapping[str, Variable] = {
     "spf": Variable("pass", "SPF's result, `missing` where nobody of ours looked"),
     "dkim": Variable("pass", "DKIM's result, `missing` where nobody of ours looked"),
     "dmarc": Variable("pass", "DMARC's result, `missing` where nobody of ours looked"),
+    "arc": Variable("pass", "the ARC chain's result, `missing` where nobody of ours looked"),
+    "dmarc_policy": Variable(
+        "reject", "none, quarantine or reject where the edge looked, or empty"
+    ),
+    "blocklists": Variable(["bl.example"], "blocklists of the edge that list the client"),
     "client_ip": Variable("192.0.2.1", "the client's address, empty if unknown"),
     "rcpt_count": Variable(1, "number of envelope recipients"),
     "subject": Variable("subject", "the subject, decoded"),

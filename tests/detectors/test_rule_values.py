@@ -24,13 +24,31 @@ def test_the_envelope_senders_domain_is_no_local_part(mail_from, domain):
     assert mail_from_domain(mail_from) == domain
 
 
-def _sender_values(history, **facts):
+def _values(names, history=UNKNOWN, **facts):
     envelope = Envelope(id="x", received_at=datetime(2026, 1, 1, tzinfo=UTC), facts=facts)
     raw = b"From: a@example.com\nTo: b@ours.example\n\nHello\n"
     evidence = extract(Incoming(envelope, raw), Context()).with_history(history)
     given = Facts(evidence, Context(), None, "accept", "ham", "")
-    names = ("sender_age", "sender_messages", "first_contact", "known_correspondent")
     return [READERS[name](given) for name in names]
+
+
+def _sender_values(history, **facts):
+    names = ("sender_age", "sender_messages", "first_contact", "known_correspondent")
+    return _values(names, history, **facts)
+
+
+def test_a_rule_reads_what_the_edge_looked_up():
+    names = ("dmarc_policy", "blocklists", "arc")
+    assert _values(names) == ["", [], "missing"]
+    facts = {
+        "dmarc.policy": Fact("reject"),
+        "dnsbl.zen.example": Fact("127.0.0.2 127.0.0.4"),
+        "dnsbl.bl.example": Fact("127.0.0.2"),
+        "dnsbl.other.example": Fact(False),
+        "arc": Fact("fail"),
+    }
+    assert _values(names, **facts) == ["reject", ["bl.example", "zen.example"], "fail"]
+    assert _values(names, **{"dmarc.policy": Fact(1), "dnsbl.x": Fact(None)})[:2] == ["", []]
 
 
 def test_an_unread_history_is_neither_young_nor_new_nor_known():
