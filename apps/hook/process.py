@@ -129,7 +129,9 @@ class Hook:
         then it judges by itself until they are there.
         """
         with self._process.signals():
-            async with self._decider, self._verifying(), self._listening() as faces:
+            # Faces first: what can't listen says so before anything else is touched, and until the
+            # rest is open the fallback answers.
+            async with self._verifying(), self._listening() as faces, self._decider:
                 heap.settle()
                 listened = (*self._milter, *self._api, *self._policyd)
                 log.info("hook_starts", listen=[address.text for address in listened])
