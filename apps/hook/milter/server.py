@@ -17,6 +17,7 @@ __all__ = ["Handle", "Limits", "Server"]
 log = structlog.get_logger(__name__)
 
 _NO_DESCRIPTOR_SECONDS = 0.5
+_TELL_AGAIN_SECONDS = 60.0
 _LONGEST_SWEEP_SECONDS = 30.0
 
 
@@ -86,7 +87,11 @@ class Server:
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
+        told = -_TELL_AGAIN_SECONDS
         while True:
+            if self._room.locked() and loop.time() > told + _TELL_AGAIN_SECONDS:
+                told = loop.time()
+                log.warning("milter_full", connections=len(self._connections))
             await self._room.acquire()
             try:
                 sock, _ = await loop.sock_accept(listening)

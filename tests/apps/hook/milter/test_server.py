@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from apps.hook.addresses import parse_address
 from apps.hook.milter.answer import Answer, Quarantine, SmtpReply
@@ -413,12 +414,14 @@ async def test_a_silent_connection_is_closed_and_a_judged_one_is_not(serve, mta)
 
 
 async def test_connections_over_the_limit_wait_until_one_ends(serve, mta):
-    server = await serve(telling, connections=1)
-    first, second = await mta(), await mta()
-    await first.greet()
-    await second.send(offer())
-    await asyncio.sleep(0.02)
+    with capture_logs() as logs:
+        server = await serve(telling, connections=1)
+        first, second = await mta(), await mta()
+        await first.greet()
+        await second.send(offer())
+        await asyncio.sleep(0.02)
     assert server.connections == 1
+    assert [(log["event"], log["connections"]) for log in logs] == [("milter_full", 1)]
     await first.send(frame(b"Q"))
     assert (await second.reply())[0] == b"O"
 
