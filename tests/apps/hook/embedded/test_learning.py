@@ -8,17 +8,7 @@ from apps.hook.embedded.learning import learning, make_folder
 from streams import topics
 from streams.stores.memory import MemoryStore
 from streams.stores.told_store import ToldStore
-from tests.apps.hook.embedded.conftest import Process, until
-
-
-def offer(number):
-    return (
-        f"From: Garden {number} <s{number}@garden{number}.example>\r\nTo: you@example.com\r\n"
-        f"Subject: Bulbs for the autumn\r\nMessage-ID: <{number}@garden{number}.example>\r\n\r\n"
-        "The bulbs that you asked about have come in, among them the late tulips and the small\r\n"
-        "daffodils for the bank behind the house. They should be in the ground before frost,\r\n"
-        "and we keep them for you until then. The list is at https://bulbs.example/autumn too.\r\n"
-    ).encode()
+from tests.apps.hook.embedded.conftest import Process, offer, until
 
 
 @pytest.fixture
@@ -93,7 +83,6 @@ async def test_a_crash_forgets_no_label_though_the_state_was_not_saved(processes
     """Counts are in memory: what came since they were saved is counted again from the log."""
     process = await processes.start()
     verdicts = [await process.judge(offer(n)) for n in range(3)]
-    process.store.save()
     for number, verdict in enumerate(verdicts):
         await report(verdict, number)
     await processes.stop(saved=False)
