@@ -48,6 +48,7 @@ smtp_host_lookup = native
 smtp_dns_support_level = disabled
 smtpd_peername_lookup = no
 smtpd_authorized_xclient_hosts = 127.0.0.1
+local_header_rewrite_clients =
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = {folder}/sasl
 alias_maps =
@@ -136,7 +137,8 @@ def new_folder() -> Path:
 class Postfix(Server):
     """A Postfix with one port for each entrance; it goes, folder and all, when it is stopped.
 
-    Clients on 127.0.0.1 may say by XCLIENT whom they stand for.
+    Clients on 127.0.0.1 are strangers to it, who may say by XCLIENT whom they stand for: Postfix
+    doesn't mend the header of their mail.
 
     Args:
         entrances: What it listens for; their names differ.

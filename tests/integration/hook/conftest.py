@@ -2,6 +2,7 @@
 
 import os
 import smtplib
+import socket
 import sys
 import time
 from pathlib import Path
@@ -79,16 +80,27 @@ def mx(tmp_path_factory):
         environment={"PYTHONPATH": str(ROOT)},
     )
     with hook, Postfix(entrances, folder=folder, users=USERS) as running:
-        _wait(hook, folder / "policy.sock")
+        _wait(hook, folder / "api.sock")
         yield running
 
 
-def _wait(hook, sock):
+def _wait(hook, api):
+    """Wait until it judges with all that it has: before that, the fallback would answer."""
     deadline = time.monotonic() + 60
-    while not sock.exists():
+    while b" 200 " not in _readiness(api):
         assert hook.running, hook.tail()
         assert time.monotonic() < deadline, hook.tail()
         time.sleep(0.05)
+
+
+def _readiness(api):
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(api))
+            client.sendall(b"GET /readyz HTTP/1.1\r\nHost: hook\r\nConnection: close\r\n\r\n")
+            return client.makefile("rb").readline()
+        except OSError:
+            return b""
 
 
 @pytest.fixture
