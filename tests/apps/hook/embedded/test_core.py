@@ -139,8 +139,8 @@ async def test_the_same_mail_has_the_workers_verdicts_to_the_byte(installation):
     worker = Worker(settings, "another")
     await worker.judge(await records(settings, "messages"))
     epoch = decode(given[mail[0][0].id.encode()]).log.epoch
-    for key in given:
-        assert worker.verdicts[key].replace(b"another", epoch.encode()) == given[key]
+    for key, value in given.items():
+        assert worker.verdicts[key].replace(b"another", epoch.encode()) == value
 
 
 class Worker:
