@@ -45,12 +45,13 @@ def outcome(
     Where tenants disagree, the mildest of their actions holds for all, so that nobody gets worse
     than their own policy says, and X-Weir-Status says for each tenant what it wanted. Of its
     recipients it names their domains as the settings have them, and no address: a blind copy
-    stays blind.
+    stays blind. Where tenants agree nothing is said of them; each has its own X-Weir-Id always.
     """
     mildest = min(judged, key=lambda one: _HARSHNESS[one.verdict.action])
     action = mildest.verdict.action
     first = (mildest, *(one for one in judged if one is not mildest))
     ids = [one.verdict.id for one in first]
+    several = len({one.verdict.action for one in first}) > 1
     return Outcome(
         action=action,
         verdicts=tuple(one.verdict for one in first),
@@ -59,7 +60,7 @@ def outcome(
         authserv_ids=installation.forged,
         add=(
             *_marks(mildest.verdict),
-            *(_status(one, several=len(first) > 1) for one in first),
+            *(_status(one, several=several) for one in (first if several else first[:1])),
             *(_token(one.verdict, installation.token_key) for one in first),
             *authentication_results(next(iter(installation.authserv_ids), ""), facts),
         ),

@@ -98,6 +98,10 @@ async def test_tenants_that_agree_on_a_rejection_reject(front, mail):
     recipients = ("b@two.example", "c@three.example")
     outcome = await front(hook=TENANTS).check(mail("reject", rcpt_to=recipients))
     assert (outcome.action, outcome.reply.code) == ("reject", 550)
+    passed = await front(hook=TENANTS).check(mail("add_header", rcpt_to=recipients))
+    (status,) = values(passed, "X-Weir-Status")
+    assert "tenant" not in status
+    assert len(values(passed, "X-Weir-Id")) == 2
 
 
 async def test_each_tenants_text_is_its_own(front, mail):
