@@ -56,6 +56,7 @@ UNKNOWN = b"U"
 
 _OLDEST = 2
 _NEWEST = 6
+_PARAMETERS = 100  # more are the last one's bytes
 
 
 class Actions(IntEnum):
@@ -160,7 +161,7 @@ def read_peer(payload: bytes) -> Peer:
 
 def read_path(payload: bytes) -> Path:
     """Return the argument of MAIL or RCPT: `<address>`, then ESMTP parameters."""
-    address, *parameters = payload.removesuffix(b"\0").split(b"\0")
+    address, *parameters = payload.removesuffix(b"\0").split(b"\0", _PARAMETERS)
     if address.startswith(b"<") and address.endswith(b">"):
         address = address[1:-1]
     return Path(address, tuple(parameters))

@@ -16,6 +16,7 @@ from apps.hook.milter.transaction import Path, Peer, Transaction
 __all__ = ["Limits", "Session"]
 
 _FIELD_ROOM = 64  # what a header field or recipient costs beside its bytes: many empty ones do too
+_MACRO_BYTES = 65_536  # of one stage: what an MTA tells there is a few names and addresses
 _OF_CONNECTION = frozenset({commands.CONNECT, commands.HELO})
 _NEVER_ANSWERED = frozenset({commands.ABORT, commands.QUIT_NEW_CONNECTION})
 _OF_ANOTHER_CLIENT = frozenset({commands.CONNECT, commands.QUIT_NEW_CONNECTION})
@@ -64,7 +65,7 @@ class Session:
         negotiation that can't be read.
         """
         if command == commands.MACROS:
-            if payload[:1] in _STAGES:
+            if payload[:1] in _STAGES and len(payload) <= _MACRO_BYTES:
                 self._told[payload[:1]] = payload[1:]
             return b""
         told = self._told.pop(command, None)

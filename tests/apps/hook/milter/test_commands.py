@@ -89,6 +89,10 @@ def test_a_path_is_read_without_brackets_with_its_parameters(payload, path):
     assert commands.read_path(payload) == path
 
 
+def test_no_end_of_parameters_is_a_bounded_number_of_them():
+    assert len(commands.read_path(b"<a@b.test>" + b"\0" * 1_000_000).parameters) == 100
+
+
 @pytest.mark.parametrize(
     ("payload", "field"),
     [

@@ -152,6 +152,13 @@ async def test_macros_of_a_command_that_never_came_end_with_the_message(serve, m
     assert transaction.macros == {}
 
 
+async def test_macros_of_no_sane_size_are_left_out(serve, mta):
+    transaction = await seen_alone(
+        serve, mta, macros(b"M", b"i", b"x" * 65_536) + frame(b"M", b"<>\0") + frame(b"E")
+    )
+    assert transaction.macros == {}
+
+
 async def test_helo_without_macros_forgets_those_of_the_one_before(serve, mta):
     transaction = await seen_alone(
         serve,
