@@ -13,16 +13,9 @@ from features.authentication_results import Result
 from features.domains import to_ascii
 from features.mailboxes import parse_mailboxes
 
-__all__ = ["Dmarc", "Published", "aligned", "author_domain", "conclude", "published"]
+__all__ = ["Published", "aligned", "author_domain", "conclude", "published"]
 
 _BELOW: dict[Policy, Policy] = {"reject": "quarantine", "quarantine": "none", "none": "none"}
-
-
-class Dmarc(NamedTuple):
-    """The result, and what the domain asks to be done with a failure."""
-
-    result: Result
-    policy: str = ""
 
 
 class Published(NamedTuple):
@@ -86,11 +79,10 @@ async def aligned(found: Published, domain: str, *, strict: bool, resolver: Reso
 
 async def conclude(
     found: Published, spf: Spf | None, signatures: list[Checked], resolver: Resolver
-) -> Dmarc:
+) -> Result:
     """Evaluate what was checked; `temperror` where what nobody could say might have passed."""
-    said = Dmarc("fail", found.policy or "")
     if found.policy is None:
-        return Dmarc("permerror")
+        return "permerror"
     identifiers = [(mark.result, mark.domain, found.record.strict_dkim) for mark in signatures]
     if spf is not None:
         identifiers.append((spf.result, spf.domain, found.record.strict_spf))
@@ -104,6 +96,6 @@ async def conclude(
             unknown = True
             continue
         if fits and result == "pass":
-            return said._replace(result="pass")
+            return "pass"
         unknown = unknown or fits
-    return said._replace(result="temperror") if unknown else said
+    return "temperror" if unknown else "fail"

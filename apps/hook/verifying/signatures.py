@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Coroutine
 from concurrent.futures import Executor
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from apps.hook.verifying.splitting import Split, longest_blank_run
 from features.authentication_results import Result
 from features.domains import to_ascii
 
-__all__ = ["Checked", "Tags", "check_signatures", "overall", "read_tags", "usable_tags"]
+__all__ = ["Checked", "Tags", "overall", "read_tags", "signature_checks", "usable_tags"]
 
 Tags = dict[bytes, bytes]
 
@@ -42,25 +42,16 @@ def overall(signatures: list[Checked]) -> Result:
     return next((word for word in _ORDER if word in results), "none")
 
 
-async def check_signatures(
-    message: Split,
-    resolver: Resolver,
-    executor: Executor,
-    told: Callable[[Checked], None],
-) -> list[Checked]:
-    """Check the message's signatures, the topmost eight; `told` gets each as soon as it is known.
+def signature_checks(
+    message: Split, resolver: Resolver, executor: Executor
+) -> list[Coroutine[None, None, Checked]]:
+    """Return a check for each of the message's signatures, the topmost eight, in their order.
 
     Keys are looked up beside each other, the arithmetic is done in the executor. A signature on
     a part of the body only (l=) is `policy`: what comes behind is anybody's.
     """
     values = message.all(b"dkim-signature")[:_MOST_SIGNATURES]
-
-    async def _told(index: int, value: bytes) -> Checked:
-        checked = await _check(message, index, value, resolver, executor)
-        told(checked)
-        return checked
-
-    return list(await asyncio.gather(*(_told(*each) for each in enumerate(values))))
+    return [_check(message, index, value, resolver, executor) for index, value in enumerate(values)]
 
 
 async def _check(

@@ -1,22 +1,23 @@
 """What the edge can find out about a message by itself, within a budget, as facts."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from ipaddress import ip_network
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from apps.hook.verifying.blocklists import listings
 from apps.hook.verifying.chains import check_chain
 from apps.hook.verifying.client import Outside, Relays, behind_relays, direct_client
-from apps.hook.verifying.dmarc import Dmarc, author_domain, conclude, published
+from apps.hook.verifying.dmarc import author_domain, conclude, published
 from apps.hook.verifying.resolver import Resolver, UnansweredError
-from apps.hook.verifying.signatures import Checked, check_signatures, overall
+from apps.hook.verifying.signatures import Checked, overall, signature_checks
 from apps.hook.verifying.spf import Spf, check_spf
 from apps.hook.verifying.splitting import Split, split_message
+from features.authentication_results import Result
 from features.envelope import Envelope, Fact
 from streams.dns_servers import parse_server
 from streams.settings import Settings
@@ -29,6 +30,7 @@ _AT_ONCE = 100  # messages; those beyond go without facts
 _THREADS = 2  # arithmetic holds the interpreter: more would only wait for each other
 
 _Found = dict[str, str | bool]
+_Marks = Sequence[asyncio.Task[Checked | None]]
 _T = TypeVar("_T")
 
 log = structlog.get_logger(__name__)
@@ -105,10 +107,17 @@ class Verifier:
             client = group.create_task(self._client(envelope, message))
             spf = group.create_task(_guarded(self._spf(envelope, client, found)))
             group.create_task(_guarded(self._listed(client, found)))
-            if envelope.truncated is None or len(raw) >= envelope.truncated.size:
-                group.create_task(_guarded(self._chain(message, found)))
-                marks = group.create_task(_guarded(self._signatures(message, found)))
-                group.create_task(_guarded(self._dmarc(message, spf, marks, found)))
+            split = await message
+            cut = envelope.truncated is not None and len(raw) < envelope.truncated.size
+            if split is None or cut:
+                return
+            marks = [
+                group.create_task(_guarded(check))
+                for check in signature_checks(split, self._resolver, self._threads)
+            ]
+            group.create_task(_guarded(_signatures(marks, found)))
+            group.create_task(_guarded(self._chain(split, found)))
+            group.create_task(_guarded(self._dmarc(split, spf, marks, found)))
 
     async def _split(self, raw: bytes) -> Split | None:
         return await asyncio.get_running_loop().run_in_executor(self._threads, split_message, raw)
@@ -138,47 +147,21 @@ class Verifier:
             said = await listings(outside.address, self._blocklists, self._resolver)
             found |= {f"dnsbl.{zone}": codes for zone, codes in said.items()}
 
-    async def _signatures(
-        self, message: asyncio.Task[Split | None], found: _Found
-    ) -> list[Checked] | None:
-        split = await message
-        if split is None:
-            return None
-        passed: list[Checked] = []
-
-        def told(one: Checked) -> None:
-            if one.result == "pass":
-                passed.append(one)
-                found.update(_passed(passed))
-
-        checked = await check_signatures(split, self._resolver, self._threads, told)
-        found.update(_passed(checked) if passed else {"dkim": overall(checked)})
-        return checked
-
-    async def _chain(self, message: asyncio.Task[Split | None], found: _Found) -> None:
-        split = await message
-        if split is None:
-            return
-        chain = await check_chain(split, self._resolver, self._threads)
+    async def _chain(self, message: Split, found: _Found) -> None:
+        chain = await check_chain(message, self._resolver, self._threads)
         if chain.result != "missing":
             found["arc"] = chain.result
         if chain.result == "pass":
             found["arc.sealer"] = chain.sealer
 
     async def _dmarc(
-        self,
-        message: asyncio.Task[Split | None],
-        spf: asyncio.Task[Spf | None],
-        marks: asyncio.Task[list[Checked] | None],
-        found: _Found,
+        self, message: Split, spf: asyncio.Task[Spf | None], marks: _Marks, found: _Found
     ) -> None:
-        split = await message
-        if split is None:
-            return
-        author = author_domain(split)
+        author = author_domain(message)
         if not author:
             found["dmarc"] = "permerror"
             return
+        found["dmarc.domain"] = author
         try:
             asked = await published(author, self._resolver)
         except UnansweredError:
@@ -187,24 +170,39 @@ class Verifier:
         if asked is None:
             found["dmarc"] = "none"
             return
-        by_spf = await conclude(asked, await spf, [], self._resolver)
-        if by_spf.result == "pass":  # a key that comes late takes nothing from it
-            _tell(author, by_spf, found)
-            return
-        checked = await marks
-        if checked is not None:
-            _tell(author, await conclude(asked, await spf, checked, self._resolver), found)
+        if asked.policy is not None:
+            found["dmarc.policy"] = asked.policy
+        result: Result = "missing"
+        # One proof is enough, so that a server that is slow to give another takes nothing from it.
+        async for _ in _progress([spf, *marks]):
+            known = spf.result() if spf.done() else None
+            result = await conclude(asked, known, _done(marks), self._resolver)
+            if result == "pass":
+                break
+        # A message whose client nobody knows may have been allowed by it.
+        if result != "fail" or spf.result() is not None:
+            found["dmarc"] = result
 
 
-def _passed(signatures: list[Checked]) -> _Found:
-    domains = [signature.domain for signature in signatures if signature.result == "pass"]
-    return {"dkim": "pass", "dkim.domains": " ".join(dict.fromkeys(domains))}
+async def _progress(tasks: Sequence[asyncio.Task[Any]]) -> AsyncIterator[None]:
+    """Come back each time that some more of the tasks are done."""
+    pending = set(tasks)
+    while pending:
+        _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        yield
 
 
-def _tell(author: str, dmarc: Dmarc, found: _Found) -> None:
-    found |= {"dmarc": dmarc.result, "dmarc.domain": author}
-    if dmarc.policy:
-        found["dmarc.policy"] = dmarc.policy
+def _done(marks: _Marks) -> list[Checked]:
+    results = [mark.result() for mark in marks if mark.done()]
+    return [result for result in results if result is not None]
+
+
+async def _signatures(marks: _Marks, found: _Found) -> None:
+    async for _ in _progress(marks):
+        passed = [mark.domain for mark in _done(marks) if mark.result == "pass"]
+        if passed:
+            found |= {"dkim": "pass", "dkim.domains": " ".join(dict.fromkeys(passed))}
+    found["dkim"] = overall(_done(marks))
 
 
 async def _guarded(part: Awaitable[_T]) -> _T | None:

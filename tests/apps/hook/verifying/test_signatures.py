@@ -1,9 +1,10 @@
+import asyncio
 import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from apps.hook.verifying.signatures import Checked, check_signatures, overall
+from apps.hook.verifying.signatures import Checked, overall, signature_checks
 from apps.hook.verifying.splitting import split_message
 from tests.apps.hook.verifying.signers import MESSAGE, Ed25519Signer, Signer
 
@@ -13,7 +14,8 @@ def check(resolver):
     threads = ThreadPoolExecutor(1)
 
     async def checked(raw):
-        return await check_signatures(split_message(raw), resolver, threads, lambda _: None)
+        checks = signature_checks(split_message(raw), resolver, threads)
+        return list(await asyncio.gather(*checks))
 
     yield checked
     threads.shutdown()

@@ -125,6 +125,20 @@ async def test_a_signature_whose_key_is_late_takes_nothing_from_another(
     assert (facts["dkim"], facts["dkim.domains"]) == ("pass", "example.com")
 
 
+async def test_a_proof_is_enough_for_dmarc_whatever_else_is_late(
+    published, signer, other_signer, look_up
+):
+    published.faults["example.com"] = "silent"
+    published.faults[other_signer.key_name] = "silent"
+    facts = await look_up(other_signer.sign(signer.sign()), seconds=0.5)
+    assert "spf" not in facts
+    assert (facts["dkim"], facts["dmarc"]) == ("pass", "pass")
+
+
+async def test_a_signature_proves_where_the_client_is_unknown(published, signer, look_up):
+    assert (await look_up(signer.sign(), client=Client()))["dmarc"] == "pass"
+
+
 async def test_the_budget_holds_where_the_deadline_is_far(published, resolver):
     published.delays["example.com"] = 20.0
     verifier = Verifier(resolver, (), (), budget=0.1)
@@ -148,8 +162,8 @@ async def test_outbound_mail_has_no_facts(published, look_up):
 async def test_nothing_is_said_of_an_unknown_client_s_spf(published, look_up):
     for unknown in ({"client": Client()}, {"client": Client(ip="garbage")}, {"mail_from": None}):
         facts = await look_up(MESSAGE, **unknown)
-        assert "spf" not in facts
-        assert facts["dmarc"] == "fail"
+        assert not {"spf", "dmarc"} & facts.keys()
+        assert facts["dmarc.policy"] == "reject"
 
 
 async def test_behind_a_relay_of_ours_the_client_is_whom_it_names(published, look_up):
