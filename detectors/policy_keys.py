@@ -229,7 +229,8 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         text = str(value).lower()
     elif isinstance(value, str):
-        text = f'"{value}"'
+        printed = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+        text = f'"{"".join(printed)}"'
     elif isinstance(value, dict):
         text = "a table"
     elif isinstance(value, list):

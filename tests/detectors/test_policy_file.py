@@ -251,3 +251,29 @@ def test_a_tenants_list_entries_stand_before_the_files():
 def test_a_time_beyond_the_calendar_is_a_mistake_like_others(expires):
     with pytest.raises(PolicyError, match=r"policy\.toml:4:11: allow\[0\]\.expires: "):
         read_policy(f"[[allow]]\ndomain = 'a.example'\nreason = 'x'\nexpires = {expires}\n")
+
+
+def test_what_a_refused_sender_reads_is_the_tenants_or_the_files():
+    policies = read_policy(
+        'refusal = "Not here"\nappeal = "postmaster@a.example"\n[tenant.t]\nrefusal = "Nor here"\n'
+    )
+    assert (policies.default.refusal, policies.default.appeal) == (
+        *("Not here", "postmaster@a.example"),
+    )
+    assert policies.for_tenant("t").refusal == "Nor here"
+    assert policies.for_tenant("t").appeal == "postmaster@a.example"
+    assert policies.default.subject_tag == shipped_policy().default.subject_tag
+
+
+@pytest.mark.parametrize("key", ["refusal", "appeal", "subject_tag"])
+@pytest.mark.parametrize("value", ["", "a\\r\\nb", "caf\\u00e9", " a", "x" * 151])
+def test_what_smtp_can_t_carry_in_a_line_is_a_mistake(key, value):
+    (problem,) = problems(f'{key} = "{value}"\n')
+    assert problem.startswith(f"my.toml:1:{len(key) + 4}: {key}: ")
+    assert problem.endswith("allowed: up to 150 printable ASCII characters, not empty")
+
+
+def test_texts_that_say_what_is_shipped_leave_the_digest():
+    shipped = shipped_policy()
+    assert read_policy(f'refusal = "{shipped.default.refusal}"\n').digest == shipped.digest
+    assert read_policy('appeal = "postmaster@a.example"\n').digest != shipped.digest
