@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
 
+import msgspec
 import structlog
 
 from apps.hook.asking import Asking, NotAnswered
@@ -112,6 +113,8 @@ class Gateway:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_GOODBYE):
                     await self._spool.emptied()
+        if self._spool.waiting:
+            log.warning("verdicts_not_published", count=self._spool.waiting)
         await self._asking.close()
         for task in self._tasks:
             task.cancel()
@@ -144,7 +147,10 @@ class Gateway:
         if not self._late:
             return None
         value = self._late.take(delivery_of(envelope, raw))
-        return None if value is None else decode(value)
+        try:
+            return None if value is None else decode(value)
+        except (msgspec.MsgspecError, ValueError):  # as if there were none: it is judged anew
+            return None
 
     async def _ask(self, envelope: Envelope, raw: bytes, deadline: float) -> Verdict | NotAnswered:
         try:

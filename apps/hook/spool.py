@@ -2,10 +2,9 @@
 
 import asyncio
 from collections import deque
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 
 from apps.hook.link import Line
 from apps.hook.metrics import HookMetrics
@@ -33,7 +32,12 @@ class Spool:
         self._none = asyncio.Event()
         self._none.set()
         self._sending = 0
-        metrics.spooled.set_function(lambda: len(self._records) + self._sending)
+        metrics.spooled.set_function(lambda: self.waiting)
+
+    @property
+    def waiting(self) -> int:
+        """How many the brokers don't have yet."""
+        return len(self._records) + self._sending
 
     async def emptied(self) -> None:
         """Return when the brokers have all of them."""
@@ -72,23 +76,26 @@ class Spool:
 
     async def _send(self, batch: list[Record]) -> list[Record]:
         """Return those that are to be sent again."""
-        left, sent = [], []
+        left: list[Record] = []
+        sent = []
         for record in batch:
             try:
                 sent.append((record, await self._link.send(record)))
-            except KafkaError as error:
-                if not _again(error):
-                    self._refused(error)
-                else:
-                    left.append(record)
+            except Exception as error:  # noqa: BLE001 - one record's defect must not end the spool
+                self._failed(record, error, left)
         said = await asyncio.gather(*(delivery for _, delivery in sent), return_exceptions=True)
         for (record, _), answer in zip(sent, said, strict=True):
             if isinstance(answer, BaseException):
-                if _again(answer):
-                    left.append(record)
-                else:
-                    self._refused(answer)
+                self._failed(record, answer, left)
         return left
+
+    def _failed(self, record: Record, error: BaseException, left: list[Record]) -> None:
+        """Keep a record for another try where one may help."""
+        if _again(error):
+            left.append(record)
+            return
+        self._metrics.unpublished.inc()
+        log.error("verdict_refused", error=type(error).__name__)
 
     def _put_back(self, records: list[Record]) -> None:
         self._records.extendleft(reversed(records))
@@ -104,11 +111,7 @@ class Spool:
             self._bytes -= len(self._records.popleft().value)
             self._metrics.unpublished.inc()
 
-    def _refused(self, error: BaseException) -> None:
-        self._metrics.unpublished.inc()
-        log.error("verdict_refused", error=type(error).__name__)
 
-
-def _again(error: Any) -> bool:
+def _again(error: BaseException) -> bool:
     """Tell whether another try may help: the brokers were away, or the link was closed."""
-    return isinstance(error, asyncio.CancelledError) or getattr(error, "retriable", False)
+    return isinstance(error, asyncio.CancelledError) or bool(getattr(error, "retriable", False))
