@@ -24,8 +24,8 @@ class LocalDelivery:
     """Delivers to a local log (streams.delivery.Deliver); tries for at most `seconds`.
 
     Replies don't reach the log: whoever waits is in this process, and `answered` is given key and
-    value once the rest is in the log. While `muted` nothing is appended: what is delivered again
-    is there already.
+    value at once, as a reply over Kafka doesn't wait for the verdict's acknowledgement either.
+    While `muted` nothing is appended: what is delivered again is there already.
     """
 
     def __init__(
@@ -42,6 +42,9 @@ class LocalDelivery:
 
         Raises DeliveryError where it takes none for so long.
         """
+        for record in records:
+            if record.topic == self._replies:
+                self._answered(record.key, record.value)
         kept = [] if self.muted else [r for r in records if r.topic != self._replies]
         refusals = {id(record): self._producer.refusal(record) for record in kept}
         written = [
@@ -57,9 +60,6 @@ class LocalDelivery:
         ]
         if written:
             await self._append(written)
-        for record in records:
-            if record.topic == self._replies:
-                self._answered(record.key, record.value)
         return [refusals.get(id(record)) for record in records]
 
     async def _partition(self, record: Record) -> int:
