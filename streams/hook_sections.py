@@ -132,7 +132,7 @@ class ApiSection(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="File of the tokens that requests over TCP must carry, each line `NAME "
-            "TOKEN [RIGHT...]` (docs/hook.md); empty: none, and whoever reaches a port may ask.",
+            "TOKEN [RIGHT...]` (docs/api.md); empty: none, and whoever reaches a port may ask.",
             extra=_PATH,
         ),
     ] = ""

@@ -6,7 +6,7 @@
                                 Symbol: ...
     (400 bytes of message)
 
-The client leaves its side open, and takes the server's closing for the end of the reply. Exim puts
+Exim leaves its side open, and takes the server's closing for the end of the reply. It puts
 an mbox separator, X-Envelope-From and X-Envelope-To in front of the message (seen with 4.96).
 """
 
@@ -108,6 +108,10 @@ class Lines(asyncio.Protocol):
         self._left -= min(len(data), self._left)
         if not self._left:
             self._task = asyncio.get_running_loop().create_task(self._answer())
+
+    def eof_received(self) -> bool:
+        """Keep our side open while a reply is due: some clients close theirs behind a request."""
+        return self._task is not None
 
     def _end(self, reply: bytes) -> None:
         if self.transport is not None and not self.transport.is_closing():

@@ -6,6 +6,7 @@ import pytest
 
 from apps.hook.api.lines import without_spool_lines
 from apps.hook.api.rspamd_reply import as_lines
+from streams.hook_sections import ApiSection
 
 SPOOL = (
     b"From MAILER-DAEMON Sun Nov 22 01:54:22 2026\n"
@@ -55,6 +56,13 @@ async def test_bytes_may_come_one_by_one(serve, eml):
     assert b"Action: reject\r\n" in said
 
 
+async def test_a_client_may_close_its_side_behind_the_request(serve, eml):
+    face = await serve()
+    said = await face.raw(request(eml("reject")), half=True)
+    assert b"Action: reject\r\n" in said
+    assert await face.raw(request(eml())[:-1], half=True) == b""
+
+
 async def test_what_comes_behind_the_message_isnt_part_of_it(serve, eml):
     face = await serve()
     await face.raw(request(eml()) + b"more")
@@ -83,11 +91,7 @@ async def test_a_wrong_request_gets_one_line_that_is_no_verdict(serve, sent, sai
     assert face.check.seen == []
 
 
-async def test_where_a_token_is_needed_a_port_gives_no_verdict_and_a_socket_does(
-    serve, eml, tmp_path
-):
-    from streams.hook_sections import ApiSection
-
+async def test_where_a_token_is_needed_a_port_gives_no_verdict(serve, eml, tmp_path):
     tokens = tmp_path / "tokens"
     tokens.write_text("mta " + "t" * 32)
     tokens.chmod(0o600)
