@@ -177,9 +177,8 @@ class Postfix(Server):
         Raises:
             StackError: it isn't installed, we aren't root, or it doesn't come up.
         """
-        if why := missing():
-            raise StackError(why)
         try:
+            _require()
             self._write_configuration()
             self._beside.enter_context(SaslServer(self.folder / "sasl", self._users))
             self._beside.enter_context(self._sink())
@@ -294,6 +293,11 @@ class Postfix(Server):
     ) -> None:
         """Stop."""
         self.stop()
+
+
+def _require() -> None:
+    if why := missing():
+        raise StackError(why)
 
 
 def _greets(port: int) -> bool:

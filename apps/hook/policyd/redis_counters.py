@@ -116,11 +116,11 @@ return over
 
 
 class RedisCounters:
-    """Counters under `redis.key_prefix` and `limits:`; a slow or absent Redis is CountersError."""
+    """Counters under `redis.key_prefix` and `{limits}:`; a slow or absent Redis is CountersError."""
 
     def __init__(self, settings: Settings) -> None:
         self._redis: Redis = open_redis(settings, guarded=True)
-        self._prefix = f"{settings.redis.key_prefix}limits:"
+        self._prefix = f"{settings.redis.key_prefix}{{limits}}:"  # a hash tag: one slot
         self._timeout = settings.policyd.timeout_seconds
         self._breaker = Breaker(settings.redis.breaker_failures, settings.redis.breaker_seconds)
         self._script = self._redis.register_script(_SCRIPT)
