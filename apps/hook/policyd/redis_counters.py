@@ -116,7 +116,7 @@ return over
 
 
 class RedisCounters:
-    """Counters under `redis.key_prefix` and `{limits}:`; a slow or absent Redis is CountersError."""
+    """Counters under `redis.key_prefix` and `{limits}:`; a slow Redis is a CountersError."""
 
     def __init__(self, settings: Settings) -> None:
         self._redis: Redis = open_redis(settings, guarded=True)
