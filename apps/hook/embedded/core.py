@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Self
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from apps.hook.embedded.holding import held
-from apps.hook.embedded.learning import Learning, learning, make_folder
+from apps.hook.embedded.learning import Learning, LearningFigures, learning, make_folder
 from apps.hook.embedded.line import LocalLine
 from apps.hook.embedded.mail import Mail
 from apps.hook.gateway import Gateway
@@ -73,7 +74,9 @@ class Embedded:
         self._worker = Metrics()
         self._gateway = Gateway(settings, line=self._open_line)
         # A registry may be another's collector: one address shows all of them.
-        self._gateway.metrics.registry.register(self._worker.registry)
+        shown, worker = self._gateway.metrics.registry, self._worker.registry
+        shown.register(worker)
+        shown.register(LearningFigures(lambda: self._learning, worker))
         clock = StageClock(self._worker)
         self._policies, self._source = read_policy_of(settings.policy)
         self._in_force = InForce(open_core(settings, self._policies, clock), clock, wrap)
@@ -144,9 +147,9 @@ class Embedded:
         self._learning = await opened.enter_async_context(learning(settings, store))
         await opened.enter_async_context(self._gateway)
         models = epochs[topics.name(settings, "models")].epoch
-        registry = self._worker.registry
+        # The fallback's judge follows the same topic, and shows how far that is.
         await opened.enter_async_context(
-            following(settings, self._in_force, self._executor, registry, models)
+            following(settings, self._in_force, self._executor, CollectorRegistry(), models)
         )
         for work in (upkeep(settings.embedded.folder), self._watch(store)):
             opened.push_async_callback(_ended, asyncio.create_task(work))

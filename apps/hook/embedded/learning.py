@@ -8,7 +8,7 @@ worker's does. Nothing that befalls it stops mail: it begins again, from its sna
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.registry import Collector
 
 from features.envelope import LogPosition
 from streams import topics
@@ -27,7 +29,7 @@ from streams.reader import open_reader
 from streams.settings import Settings, SettingsError
 from streams.stores.told import Told
 
-__all__ = ["Learning", "learning", "make_folder"]
+__all__ = ["Learning", "LearningFigures", "learning", "make_folder"]
 
 _WAIT_MS: Final = 500
 _TICK: Final = 1.0  # seconds between looks at the claim
@@ -161,6 +163,22 @@ class Learning:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopped.wait()
+
+
+class LearningFigures(Collector):
+    """A learner's metrics for another registry, less those that the worker beside it has too."""
+
+    def __init__(self, learner: Callable[[], Learning | None], worker: CollectorRegistry) -> None:
+        self._learner = learner
+        self._worker = worker
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what the learner that is at work counts and times."""
+        learner = self._learner()
+        if learner is not None:
+            others = {family.name for family in self._worker.collect()}
+            found = learner.metrics.registry.collect()
+            yield from (family for family in found if family.name not in others)
 
 
 @asynccontextmanager

@@ -65,6 +65,9 @@ class Process:
         self._embedded._mail.is_whole = saved
         await self._embedded.__aexit__(None, None, None)
 
+    def figures(self):
+        return self._embedded.metrics.exposition().decode().splitlines()
+
     async def judge(self, raw, **fields):
         """Return the verdict on a message, from a network of its own."""
         self._judged += 1

@@ -72,6 +72,10 @@ async def test_three_reports_change_what_becomes_of_the_next_until_they_are_take
         assert stages(went)[:4] == ["received", "matched", "counted", "learned"]
         assert went["message"] == verdict.id
     assert is_reported(await process.judge(offer(10)))
+    figures = process.figures()
+    assert "weir_learning_sequence 3.0" in figures
+    families = [line for line in figures if line.startswith("# TYPE")]
+    assert sorted(families) == sorted(set(families)), "each has one owner"
     for label, _ in told:
         taken, went = await weir_command("label", "--retract", label, "--wait", "20")
         assert taken["retracted"]
