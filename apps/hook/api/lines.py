@@ -13,7 +13,7 @@ an mbox separator, X-Envelope-From and X-Envelope-To in front of the message (se
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from uvicorn.server import ServerState
@@ -66,9 +66,8 @@ class Lines(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, transport.abort)
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's derives from none
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self.transport.abort)
         self._state.connections.add(self)  # type: ignore[arg-type]  # it has what is asked of one
 
     def connection_lost(self, exc: Exception | None) -> None:
