@@ -143,6 +143,14 @@ def test_the_limits_section_mirrors_the_cores_limits():
     assert all(getattr(section, name) == getattr(core, name) for name in names)
 
 
+def test_an_embedded_installation_has_its_snapshots_beside_its_log_unless_they_have_a_folder():
+    housed = load(None, {"WEIR_EMBEDDED__FOLDER": "/var/lib/weir"})
+    own = {"WEIR_EMBEDDED__FOLDER": "/var/lib/weir", "WEIR_MODELS__SNAPSHOTS": "/srv/models"}
+    assert housed.models.snapshots == "/var/lib/weir/snapshots"
+    assert load(None, own).models.snapshots == "/srv/models"
+    assert not load(None, {}).models.snapshots
+
+
 def test_limits_and_identity_reach_the_core(tmp_path):
     settings = load(
         None,
