@@ -12,7 +12,7 @@ import structlog
 
 from apps.hook.addresses import Address, parse_addresses
 from apps.hook.api.server import HttpServer
-from apps.hook.embedded.core import Embedded
+from apps.hook.embedded.decider import Embedded
 from apps.hook.front import Front
 from apps.hook.gateway import Gateway
 from apps.hook.metrics import HookMetrics

@@ -81,7 +81,7 @@ def served(tmp_path_factory):
 
     from apps.hook.addresses import parse_address
     from apps.hook.api.server import HttpServer
-    from apps.hook.embedded.core import Embedded
+    from apps.hook.embedded.decider import Embedded
     from apps.hook.front import Front
     from streams.settings import load, read_keys, write_keys
 

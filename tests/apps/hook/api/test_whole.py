@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from apps.hook.embedded.core import Embedded
+from apps.hook.embedded.decider import Embedded
 from apps.hook.front import Front
 from streams.settings import load, read_keys, write_keys
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from apps.cli.main import weir
-from apps.hook.embedded.core import Embedded
+from apps.hook.embedded.decider import Embedded
 from features.envelope import Client, Envelope
 from streams.settings import load, write_keys
 from streams.wire import new_id
