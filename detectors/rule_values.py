@@ -75,7 +75,7 @@ READERS: Mapping[str, Callable[[Facts], str | int | float | bool | list[str]]] =
     "spf": lambda f: f.evidence.authentication.spf,
     "dkim": lambda f: f.evidence.authentication.dkim,
     "dmarc": lambda f: f.evidence.authentication.dmarc,
-    "arc": lambda f: f.evidence.authentication.arc,
+    "arc_sealer": lambda f: f.evidence.authentication.arc_sealer,
     "dmarc_policy": lambda f: _dmarc_policy(f.evidence.envelope.facts),
     "blocklists": lambda f: _blocklists(f.evidence.envelope.facts),
     "client_ip": lambda f: client_ip(f.evidence.envelope, f.evidence.headers.hops, f.context),

@@ -47,7 +47,7 @@ VARIABLES: Mapping[str, Variable] = {
     "spf": Variable("pass", "SPF's result, `missing` where nobody of ours looked"),
     "dkim": Variable("pass", "DKIM's result, `missing` where nobody of ours looked"),
     "dmarc": Variable("pass", "DMARC's result, `missing` where nobody of ours looked"),
-    "arc": Variable("pass", "the ARC chain's result, `missing` where nobody of ours looked"),
+    "arc_sealer": Variable("list.example", "the trusted sealer whose ARC chain passes, or empty"),
     "dmarc_policy": Variable(
         "reject", "none, quarantine or reject where the edge looked, or empty"
     ),

@@ -24,11 +24,14 @@ def test_the_envelope_senders_domain_is_no_local_part(mail_from, domain):
     assert mail_from_domain(mail_from) == domain
 
 
-def _values(names, history=UNKNOWN, **facts):
+CONTEXT = Context()
+
+
+def _values(names, history=UNKNOWN, context=CONTEXT, **facts):
     envelope = Envelope(id="x", received_at=datetime(2026, 1, 1, tzinfo=UTC), facts=facts)
     raw = b"From: a@example.com\nTo: b@ours.example\n\nHello\n"
-    evidence = extract(Incoming(envelope, raw), Context()).with_history(history)
-    given = Facts(evidence, Context(), None, "accept", "ham", "")
+    evidence = extract(Incoming(envelope, raw), context).with_history(history)
+    given = Facts(evidence, context, None, "accept", "ham", "")
     return [READERS[name](given) for name in names]
 
 
@@ -38,16 +41,20 @@ def _sender_values(history, **facts):
 
 
 def test_a_rule_reads_what_the_edge_looked_up():
-    names = ("dmarc_policy", "blocklists", "arc")
-    assert _values(names) == ["", [], "missing"]
+    names = ("dmarc_policy", "blocklists", "arc_sealer")
+    assert _values(names) == ["", [], ""]
     facts = {
         "dmarc.policy": Fact("reject"),
         "dnsbl.zen.example": Fact("127.0.0.2 127.0.0.4"),
         "dnsbl.bl.example": Fact("127.0.0.2"),
         "dnsbl.other.example": Fact(False),
-        "arc": Fact("fail"),
+        "arc": Fact("pass"),
+        "arc.sealer": Fact("list.example"),
     }
-    assert _values(names, **facts) == ["reject", ["bl.example", "zen.example"], "fail"]
+    said = ["reject", ["bl.example", "zen.example"]]
+    assert _values(names, **facts) == [*said, ""]  # whoever wants to can seal
+    trusting = Context(trusted_sealers=frozenset({"list.example"}))
+    assert _values(names, context=trusting, **facts) == [*said, "list.example"]
     assert _values(names, **{"dmarc.policy": Fact(1), "dnsbl.x": Fact(None)})[:2] == ["", []]
 
 
