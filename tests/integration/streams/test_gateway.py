@@ -71,6 +71,10 @@ class Hook:
                 await asyncio.sleep(0.05)
         return tries
 
+    def follows(self):
+        """Tell whether its models are those that the learner's markers name."""
+        return self.gateway.metrics.registry.get_sample_value("weir_models_sequence") == 0
+
     def count(self, name, **labels):
         return self.gateway.metrics.registry.get_sample_value(f"weir_hook_{name}", labels)
 
@@ -92,6 +96,7 @@ async def test_each_message_has_its_own_verdict_from_a_worker(served, hook, mail
         verdicts = await asyncio.gather(
             *(hook.ask(mail(number), id=ident) for number, ident in enumerate(idents))
         )
+        await hook.until(hook.follows)
     assert [verdict.id for verdict in verdicts] == idents
     assert {verdict.kind for verdict in verdicts} == {"judged"}
     published = await served.verdicts(idents)
@@ -258,3 +263,22 @@ async def test_a_retry_after_a_missed_deadline_gets_the_late_verdict_through_pos
     ids = [re.findall(r"\(id ([0-9a-f-]{36})\)", text) for _, text in (first, retry, third)]
     assert ids[0] == ids[1] != ids[2]
     assert hook.count("verdicts_total", source="late") == 1
+
+
+async def test_a_client_that_goes_before_its_answer_leaves_nothing_behind(served, hook, mail):
+    """But the answer to its retry."""
+    (worker,) = served.workers
+    async with hook.gateway, asyncio.timeout(60):
+        await hook.ready()
+        worker.process.send_signal(signal.SIGSTOP)
+        try:
+            asking = [asyncio.create_task(hook.ask(mail(number))) for number in range(5)]
+            await hook.until(lambda: hook.count("in_flight") == 5)
+            for task in asking:
+                task.cancel()
+            await hook.until(lambda: hook.count("in_flight") == 0)
+        finally:
+            worker.process.send_signal(signal.SIGCONT)
+        await hook.until(lambda: hook.count("late_verdicts") == 5)
+        assert (await hook.ask(mail(0))).kind == "judged"
+        assert hook.count("verdicts_total", source="late") == 1
