@@ -6,6 +6,7 @@ from io import BytesIO
 
 import aiohttp
 import pytest
+import uvloop
 
 from apps.hook.addresses import parse_address
 from apps.hook.api.server import HttpServer
@@ -23,6 +24,11 @@ MAIL = (
 def eml():
     """Return a message whose subject asks for an action."""
     return lambda subject="Lunch": MAIL % subject.encode()
+
+
+def pytest_asyncio_loop_factories():
+    """Run the tests beside this file in the loop that a hook runs in."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 class Face:
