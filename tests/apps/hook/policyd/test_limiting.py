@@ -129,7 +129,23 @@ async def test_in_shadow_limits_are_counted_and_not_enforced():
 
 
 async def test_a_draft_is_not_even_counted():
-    assert await Asked(limit("messages", mode="draft"))() == DUNNO
+    ask = Asked(limit("messages", mode="draft"))
+    assert await ask() == DUNNO
+    over = {"limit": "messages", "mode": "draft"}
+    assert ask.registry.get_sample_value("weir_policyd_over_total", over) is None
+
+
+async def test_what_a_limit_in_shadow_would_defer_counts_for_the_others():
+    ask = Asked(limit("recipients", 0, mode="shadow") + limit("messages", 1))
+    assert await ask(instance="1") == DUNNO
+    assert await ask(instance="2") != DUNNO
+
+
+async def test_one_instance_of_two_hosts_is_two_transactions():
+    ask = Asked(limit("messages", 1))
+    assert await ask(port="1025") == DUNNO
+    assert await ask(port="1025") == DUNNO
+    assert await ask(port="1026") != DUNNO
 
 
 async def test_each_tenant_has_limits_and_counters_of_its_own():

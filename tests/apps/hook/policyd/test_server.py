@@ -109,6 +109,20 @@ async def test_on_the_way_out_idle_connections_close_and_a_request_is_still_answ
     busy[1].close()
 
 
+async def test_on_the_way_out_a_request_that_has_begun_is_read_to_its_end(serve):
+    server = await serve()
+    half, idle = await connect(server), await connect(server)
+    begun = REQUEST % 1
+    half[1].write(REQUEST % 0 + begun[:20])
+    assert await ask(half, b"")
+    draining = asyncio.create_task(server.drain(10))
+    assert await idle[0].read() == b""
+    assert await ask(half, begun[20:]) == b"action=WARN 1 acme\n\n"
+    await draining
+    half[1].close()
+    idle[1].close()
+
+
 async def test_a_port_in_use_is_one_line_that_names_the_setting(serve):
     server = await serve()
     other = PolicyServer(echo, connections=1, idle_seconds=1)
