@@ -46,18 +46,22 @@ def application(
     """
 
     async def described(_: Request) -> Response:
+        """Return the OpenAPI document."""
         return Response(document(), media_type="application/json")
 
     async def alive(_: Request) -> Response:
+        """Say that the loop turns."""
         return JSONResponse({"live": True})
 
     async def readiness(_: Request) -> Response:
+        """Return each condition of readiness."""
         conditions = dict(ready())
         good = all(conditions.values())
         status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse({"ready": good, **conditions}, status)
 
     async def exposition(request: Request) -> Response:
+        """Return the metrics."""
         caller(request, tokens, "read")
         return Response(metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
