@@ -101,6 +101,19 @@ async def test_nothing_of_an_aborted_message_is_left(serve, mta, count):
     assert transaction.macros == {"mail_addr": b"a@sender.test", "i": b"Q1"}
 
 
+async def test_nothing_of_an_answered_message_is_left(serve, mta):
+    seen = Seen()
+    await serve(seen)
+    peer = await mta()
+    await peer.greet()
+    await peer.send(message(), frame(b"E"))
+    await peer.ends()
+    await peer.ends()
+    assert seen.transactions[1] == Transaction(
+        peer=Peer(b"mx.test", "192.0.2.7", 25), helo=b"mx.test", size=2
+    )
+
+
 async def test_mail_without_abort_begins_anew(serve, mta):
     begun = macros(b"M", b"{auth_authen}", b"ann") + frame(b"M", b"<old@x>\0")
     begun += macros(b"R", b"i", b"OLD") + frame(b"R", b"<old@y>\0") + frame(b"L", b"X\0old\0")
