@@ -11,6 +11,7 @@ twice, but executes an operator's commands again.
 """
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -65,7 +66,8 @@ class Told:
         self._label_seconds = settings.topics.labels_hours * _HOUR
         self._writes = 0
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
             self._file = sqlite3.connect(self._path, timeout=_WAIT, isolation_level=None)
             self._file.execute("PRAGMA journal_mode = WAL")
             self._file.execute("PRAGMA synchronous = NORMAL")  # a commit waits for no disk

@@ -212,9 +212,13 @@ def _arrival(record: Any, epoch: str) -> LabelArrival:
 
 
 def make_folder(settings: Settings) -> None:
-    """Make the folder of snapshots, which a core looks for when it opens; raises SettingsError."""
+    """Make the folder of snapshots, which a core looks for when it opens; raises SettingsError.
+
+    The installation's own is made first, for nobody else to read.
+    """
     snapshots = settings.models.snapshots
     try:
+        Path(settings.embedded.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         Path(snapshots).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(

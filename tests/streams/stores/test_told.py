@@ -98,6 +98,12 @@ def test_a_file_that_is_none_of_ours_is_refused_in_one_line(settings):
     assert "\n" not in str(found.value)
 
 
+def test_nobody_else_reads_what_is_told(settings):
+    Told(settings)
+    path = told_path(settings)
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
 def test_a_write_that_fails_costs_what_is_told_and_no_more(settings, tmp_path):
     told = Told(settings)
     told._file.execute("DROP TABLE labels")

@@ -137,3 +137,8 @@ async def test_a_learner_that_fails_begins_again_by_itself(settings, damaged):
         damaged.unlink()
         await until(lambda: learner.is_ready)
     await store.close()
+
+
+def test_the_folder_is_for_nobody_else_to_read(settings):
+    make_folder(settings)
+    assert Path(settings.embedded.folder).stat().st_mode & 0o777 == 0o700
