@@ -104,6 +104,7 @@ class LocalConsumer:
         """Return the first offset at a time (epoch ms) or later, None where there is none."""
 
         def find(log: LocalLog) -> list[tuple[int, int] | None]:
+            """Ask for each in its turn."""
             return [log.offset_at(at.topic, at.partition, moment) for at, moment in times.items()]
 
         found = await self._ask(find)
