@@ -39,15 +39,16 @@ def doctor(config: Path | None, as_json: bool) -> None:
     settings = read_settings(config)
 
     async def look() -> list[Finding]:
-        """Look at one thing after another."""
-        return [
+        """Look at one thing after another; an embedded installation has no Redis."""
+        found = [
             *look_at_files(settings),
             look_at_attachments(settings),
             *await look_at_kafka(settings),
             *await look_at_learner(settings),
-            *await look_at_redis(settings),
-            *await look_at_state(settings),
         ]
+        if not settings.embedded.folder:
+            found += [*await look_at_redis(settings), *await look_at_state(settings)]
+        return found
 
     findings = run(look())
     if as_json:
