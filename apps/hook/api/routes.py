@@ -115,6 +115,6 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _defect(request: Request, error: Exception) -> Response:
     """Answer for a defect of ours; Starlette raises it again, and uvicorn's log is off."""
-    log.error("request_failed", path=request.url.path, error=repr(error))
+    log.error("request_failed", path=request.url.path, exc_info=error)
     problem = ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of ours; the log has more")
     return _answer(request, problem)
