@@ -15,7 +15,7 @@ async def zone():
 
 @pytest.fixture
 async def resolver(zone):
-    made = Resolver([zone.server], timeout=1.0, most=1_000)
+    made = Resolver([zone.server], timeout=5.0, most=1_000)
     yield made
     await made.close()
 

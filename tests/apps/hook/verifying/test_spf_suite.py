@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from apps.hook.verifying.resolver import Resolver
 from apps.hook.verifying.spf import check_spf
 
 SUITE = Path(__file__).parent / "data" / "rfc7208-tests.yml"
@@ -40,6 +41,13 @@ def publish(zone, data):
             zone.faults[name] = "servfail"
         if texts:
             zone.txt(name, *texts)
+
+
+@pytest.fixture
+async def resolver(zone):
+    made = Resolver([zone.server], timeout=1.0, most=1_000)
+    yield made
+    await made.close()
 
 
 @pytest.mark.parametrize(("data", "case"), CASES)
