@@ -190,7 +190,11 @@ class DnsSection(msgspec.Struct, frozen=True, kw_only=True):
     """How the hook looks up facts, where `hook.verify` is true."""
 
     servers: Annotated[
-        Names, Meta(description="Resolvers, each `ADDRESS` or `ADDRESS:PORT`; empty: the system's.")
+        Names,
+        Meta(
+            description="Resolvers, each `ADDRESS`, `ADDRESS:PORT` or `[IPV6]:PORT`; empty: "
+            "the system's."
+        ),
     ] = ()
     blocklists: Annotated[
         Names, Meta(description="DNS blocklists (RFC 5782) that are asked of the client's address.")
