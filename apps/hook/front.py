@@ -120,7 +120,7 @@ class Front:
             envelope(submission, share, direction, self._identify(), self._now())
             for share in shares
         ]
-        async with asyncio.timeout_at(deadline + _GRACE):
+        async with asyncio.timeout_at(max(deadline, started) + _GRACE):
             facts = _NO_FACTS
             if self._look_up is not None:
                 facts = await self._look_up(envelopes[0], submission.raw, deadline)

@@ -3,12 +3,14 @@
 import asyncio
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from apps.hook import fields
 from apps.hook.outcome import Field, Reply
-from apps.hook.submission import Listener
+from apps.hook.submission import Listener, Submission
 from apps.hook.verifying import verifier
-from features.envelope import Fact, Truncated
+from features.envelope import Client, Fact, Truncated
 from streams.hook_sections import HookSection
 from streams.sections import IdentitySection, TopicsSection
 from streams.tokens import read_token
@@ -213,3 +215,45 @@ async def test_every_line_that_is_added_fits_a_mail_header(front, mail):
         lines = f"{field.name}: {field.value}".split("\n")
         assert all(len(line) < 100 for line in lines)
         assert all(line.startswith(" ") for line in lines[1:])
+
+
+TEXTS = st.text(max_size=40) | st.binary(max_size=40).map(
+    lambda value: value.decode("utf-8", "surrogateescape")
+)
+HOSTILE = st.builds(
+    Submission,
+    raw=st.binary(max_size=300)
+    | st.builds(
+        b"From: %b\r\n\r\n%b".__mod__, st.tuples(st.binary(max_size=60), st.binary(max_size=200))
+    ),
+    client=st.builds(Client, ip=st.none() | TEXTS, helo=st.none() | TEXTS, ptr=st.none() | TEXTS),
+    mail_from=st.none() | TEXTS,
+    rcpt_to=st.lists(TEXTS, max_size=5).map(tuple),
+    user=st.none() | TEXTS,
+    queue_id=st.none() | TEXTS,
+    tls=st.none() | TEXTS,
+)
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # one that fails is small as it is
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(HOSTILE, min_size=1, max_size=4))
+def test_whatever_a_client_says_it_gets_an_answer_of_its_own(front, core, submissions):
+    decide = core()
+    made = front(decide=decide, hook=TENANTS)
+
+    async def ask():
+        return await asyncio.gather(*(made.check(submission) for submission in submissions))
+
+    outcomes = asyncio.run(ask())
+    assert made.registry.get_sample_value("weir_hook_failed_total") == 0
+    asked = {envelope.id for envelope in decide.asked}
+    told = [verdict.id for outcome in outcomes for verdict in outcome.verdicts]
+    assert len(told) == len(set(told))
+    assert set(told) == asked
+    for field in (field for outcome in outcomes for field in outcome.add):
+        assert field.value.replace("\n", "").isprintable()

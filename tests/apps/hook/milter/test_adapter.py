@@ -1,5 +1,7 @@
 """Transactions to submissions, outcomes to edits."""
 
+import pytest
+
 from apps.hook.milter.adapter import adapt, answer, submission
 from apps.hook.milter.answer import AddHeader, Answer, ChangeHeader, Quarantine, SmtpReply
 from apps.hook.milter.transaction import Path, Peer, Transaction
@@ -73,6 +75,26 @@ def test_copies_of_our_names_go_from_the_last_to_the_first_and_ours_come_in_orde
             AddHeader("X-Spam-Flag", "NO", 1),
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "goes"),
+    [
+        (b" mx.two.example; spf=pass", True),
+        (b' "MX.two.example." 1; spf=pass', True),
+        (b"\n mx.two.example\n ;dkim=pass", True),
+        (b" (" + b"a" * 20_000 + b") mx.two.example; spf=pass", True),
+        (b" (never closed mx.two.example; spf=pass", True),
+        (b" other.example; spf=pass smtp.mailfrom=mx.two.example", False),
+        (b" notmx.two.example; spf=pass", False),
+        (b"", False),
+    ],
+)
+def test_results_that_bear_our_identifier_go_however_they_are_written(value, goes):
+    outcome = Outcome(action="accept", authserv_ids=("mx.two.example",))
+    made = TRANSACTION._replace(headers=((b"Authentication-Results", value),))
+    gone = (ChangeHeader("authentication-results", 1, None),) if goes else ()
+    assert answer(outcome, made).edits == gone
 
 
 def test_results_stay_where_nothing_is_forged():
