@@ -24,6 +24,7 @@ from streams.wire import new_id
 __all__ = ["Front", "LookUp"]
 
 _NO_FACTS: Final[Mapping[str, Fact]] = {}
+_FOR_FACTS: Final = 0.5  # of the time until the deadline: a sender's slow DNS leaves the rest
 _GRACE: Final = 2.0  # seconds after the deadline: who decides answers by himself well before
 _HASHED_IN_LOOP: Final = 1_000_000  # bytes; what is longer is hashed in a thread
 
@@ -123,7 +124,8 @@ class Front:
         async with asyncio.timeout_at(max(deadline, started) + _GRACE):
             facts = _NO_FACTS
             if self._look_up is not None:
-                facts = await self._look_up(envelopes[0], submission.raw, deadline)
+                late = started + _FOR_FACTS * (deadline - started)
+                facts = await self._look_up(envelopes[0], submission.raw, late)
             raw, truncated = await self._cut(submission)
             asked = [
                 self._decide(replace(one, truncated=truncated, facts=dict(facts)), raw, deadline)

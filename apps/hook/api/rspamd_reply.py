@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from apps.hook.api.scale import ADD_HEADER, REJECT, in_band
 from apps.hook.api.symbols import score_and_symbols
+from apps.hook.forged import is_forged
 from apps.hook.outcome import Outcome
 from detectors.actions import Action
-from features.authentication_results import parse_authentication_results
 from features.header_block import read_header, unfold
 
 __all__ = ["RSPAMD_ACTIONS", "as_lines", "reply"]
@@ -17,6 +17,8 @@ _FIELDS: Final = 1_000
 _HEADER_BYTES: Final = 262_144
 _SUBJECT: Final = 900  # characters
 _RESULTS: Final = "Authentication-Results"
+# Of a header like these, others may see other fields, or more of them, than are seen here.
+_UNSURE: Final = frozenset({"bare_cr", "nul", "header_broken", "headers_over_limit"})
 _LINES_BYTES: Final = 24_000  # Exim reads 32,600 at most
 
 RSPAMD_ACTIONS: Final[Mapping[Action, str]] = MappingProxyType(
@@ -46,7 +48,8 @@ def reply(outcome: Outcome, raw: bytes, seconds: float) -> dict[str, Any]:
     symbols: dict[str, dict[str, Any]] = {}
     if first is not None:
         score, symbols = score_and_symbols(first, action)
-    fields = _fields(raw)
+    _, block, odd = read_header(raw, _FIELDS, _HEADER_BYTES)
+    fields = block.fields
     said: dict[str, Any] = {
         "is_skipped": False,
         "score": score,
@@ -61,7 +64,7 @@ def reply(outcome: Outcome, raw: bytes, seconds: float) -> dict[str, Any]:
         "time_real": round(seconds, 6),
         "milter": {
             "add_headers": _added(outcome, "\r\n" if b"\r\n" in raw[:_FIELDS] else "\n"),
-            "remove_headers": _removed(outcome, fields),
+            "remove_headers": _removed(outcome, fields, sure=not odd & _UNSURE),
         },
         "weir": {
             "id": first.id if first else "",
@@ -121,10 +124,6 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _fields(raw: bytes) -> list[tuple[str, str]]:
-    return read_header(raw, _FIELDS, _HEADER_BYTES)[1].fields
-
-
 def _first(fields: list[tuple[str, str]], wanted: str) -> str:
     return next((_plain(value) for name, value in fields if name == wanted), "")
 
@@ -152,19 +151,21 @@ def _added(outcome: Outcome, line_end: str) -> dict[str, str | list[str]]:
     return {name: values[0] if len(values) == 1 else values for name, values in added.items()}
 
 
-def _removed(outcome: Outcome, fields: list[tuple[str, str]]) -> dict[str, int]:
+def _removed(outcome: Outcome, fields: list[tuple[str, str]], *, sure: bool) -> dict[str, int]:
     """Return what is removed: 0 for every copy, else the number of the one, from 1.
 
     rspamd's clients take one number for a name: where some of several Authentication-Results are
-    forged, all go.
+    forged, or not all of them may have been seen, all go.
     """
     removed = dict.fromkeys(outcome.remove, 0)
     ours = {each.lower() for each in outcome.authserv_ids}
+    if ours and not sure:
+        return removed | {_RESULTS: 0}
     found = [value for name, value in fields if name == _RESULTS.lower()] if ours else []
     forged = [
         number
         for number, value in enumerate(found, 1)
-        if parse_authentication_results(_plain(value))[0] in ours
+        if is_forged(value.encode("utf-8", "surrogateescape"), ours)
     ]
     if forged:
         removed[_RESULTS] = forged[0] if len(forged) == 1 else 0

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from apps.hook.forged import is_forged
 from apps.hook.milter.answer import (
     AddHeader,
     Answer,
@@ -15,7 +16,6 @@ from apps.hook.milter.server import Handle
 from apps.hook.milter.transaction import Path, Peer, Transaction
 from apps.hook.outcome import Outcome
 from apps.hook.submission import Check, Listener, Submission
-from features.authentication_results import parse_authentication_results
 from features.envelope import Client, Truncated
 from streams.wire import printable
 
@@ -88,21 +88,8 @@ def _removals(
         if key not in gone and not (key == _RESULTS and forged):
             continue
         nth = counts[key] = counts.get(key, 0) + 1
-        if key in gone or _is_forged(value, forged):
+        if key in gone or is_forged(value, forged):
             yield ChangeHeader(key.decode("ascii"), nth, None)
-
-
-def _is_forged(value: bytes, forged: frozenset[str]) -> bool:
-    """Tell whether results bear one of our identifiers; in what can't be read, wherever it is.
-
-    Somebody else may read more of a field than we do, and believe it.
-    """
-    text = value.replace(b"\n", b"").decode("utf-8", "replace")
-    identifier = parse_authentication_results(text)[0].rstrip(".")
-    if identifier:
-        return identifier in forged
-    lower = text.lower()
-    return any(name in lower for name in forged)
 
 
 def _subject(prefix: str, transaction: Transaction) -> Iterator[Edit]:

@@ -156,6 +156,28 @@ async def test_what_the_hook_checked_is_written_and_nothing_else(front, mail, co
     assert values(nameless, "Authentication-Results") == []
 
 
+async def test_facts_that_never_come_leave_half_the_time_for_a_verdict(front, mail, core):
+    until = {}
+
+    async def look_up(_envelope, _raw, deadline):
+        until["facts"] = deadline
+        return {}
+
+    decided = core()
+
+    class Decide:
+        policies = decided.policies
+
+        async def __call__(self, envelope, raw, deadline):
+            until["verdict"] = deadline
+            return await decided(envelope, raw, deadline)
+
+    await front(decide=Decide(), look_up=look_up, hook=HookSection(deadline_seconds=1.0)).check(
+        mail()
+    )
+    assert until["verdict"] - until["facts"] == pytest.approx(0.5)
+
+
 def test_the_verifiers_facts_bear_the_source_that_is_vouched_for():
     assert verifier.SOURCE == fields.CHECKED_BY_HOOK
 

@@ -9,6 +9,7 @@ import pytest
 
 from apps.hook.api.rspamd_reply import RSPAMD_ACTIONS
 from detectors.actions import ACTIONS
+from streams.sections import IdentitySection
 
 RFC822 = {"Content-Type": "message/rfc822"}
 
@@ -130,6 +131,27 @@ async def test_rspamds_reply_has_the_headers_that_the_milter_would_add(serve, em
     assert {"X-Spam-Flag", "X-Weir-Id"} <= set(removed)
     assert said["subject"].endswith("rewrite_subject")
     assert said["subject"] != "rewrite_subject"
+
+
+@pytest.mark.parametrize(
+    ("header", "number"),
+    [
+        (b"Authentication-Results: theirs.example; spf=pass\r\n", None),
+        (b"Authentication-Results: our.example.; spf=pass\r\n", 1),
+        (b"Authentication-Results: (our.example; spf=pass\r\n", 1),
+        (b'Authentication-Results:\r\n "Our.Example" 1; spf=pass\r\n', 1),
+        (b"Authentication-Results: x; a=b\r\nAuthentication-Results: our.example; a=b\r\n", 2),
+        (b"X: y\rAuthentication-Results: theirs.example; spf=pass\r\n", 0),
+        (b"X: y\r\n" * 1_100 + b"Authentication-Results: our.example; spf=pass\r\n", 0),
+    ],
+)
+async def test_results_in_our_name_go_also_where_they_are_hard_to_read(
+    serve, front, eml, header, number
+):
+    ours = IdentitySection(authserv_ids=("our.example",))
+    face = await serve(check=front(identity=ours).check)
+    _, body = await face.ask("POST", "/checkv2", data=header + eml())
+    assert json.loads(body)["milter"]["remove_headers"].get("Authentication-Results") == number
 
 
 async def test_a_reject_tells_rspamds_clients_what_to_say(serve, eml):
