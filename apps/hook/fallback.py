@@ -1,4 +1,4 @@
-"""A verdict without Kafka, Redis and workers: the core in this process, within 50 ms."""
+"""A verdict without Kafka, Redis and workers: the core in this process, within a budget."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,8 @@ from streams.settings import Settings
 
 __all__ = ["BUDGET", "Fallback", "enforced"]
 
-BUDGET: Final = 0.05  # seconds, the wait for the thread included
+BUDGET: Final = 0.05  # seconds, the wait for the thread included, however late it is
+_LONGEST: Final = 0.5  # seconds, where the deadline leaves them: padding mustn't buy acceptance
 _MOST: Final = 32  # messages that wait for the thread: more than it does in the budget
 _MISSING: Final = "judgement"
 _WARM: Final = b"From: a@example.org\r\nSubject: warm\r\n\r\nhttps://example.org/\r\n"
@@ -57,18 +58,20 @@ class Fallback:
         await asyncio.wrap_future(work)
         self.is_warm = True
 
-    async def judge(self, incoming: Incoming) -> Verdict:
-        """Return a verdict within the budget; on_failure decides where there was no time.
+    async def judge(self, incoming: Incoming, deadline: float = 0.0) -> Verdict:
+        """Return a verdict; on_failure decides where there was no time.
 
-        What takes longer is abandoned: the thread ends it, and nobody looks at it.
+        There are 50 ms, and up to half a second as far as the deadline (the loop's clock) leaves
+        them. What takes longer is abandoned: the thread ends it, and nobody looks at it.
         """
         judging = self.in_force.judging
         if self._waiting >= _MOST:
             return self._unjudged(judging, incoming)
         self._waiting += 1
+        left = deadline - asyncio.get_running_loop().time()
         work = self.executor.submit(_judge, judging, incoming)
         try:
-            async with asyncio.timeout(BUDGET):
+            async with asyncio.timeout(max(BUDGET, min(left, _LONGEST))):
                 judged = await asyncio.wrap_future(work)
         except TimeoutError:
             return self._unjudged(judging, incoming)

@@ -134,7 +134,7 @@ class Gateway:
             if isinstance(found, NotAnswered):
                 self.metrics.fallbacks.labels(found.reason).inc()
                 verdict = await self._decide(
-                    Incoming(envelope, raw, found.position, (), found.delivery_key)
+                    Incoming(envelope, raw, found.position, (), found.delivery_key), deadline
                 )
                 source = "fallback"
             else:
@@ -159,10 +159,10 @@ class Gateway:
             log.exception("request_failed", error=type(error).__name__)
             return NotAnswered("refused")
 
-    async def _decide(self, incoming: Incoming) -> Verdict:
+    async def _decide(self, incoming: Incoming, deadline: float) -> Verdict:
         """Judge here, and have published what is enforced."""
         started = time.perf_counter()
-        verdict = enforced(await self._fallback.judge(incoming), self._may_defer)
+        verdict = enforced(await self._fallback.judge(incoming, deadline), self._may_defer)
         value = encode(verdict)
         record = verdict_record(
             self._verdicts,

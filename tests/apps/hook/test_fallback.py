@@ -125,6 +125,17 @@ async def test_what_takes_too_long_is_abandoned_and_on_failure_decides(
     assert held[-1].prepared == ["warm", "0", "after"]
 
 
+async def test_what_takes_longer_than_the_budget_is_waited_for_while_the_deadline_allows(
+    fallback, held, monkeypatch
+):
+    """A sender who pads a message until the core is slow mustn't buy acceptance with it."""
+    monkeypatch.setattr("apps.hook.fallback.BUDGET", 0.0)
+    monkeypatch.setattr("apps.hook.fallback._LONGEST", 20.0)
+    loop = asyncio.get_running_loop()
+    assert (await fallback.judge(message(), loop.time())).degraded == ("judgement",)
+    assert (await fallback.judge(message(), loop.time() + 30)).degraded == ("sender",)
+
+
 async def test_no_more_than_a_few_wait_for_the_thread(fallback, held, monkeypatch):
     monkeypatch.setattr("apps.hook.fallback._MOST", 2)
     held[-1].gate.clear()
