@@ -183,7 +183,14 @@ class _Bench:
     async def checked(self, url: str, spent: Callable[[], dict[str, float]]) -> dict[str, Any]:
         """Post messages to /checkv2, and tell the rate and the CPU time of each process."""
         count = 2 * _WARM_UP
-        headers = {"From": "sender@example.net", "Rcpt": "ours@example.org", "IP": "192.0.2.1"}
+        # With Hostname, as MTAs send it, rspamd needs no look-up of it that would take a second.
+        headers = {
+            "From": "sender@example.net",
+            "Rcpt": "ours@example.org",
+            "IP": "192.0.2.1",
+            "Helo": "mail.example.net",
+            "Hostname": "mail.example.net",
+        }
         for warm in (True, False):
             raws = [one.raw for one in self.mail(_WARM_UP if warm else count)]
             used = spent()
