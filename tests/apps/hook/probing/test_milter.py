@@ -64,13 +64,17 @@ async def test_silence_ends_in_time_and_closing_is_told(tmp_path):
     async def close(reader, writer):
         await reader.read(4)
         writer.close()
+        left.set()
 
     async def hold(reader, writer):
-        await asyncio.sleep(30)
+        await reader.read()
+        writer.close()
+        left.set()
 
     for number, (behave, said) in enumerate(((close, "closed"), (hold, "no answer"))):
-        path = f"{tmp_path}/bad{number}"
+        path, left = f"{tmp_path}/bad{number}", asyncio.Event()
         server = await asyncio.start_unix_server(behave, path)
         with pytest.raises(MilterError, match=said):
             await tell_milter(parse_address(f"unix:{path}", "k"), "", (), b"", 0.5)
         server.close()
+        await left.wait()
