@@ -16,7 +16,7 @@ from apps.hook.embedded.decider import Embedded
 from apps.hook.front import Front
 from apps.hook.gateway import Gateway
 from apps.hook.metrics import HookMetrics
-from apps.hook.milter.adapter import adapt
+from apps.hook.milter.adapter import COUNTED, adapt
 from apps.hook.milter.server import Limits, Server
 from apps.hook.policyd.limiting import Limiting
 from apps.hook.policyd.server import policy_server
@@ -197,6 +197,7 @@ def _limits(settings: Settings) -> Limits:
         body_bytes=given.body_bytes,
         connections=given.connections,
         idle_seconds=given.idle_seconds,
+        counted=COUNTED,
     )
 
 

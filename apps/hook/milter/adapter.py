@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+import structlog
+
+from apps.hook.fields import OWN_NAMES
 from apps.hook.forged import is_forged
 from apps.hook.milter.answer import (
     AddHeader,
@@ -19,11 +22,18 @@ from apps.hook.submission import Check, Listener, Submission
 from features.envelope import Client, Truncated
 from streams.wire import printable
 
-__all__ = ["adapt", "answer", "submission"]
+__all__ = ["COUNTED", "adapt", "answer", "submission"]
 
 _RESULTS: Final = b"authentication-results"
 _SUBJECT: Final = b"subject"
+_MOST_FORGED: Final = 200  # fields in our name: an MTA takes the square of their number to remove
+_TOO_MANY: Final = SmtpReply(550, "5.6.0", "Too many header fields that only this host may add")
 _BELOW_RECEIVED: Final = 1  # 0 is above the MTA's own Received, where only the MTA speaks
+
+# Which fields go, or may go, however many come before them.
+COUNTED: Final = frozenset({_RESULTS, *(name.lower().encode() for name in OWN_NAMES)})
+
+log = structlog.get_logger(__name__)
 
 
 def adapt(check: Check, listener: Listener) -> Handle:
@@ -55,22 +65,27 @@ def submission(transaction: Transaction, listener: Listener) -> Submission:
 
 
 def answer(outcome: Outcome, transaction: Transaction) -> Answer:
-    """Return an outcome as edits and the end; a message that isn't taken isn't edited."""
+    """Return an outcome as edits and the end; a message that isn't taken isn't edited.
+
+    One that holds more of our own fields than an MTA can be asked to remove is refused.
+    """
     if outcome.reply is not None:
         return Answer(SmtpReply(*outcome.reply))
     if outcome.action == "discard":
         return Answer("discard")
-    return Answer("accept", tuple(_edits(outcome, transaction)))
+    forged = list(_removals(outcome, transaction))
+    if len(forged) > _MOST_FORGED:
+        log.warning("fields_in_our_name", count=len(forged))
+        return Answer(_TOO_MANY)
+    # The highest of each name first: the MTA counts again after each removal.
+    return Answer("accept", (*reversed(forged), *_edits(outcome, transaction)))
 
 
 def _edits(outcome: Outcome, transaction: Transaction) -> Iterator[Edit]:
-    """Yield removals, the highest of each name first, then what is added, then the rest.
+    """Yield what is added, then the rest.
 
     What is inserted at one place comes to stand above what was inserted there before.
     """
-    gone = frozenset(name.lower().encode() for name in outcome.remove)
-    forged = frozenset(identifier.lower() for identifier in outcome.authserv_ids)
-    yield from reversed(list(_removals(transaction, gone, forged)))
     for field in reversed(outcome.add):
         yield AddHeader(field.name, field.value, _BELOW_RECEIVED)
     if outcome.subject:
@@ -79,9 +94,10 @@ def _edits(outcome: Outcome, transaction: Transaction) -> Iterator[Edit]:
         yield Quarantine(outcome.hold)
 
 
-def _removals(
-    transaction: Transaction, gone: frozenset[bytes], forged: frozenset[str]
-) -> Iterator[ChangeHeader]:
+def _removals(outcome: Outcome, transaction: Transaction) -> Iterator[ChangeHeader]:
+    """Yield removals from the top; of results that weren't read, each may be forged."""
+    gone = frozenset(name.lower().encode() for name in outcome.remove)
+    forged = frozenset(identifier.lower() for identifier in outcome.authserv_ids)
     counts: dict[bytes, int] = {}
     for name, value in transaction.headers:
         key = name.strip().lower()
@@ -90,6 +106,10 @@ def _removals(
         nth = counts[key] = counts.get(key, 0) + 1
         if key in gone or is_forged(value, forged):
             yield ChangeHeader(key.decode("ascii"), nth, None)
+    for key, more in transaction.beyond.items():
+        if key in gone or (key == _RESULTS and forged):
+            for nth in range(counts.get(key, 0) + 1, counts.get(key, 0) + more + 1):
+                yield ChangeHeader(key.decode("ascii"), nth, None)
 
 
 def _subject(prefix: str, transaction: Transaction) -> Iterator[Edit]:

@@ -35,7 +35,10 @@ _STAGES = (
 
 
 class Limits(NamedTuple):
-    """Bounds on what one MTA may send; bytes and seconds."""
+    """Bounds on what one MTA may send; bytes and seconds.
+
+    Of header fields beyond the bounds, those of the `counted` names (lower case) are counted.
+    """
 
     frame_bytes: int = 1_048_576
     header_bytes: int = 1_048_576
@@ -43,6 +46,7 @@ class Limits(NamedTuple):
     connections: int = 1_000
     idle_seconds: float = 7_200.0
     progress_seconds: float = 5.0
+    counted: frozenset[bytes] = frozenset()
 
 
 class Session:
@@ -129,6 +133,9 @@ class Session:
         self._header_bytes += len(payload) + _FIELD_ROOM
         if self._header_bytes > self._limits.header_bytes:
             self._cut = True
+            key = name.strip().lower()
+            if key in self._limits.counted:
+                self._beyond[key] = self._beyond.get(key, 0) + 1
         else:
             self._headers.append((name, value))
 
@@ -152,6 +159,7 @@ class Session:
             recipients=tuple(self._recipients),
             macros=commands.read_macros(told[stage] for stage in _STAGES if stage in told),
             headers=tuple(self._headers),
+            beyond=self._beyond,
             body=bytes(self._body),
             size=self._size + 2 + self._size_of_body,
             cut=self._cut or self._size_of_body > len(self._body),
@@ -165,6 +173,7 @@ class Session:
         self._recipient_bytes = 0
         self._headers: list[tuple[bytes, bytes]] = []
         self._header_bytes = 0
+        self._beyond: dict[bytes, int] = {}
         self._body = bytearray()
         self._size = 0
         self._size_of_body = 0

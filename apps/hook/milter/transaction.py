@@ -34,10 +34,10 @@ class Transaction(NamedTuple):
     """A whole message with its envelope.
 
     `macros` are by their names without braces ("i", "auth_authen", "tls_version"); those of a
-    later stage win. `headers` are (name, what follows the colon), lines folded by LF. `size` is
-    the message's size in bytes as far as it is known, `cut` whether headers, body or recipients
-    beyond the limits were left out (and then `size` may be too small: an MTA may have been told
-    to send no more).
+    later stage win. `headers` are (name, what follows the colon), lines folded by LF; `beyond` is
+    how many more there are of the names that Limits has counted. `size` is the message's size in
+    bytes as far as it is known, `cut` whether headers, body or recipients beyond the limits were
+    left out (and then `size` may be too small: an MTA may have been told to send no more).
     """
 
     peer: Peer = Peer()
@@ -46,6 +46,7 @@ class Transaction(NamedTuple):
     recipients: tuple[Path, ...] = ()
     macros: Mapping[str, bytes] = MappingProxyType({})
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    beyond: Mapping[bytes, int] = MappingProxyType({})
     body: bytes = b""
     size: int = 0
     cut: bool = False

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -24,7 +25,7 @@ async def serve(socket_path: Path) -> AsyncIterator[Serve]:
     """Start a milter with a handler, and limits where the test has its own."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(handle: Handle, **limits: float) -> Server:
+        async def start(handle: Handle, **limits: Any) -> Server:
             server = Server(handle, Limits(**limits))
             await server.start(parse_address(f"unix:{socket_path}", "milter.listen"))
             stack.push_async_callback(server.stop)

@@ -42,7 +42,7 @@ class Seen:
         return await telling(transaction)
 
 
-async def seen_alone(serve: Any, mta: Any, *frames: bytes, **limits: float) -> Transaction:
+async def seen_alone(serve: Any, mta: Any, *frames: bytes, **limits: Any) -> Transaction:
     """Return what a handler sees of one message, sent as these frames."""
     seen = Seen()
     await serve(seen, **limits)
@@ -254,6 +254,15 @@ async def test_header_fields_over_the_limit_are_left_out(serve, mta):
     transaction = await seen_alone(serve, mta, message(headers=many), header_bytes=1_000)
     assert 5 < len(transaction.headers) < 20
     assert transaction.cut
+
+
+async def test_of_header_fields_over_the_limit_some_names_are_counted(serve, mta):
+    many = ((b"X-Pad", b""),) * 100 + ((b"X-OURS ", b" a"), (b"x-ours", b" b"), (b"X-Pad", b""))
+    headers = ((b"X-Ours", b" first"), *many)
+    given = {"header_bytes": 1_000, "counted": frozenset({b"x-ours"})}
+    transaction = await seen_alone(serve, mta, message(headers=headers), **given)
+    assert transaction.headers[0] == (b"X-Ours", b" first")
+    assert transaction.beyond == {b"x-ours": 2}
 
 
 async def test_recipients_over_the_limit_are_left_out(serve, mta):
