@@ -13,7 +13,7 @@ import structlog
 from apps.hook.metrics import HookMetrics
 from detectors.actions import Action
 from detectors.judging import Judged
-from detectors.verdict import Verdict
+from detectors.verdict import LogPlace, Verdict
 from features.envelope import Envelope, Incoming
 from streams.in_force import InForce, Wrap
 from streams.judging import Judging, conclude_safely, prepare_safely
@@ -22,13 +22,15 @@ from streams.opening import open_core
 from streams.policies import read_policy_of
 from streams.settings import Settings
 
-__all__ = ["BUDGET", "Fallback", "enforced"]
+__all__ = ["BUDGET", "Fallback", "Work", "enforced"]
 
 BUDGET: Final = 0.05  # seconds, the wait for the thread included, however late it is
 _LONGEST: Final = 0.5  # seconds, where the deadline leaves them: padding mustn't buy acceptance
-_MOST: Final = 32  # messages that wait for the thread: more than it does in the budget
+_MOST: Final = 100  # messages that wait for the thread: about what it does in the longest wait
 _MISSING: Final = "judgement"
 _WARM: Final = b"From: a@example.org\r\nSubject: warm\r\n\r\nhttps://example.org/\r\n"
+
+Work = asyncio.Future[Judged]
 
 log = structlog.get_logger(__name__)
 
@@ -58,35 +60,52 @@ class Fallback:
         await asyncio.wrap_future(work)
         self.is_warm = True
 
-    async def judge(self, incoming: Incoming, deadline: float = 0.0) -> Verdict:
+    def begin(self, incoming: Incoming) -> "Work | None":
+        """Have a message judged; None where too many wait. To cancel it is to give it up."""
+        if self._waiting >= _MOST:
+            return None
+        judging = self.in_force.judging
+        work: Work = asyncio.wrap_future(self.executor.submit(_judge, judging, incoming))
+        self._waiting += 1
+        work.add_done_callback(self._left)
+        return work
+
+    async def judge(
+        self, incoming: Incoming, deadline: float = 0.0, begun: "Work | None" = None
+    ) -> Verdict:
         """Return a verdict; on_failure decides where there was no time.
 
         There are 50 ms, and up to half a second as far as the deadline (the loop's clock) leaves
-        them. What takes longer is abandoned: the thread ends it, and nobody looks at it.
+        them. What takes longer is abandoned: the thread ends it, and nobody looks at it. `begun`
+        is what `begin` has returned for the message, whose place in the log may be known since.
         """
         judging = self.in_force.judging
-        if self._waiting >= _MOST:
+        work = begun or self.begin(incoming)
+        if work is None:
             return self._unjudged(judging, incoming)
-        self._waiting += 1
         left = deadline - asyncio.get_running_loop().time()
-        work = self.executor.submit(_judge, judging, incoming)
         try:
             async with asyncio.timeout(max(BUDGET, min(left, _LONGEST))):
-                judged = await asyncio.wrap_future(work)
+                judged = await work
         except TimeoutError:
             return self._unjudged(judging, incoming)
         except Exception as error:  # nothing of ours may leave a message without a verdict
             log.exception("fallback_failed", error=type(error).__name__)
             return self._unjudged(judging, incoming)
-        finally:
-            self._waiting -= 1
         if judged.error is not None:
             log.error("message_broke_the_fallback", id=judged.verdict.id, error=judged.error[:120])
-        return judged.verdict
+        if incoming.position is None:
+            return judged.verdict
+        return msgspec.structs.replace(judged.verdict, log=LogPlace(*incoming.position))
 
     def close(self) -> None:
         """Take no more; what is in hand ends by itself."""
         self.executor.shutdown(wait=False, cancel_futures=True)
+
+    def _left(self, work: "Work") -> None:
+        self._waiting -= 1
+        if not work.cancelled():
+            work.exception()  # looked at: nobody may be waiting for it
 
     def _unjudged(self, judging: Judging, incoming: Incoming) -> Verdict:
         self._metrics.unjudged.inc()

@@ -18,8 +18,9 @@ from typing import Final, Self
 import msgspec
 import structlog
 
+from apps.hook.ahead import Ahead
 from apps.hook.asking import Asking, NotAnswered
-from apps.hook.fallback import BUDGET, Fallback, enforced
+from apps.hook.fallback import BUDGET, Fallback, Work, enforced
 from apps.hook.kept_current import follow_models, follow_policy, watch_policy
 from apps.hook.late import LateVerdicts, delivery_of
 from apps.hook.link import Arrived, Line, Link
@@ -130,15 +131,15 @@ class Gateway:
         self._tempfail.saw()
         verdict, source = self._retried(envelope, raw), "late"
         if verdict is None:
-            found = await self._ask(envelope, raw, deadline - BUDGET)
-            if isinstance(found, NotAnswered):
-                self.metrics.fallbacks.labels(found.reason).inc()
-                verdict = await self._decide(
-                    Incoming(envelope, raw, found.position, (), found.delivery_key), deadline
-                )
-                source = "fallback"
-            else:
-                verdict, source = found, "worker"
+            with Ahead(self._fallback, Incoming(envelope, raw), deadline) as ahead:
+                found = await self._ask(envelope, raw, deadline - BUDGET)
+                if isinstance(found, NotAnswered):
+                    self.metrics.fallbacks.labels(found.reason).inc()
+                    incoming = Incoming(envelope, raw, found.position, (), found.delivery_key)
+                    verdict = await self._decide(incoming, deadline, ahead.take())
+                    source = "fallback"
+                else:
+                    verdict, source = found, "worker"
         self._given[source].inc()
         self._seconds[source].observe(time.perf_counter() - started)
         return verdict
@@ -159,10 +160,10 @@ class Gateway:
             log.exception("request_failed", error=type(error).__name__)
             return NotAnswered("refused")
 
-    async def _decide(self, incoming: Incoming, deadline: float) -> Verdict:
+    async def _decide(self, incoming: Incoming, deadline: float, begun: Work | None) -> Verdict:
         """Judge here, and have published what is enforced."""
         started = time.perf_counter()
-        verdict = enforced(await self._fallback.judge(incoming, deadline), self._may_defer)
+        verdict = enforced(await self._fallback.judge(incoming, deadline, begun), self._may_defer)
         value = encode(verdict)
         record = verdict_record(
             self._verdicts,

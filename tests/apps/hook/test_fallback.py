@@ -1,16 +1,19 @@
 """The core as the fallback asks it; in the place of mail that takes long, a core that waits."""
 
 import asyncio
+import contextlib
 import threading
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
+from apps.hook.ahead import Ahead
 from apps.hook.fallback import Fallback, enforced
 from apps.hook.metrics import HookMetrics
 from detectors.actions import Override
-from features.envelope import Envelope, Incoming
+from detectors.verdict import LogPlace
+from features.envelope import Envelope, Incoming, LogPosition
 from streams.settings import load, write_keys
 
 RAW = (
@@ -134,6 +137,44 @@ async def test_what_takes_longer_than_the_budget_is_waited_for_while_the_deadlin
     loop = asyncio.get_running_loop()
     assert (await fallback.judge(message(), loop.time())).degraded == ("judgement",)
     assert (await fallback.judge(message(), loop.time() + 30)).degraded == ("sender",)
+
+
+async def test_what_has_waited_for_half_its_time_is_judged_before_its_deadline(
+    fallback, held, monkeypatch
+):
+    """When brokers go, all that is in flight misses at once, and one thread judges."""
+    deadline = asyncio.get_running_loop().time() + 20
+    waiting = [Ahead(fallback, message(str(number)), deadline - 40) for number in range(5)]
+    with contextlib.ExitStack() as stack:
+        for one in waiting:
+            stack.enter_context(one)
+        await asyncio.sleep(0.01)
+        works = [one.take() for one in waiting]
+        async with asyncio.timeout(20):
+            await asyncio.wait(works)
+        monkeypatch.setattr("apps.hook.fallback.BUDGET", 0.0)
+        place = LogPosition("e", 1, 7)
+        verdicts = [
+            await fallback.judge(message(str(number))._replace(position=place), 0.0, work)
+            for number, work in enumerate(works)
+        ]
+    assert [verdict.id for verdict in verdicts] == ["0", "1", "2", "3", "4"]
+    assert {verdict.degraded for verdict in verdicts} == {("sender",)}
+    assert {verdict.log for verdict in verdicts} == {LogPlace("e", 1, 7)}
+
+
+async def test_what_is_answered_in_time_is_never_begun(fallback, held):
+    deadline = asyncio.get_running_loop().time()
+    with Ahead(fallback, message("early"), deadline + 0.02) as early:
+        assert early.take() is None
+        await asyncio.sleep(0.05)
+    held[-1].gate.clear()
+    with Ahead(fallback, message("first"), deadline), Ahead(fallback, message("next"), deadline):
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0)
+    held[-1].gate.set()
+    await fallback.judge(message("last"))
+    assert held[-1].prepared == ["warm", "first", "last"]
 
 
 async def test_no_more_than_a_few_wait_for_the_thread(fallback, held, monkeypatch):
