@@ -17,9 +17,12 @@ _COLOURS = {"fine": "green", "warning": "yellow", "fault": "red"}
 @as_json
 @config
 def doctor(config: Path | None, as_json: bool) -> None:
-    """Look at keys, policy, models, attachments, Kafka, Redis, lag, learner; change nothing.
+    """Look at keys, policy, models, attachments, Kafka, Redis, lag, learner, hook; change nothing.
 
     Each finding is fine, a warning (mail flows, at a price) or a fault, and says what to do.
+
+    The hook of these settings is given a test message over each of its addresses, signed with the
+    installation's keys: it says what it lacks, and neither judges nor counts it.
 
     \b
     Example:
@@ -32,6 +35,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
     from apps.doctor.broker import look_at_kafka
     from apps.doctor.files import look_at_files
     from apps.doctor.finding import Finding
+    from apps.doctor.hook import look_at_hook
     from apps.doctor.learner import look_at_learner
     from apps.doctor.redis_server import look_at_redis
     from apps.doctor.sender_state import look_at_state
@@ -48,7 +52,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
         ]
         if not settings.embedded.folder:
             found += [*await look_at_redis(settings), *await look_at_state(settings)]
-        return found
+        return [*found, *await look_at_hook(settings)]
 
     findings = run(look())
     if as_json:

@@ -31,7 +31,11 @@ _ESSENTIAL = ("message.timestamp.type", "max.message.bytes", "cleanup.policy", "
 
 
 async def look_at_kafka(settings: Settings) -> list[Finding]:
-    """Return findings about brokers and topics; one fault if no broker answers."""
+    """Return findings about brokers and topics; one fault if no broker answers.
+
+    An embedded installation has no brokers, and its topics in a local log.
+    """
+    subject = "local log" if settings.embedded.folder else "kafka"
     try:
         async with asyncio.timeout(_PATIENCE):
             states = await describe(settings)
@@ -42,16 +46,18 @@ async def look_at_kafka(settings: Settings) -> list[Finding]:
             ]
             if not found:
                 found = [fine("topics", f"{len(states)} topics, all as the settings say")]
+            if settings.embedded.folder:
+                return found
             count = next(s.partitions for s in states if s.topic.role == "messages")
             return [*await _brokers(settings), *found, *await _flow(settings, count)]
     except TopicError as error:
-        return [fault("kafka", *_split(str(error)))]
+        return [fault(subject, *_split(str(error)))]
     except TimeoutError:
         text = unreachable(settings, TimeoutError(f"no answer in {_PATIENCE:.0f} s"))
-        return [fault("kafka", *_split(text))]
+        return [fault(subject, *_split(text))]
     except KafkaError as error:
         text = unreachable(settings, error)
-        return [fault("kafka", *_split(text))]
+        return [fault(subject, *_split(text))]
 
 
 def _split(line: str) -> tuple[str, str]:

@@ -29,7 +29,8 @@ async def look_at_learner(settings: Settings) -> list[Finding]:
         async with asyncio.timeout(_PATIENCE):
             async with open_listing(settings) as known:
                 listing, labels = known.listing, known.labels
-            running = await _running(settings)
+            # An embedded hook learns itself: whether it runs is another finding's subject.
+            running = 1 if settings.embedded.folder else await _running(settings)
     except TimeoutError:
         said = f"the topic of models couldn't be read in {_PATIENCE:.0f} s"
         return [warning(_SUBJECT, said, "ask `weir models list`, which takes its time")]

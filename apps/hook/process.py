@@ -20,6 +20,7 @@ from apps.hook.milter.adapter import COUNTED, adapt
 from apps.hook.milter.server import Limits, Server
 from apps.hook.policyd.limiting import Limiting
 from apps.hook.policyd.server import policy_server
+from apps.hook.probing.answering import with_test_messages
 from apps.hook.verifying.verifier import Verifier
 from detectors.policy import PolicySet
 from detectors.verdict import Verdict
@@ -118,6 +119,7 @@ class Hook:
             self._decider.metrics.registry,
             look_up=self._verifier.facts if self._verifier is not None else None,
         )
+        self._check = with_test_messages(self._front.check, keys.token_key, self._missing)
         self._limiting = Limiting.of(
             settings, keys, lambda: self._decider.policies, self._decider.metrics.registry
         )
@@ -145,14 +147,21 @@ class Hook:
         """Return what readiness rests on; until all is true the fallback answers."""
         return {"running": self._process.is_running, **self._decider.ready}
 
+    def _missing(self) -> tuple[str, ...]:
+        """Return what the next message would be judged without, for `weir doctor`."""
+        unready = [part for part, is_there in self.ready().items() if not is_there]
+        if self._decider.metrics.registry.get_sample_value("weir_hook_breaker"):
+            unready.append("workers")
+        return tuple(unready)
+
     def _faces(self) -> Iterator[tuple[Address, str, Face]]:
         """Make a face for each address."""
         limits = _limits(self._settings)
         for address in self._milter:
-            handle = adapt(self._front.check, address.listener)
+            handle = adapt(self._check, address.listener)
             yield address, "milter.listen", Server(handle, limits)
         for address in self._api:
-            face = HttpServer(self._settings, self._front.check, self._decider.metrics, self.ready)
+            face = HttpServer(self._settings, self._check, self._decider.metrics, self.ready)
             yield address, "api.listen", face
         for address in self._policyd:
             yield address, "policyd.listen", policy_server(self._settings, self._limiting)

@@ -23,6 +23,7 @@ def environment(brokers, redis_url, tmp_path, monkeypatch):
         "WEIR_TOPICS__PREFIX": f"{own}.",
         "WEIR_REDIS__URL": redis_url,
         "WEIR_REDIS__KEY_PREFIX": f"{own}:",
+        "WEIR_API__LISTEN": f"unix:{tmp_path}/api.sock",  # another test's hook isn't ours
     }
 
 

@@ -210,7 +210,7 @@ def test_the_doctor_finds_missing_topics_and_says_how_to_make_them(run):
     assert {finding["todo"] for finding in found} == {"run `weir topics create`"}
 
 
-def test_the_doctor_finds_nothing_wrong_but_that_no_worker_and_no_learner_runs(run, topics):
+def test_the_doctor_finds_nothing_wrong_but_that_no_process_of_weir_runs(run, topics):
     assert run("send", HAM).exit_code == 0
     result = run("doctor", "--json")
     findings = json.loads(result.stdout)
@@ -222,6 +222,7 @@ def test_the_doctor_finds_nothing_wrong_but_that_no_worker_and_no_learner_runs(r
     assert {f["subject"] for f in findings if f["level"] == "warning"} == {
         "workers",
         "learner",
+        "hook",
         "redis persistence",
     }
 
