@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from streams.settings import SettingsError
 
-__all__ = ["HealthServer"]
+__all__ = ["Exposed", "HealthServer"]
 
 
 class Exposed(Protocol):

@@ -2,13 +2,12 @@
 
 from typing import Literal, NamedTuple, get_args
 
-from apps.hook.submission import Listener
+from apps.hook.submission import TENANT, TENANT_FORM, Listener
 from streams.settings import SettingsError
 
 __all__ = ["Address", "parse_address", "parse_addresses"]
 
 _Direction = Literal["auto", "inbound", "outbound"]
-_TENANT_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")  # as in the policy's tables
 _FORM = (
     "allowed: unix:PATH or inet:HOST:PORT, then tenant=NAME, direction=inbound|outbound and, "
     "for unix, mode=OCTAL, group=NAME"
@@ -108,11 +107,8 @@ def _options(text: str, options: list[str], key: str) -> dict[str, str]:
         if name not in {"tenant", "direction", "mode", "group"} or not value or name in given:
             raise SettingsError(f"{key}: {option!r} in {text!r}; {_FORM}, each once")
         given[name] = value
-    if not set(given.get("tenant", "")) <= _TENANT_NAME:
-        raise SettingsError(
-            f"{key}: tenant={given['tenant']} in {text!r}; "
-            "allowed: lower-case letters, digits, - _ and ."
-        )
+    if "tenant" in given and not TENANT.fullmatch(given["tenant"]):
+        raise SettingsError(f"{key}: tenant={given['tenant']} in {text!r}; allowed: {TENANT_FORM}")
     return given
 
 

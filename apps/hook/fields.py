@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Final
 
 from apps.hook.outcome import Field
+from apps.hook.plain_text import plain
 from apps.hook.points import points, required
 from detectors.verdict import Verdict
 from features.authentication_results import as_result
@@ -29,14 +30,11 @@ _DOMAINS: Final = 10  # signatures that are named
 
 def folded(name: str, value: str) -> Field:
     """Return a field, its value printable ASCII and folded where it has blanks."""
-    if value.isascii() and value.isprintable():
-        if len(name) + 2 + len(value) <= _WIDTH:
-            return Field(name, value)
-        plain = value
-    else:
-        plain = "".join(char if " " <= char <= "~" else "?" for char in value)
+    text = plain(value)
+    if text is value and len(name) + 2 + len(value) <= _WIDTH:
+        return Field(name, value)
     lines = textwrap.wrap(
-        plain,
+        text,
         _WIDTH,
         initial_indent=" " * (len(name) + 2),
         drop_whitespace=True,

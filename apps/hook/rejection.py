@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from apps.hook.outcome import Reply
+from apps.hook.plain_text import plain
 from detectors.policy import Policy
 
 __all__ = ["deferral", "refusal"]
@@ -28,5 +29,4 @@ def _named(ids: Sequence[str]) -> str:
 
 
 def _line(text: str) -> str:
-    """Keep what SMTP can carry: printable ASCII, one line."""
-    return "".join(char if " " <= char <= "~" else "?" for char in text)[:_LONGEST]
+    return plain(text)[:_LONGEST]

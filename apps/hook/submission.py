@@ -1,12 +1,16 @@
 """One message as an MTA hands it over, whichever protocol the MTA speaks."""
 
+import re
 from collections.abc import Awaitable, Callable
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from apps.hook.outcome import Outcome
 from features.envelope import Client, Truncated
 
-__all__ = ["Check", "Listener", "Submission"]
+__all__ = ["TENANT", "TENANT_FORM", "Check", "Listener", "Submission"]
+
+TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # as workers read it, and no upper case
+TENANT_FORM: Final = "at most 64 lower-case letters, digits, - _ and ., the first a letter or digit"
 
 
 class Listener(NamedTuple):

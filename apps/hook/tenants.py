@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, NamedTuple
 
-from apps.hook.submission import Submission
+from apps.hook.submission import TENANT, Submission
 from features.client import parse_ip
 from features.envelope import Direction
 from streams.hook_sections import HookSection
@@ -14,7 +14,6 @@ from streams.settings import SettingsError
 __all__ = ["DEFAULT", "Share", "Tenants"]
 
 DEFAULT: Final = "default"
-_TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _DOMAIN: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _LABELS: Final = 127  # of a domain name (RFC 1035)
 
@@ -89,7 +88,7 @@ def _names(labels: Sequence[str]) -> list[str]:
 def _entry(text: str) -> tuple[str, str]:
     domain, equals, tenant = text.partition("=")
     domain, tenant = domain.strip().lower().rstrip("."), tenant.strip()
-    if not equals or not _DOMAIN.fullmatch(domain) or not _TENANT.fullmatch(tenant):
+    if not equals or not _DOMAIN.fullmatch(domain) or not TENANT.fullmatch(tenant):
         raise SettingsError(
             f"hook.tenants: {text!r} given, allowed: `domain=tenant`, such as "
             '"example.org=acme" (a domain in ASCII)'

@@ -7,6 +7,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from apps.hook.outcome import Outcome
+from apps.hook.submission import TENANT
+from apps.hook.tenants import DEFAULT
 from detectors.actions import Action
 from detectors.verdict import LogPlace, Verdict
 from features.envelope import Truncated
@@ -104,7 +106,7 @@ class LabelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     truth: Truth | None = None
     source: Literal["analyst", "trap", "report", "rescue"] | None = None
     reporter: _Text = ""
-    tenant: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")] = "default"
+    tenant: Annotated[str, Meta(pattern=rf"^{TENANT.pattern}\Z")] = DEFAULT
     retract: bool = False
 
 

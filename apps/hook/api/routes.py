@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Protocol
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -19,18 +18,11 @@ from apps.hook.api.problems import ProblemError, as_problem, as_rspamd
 from apps.hook.api.rest import Rest
 from apps.hook.api.rspamd import Rspamd
 from apps.hook.api.tokens import Tokens
+from streams.health import Exposed
 
-__all__ = ["Exposed", "application"]
+__all__ = ["application"]
 
 log = structlog.get_logger(__name__)
-
-
-class Exposed(Protocol):
-    """What metrics need be for HTTP."""
-
-    def exposition(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
-        ...
 
 
 def application(

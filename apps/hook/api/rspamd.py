@@ -17,6 +17,7 @@ from apps.hook.api.requests import read_message
 from apps.hook.api.rspamd_reply import as_lines, reply
 from apps.hook.api.tokens import ANALYST, Caller, Tokens
 from apps.hook.submission import Check, Listener, Submission
+from apps.hook.tenants import DEFAULT
 from apps.labels.intake import Candidate, Refused, Wanted, candidates_of, reporter_hash
 from apps.labels.reading import limits_of_reports
 from apps.sources import Mail
@@ -69,7 +70,7 @@ class Rspamd:
         source: Source = "rescue" if truth == "ham" else "report"
         if not by and ANALYST in who.rights:
             source = "analyst"
-        tenant = given.listener.tenant or "default"
+        tenant = given.listener.tenant or DEFAULT
         (one,) = await self._office.give(tenant, _items(body, truth, source, by, who))
         if isinstance(one, Refused):
             return _json({"error": one.reason}, 422)

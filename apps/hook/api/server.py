@@ -17,11 +17,12 @@ from apps.hook.api.lines import Headers, Scan
 from apps.hook.api.office import Office
 from apps.hook.api.protocol import Bounds, Connection
 from apps.hook.api.rest import Rest
-from apps.hook.api.routes import Exposed, application
+from apps.hook.api.routes import application
 from apps.hook.api.rspamd import Rspamd
 from apps.hook.api.tokens import read_tokens
 from apps.hook.listening import Listening, listen
 from apps.hook.submission import Check, Listener
+from streams.health import Exposed
 from streams.settings import Settings, SettingsError
 
 __all__ = ["HttpServer"]

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from apps.hook.plain_text import plain
+
 __all__ = ["LONGEST", "MalformedError", "Request", "Requests", "answer"]
 
 LONGEST: Final = 65_536
@@ -101,5 +103,5 @@ def _of(said: Mapping[str, str]) -> Request:
 
 def answer(action: str, text: str = "") -> bytes:
     """Return the answer's bytes; text is cut to one line of printable ASCII."""
-    said = "".join(char if " " <= char <= "~" else "?" for char in text)[:_TEXT].strip()
+    said = plain(text)[:_TEXT].strip()
     return f"action={action}{' ' if said else ''}{said}\n\n".encode()

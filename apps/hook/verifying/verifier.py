@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from apps.hook.fields import CHECKED_BY_HOOK
 from apps.hook.verifying.blocklists import listings
 from apps.hook.verifying.chains import check_chain
 from apps.hook.verifying.client import Outside, Relays, behind_relays, direct_client
@@ -22,9 +23,7 @@ from features.envelope import Envelope, Fact
 from streams.dns_servers import parse_server
 from streams.settings import Settings
 
-__all__ = ["SOURCE", "Verifier"]
-
-SOURCE = "hook"  # what facts of ours name as theirs
+__all__ = ["Verifier"]
 
 _AT_ONCE = 100  # messages; those beyond go without facts
 _THREADS = 2  # arithmetic holds the interpreter: more would only wait for each other
@@ -93,7 +92,7 @@ class Verifier:
         finally:
             self._at_work -= 1
         at = datetime.now(UTC)
-        return {name: Fact(value, SOURCE, at) for name, value in found.items()}
+        return {name: Fact(value, CHECKED_BY_HOOK, at) for name, value in found.items()}
 
     async def close(self) -> None:
         """Give up what is still looked up or worked out."""

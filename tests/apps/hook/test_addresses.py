@@ -57,6 +57,8 @@ def test_host_and_port_are_told_apart(text, host, port):
         "unix:/run/m mode=7777",
         "unix:/run/m tenant=ACME",
         "unix:/run/m tenant=",
+        "unix:/run/m tenant=-x",
+        "unix:/run/m tenant=" + "x" * 65,
         "unix:/run/m direction=up",
         "unix:/run/m speed=fast",
         "unix:/run/m mode=660 mode=666",

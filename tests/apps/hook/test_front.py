@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from apps.hook import fields
 from apps.hook.outcome import Field, Reply
 from apps.hook.submission import Listener, Submission
-from apps.hook.verifying import verifier
 from features.envelope import Client, Fact, Truncated
 from streams.hook_sections import HookSection
 from streams.sections import IdentitySection, TopicsSection
@@ -176,10 +175,6 @@ async def test_facts_that_never_come_leave_half_the_time_for_a_verdict(front, ma
         mail()
     )
     assert until["verdict"] - until["facts"] == pytest.approx(0.5)
-
-
-def test_the_verifiers_facts_bear_the_source_that_is_vouched_for():
-    assert verifier.SOURCE == fields.CHECKED_BY_HOOK
 
 
 @pytest.mark.parametrize(
