@@ -102,7 +102,10 @@ class Limiting:
         direction = self._tenants.direction(submission)
         tenant = self._tenants.shares(submission, direction)[0].tenant
         policy = self._policies().for_tenant(tenant)
-        limits, tallies = self._tallies(request, direction, tenant, policy)
+        named = tenant
+        if direction == "outbound":  # else whoever sends as several tenants' has as many counters
+            named = self._tenants.shares(submission._replace(mail_from=None), direction)[0].tenant
+        limits, tallies = self._tallies(request, direction, (tenant, named), policy)
         if not tallies:
             return _DUNNO, "dunno"
         over = await self._counters.count(self._occasion(request, tenant), tallies)
@@ -134,16 +137,16 @@ class Limiting:
         )
 
     def _tallies(
-        self, request: Request, direction: Direction, tenant: str, policy: Policy
+        self, request: Request, direction: Direction, tenants: tuple[str, str], policy: Policy
     ) -> tuple[list[Limit], list[Tally]]:
         limits, tallies = [], []
         for limit in policy.limits:
             if limit.mode == "draft":
                 continue
             tally = (
-                self._outbound(request, limit, tenant, shadow=policy.shadow)
+                self._outbound(request, limit, tenants, shadow=policy.shadow)
                 if direction == "outbound"
-                else self._inbound(request, limit, tenant)
+                else self._inbound(request, limit, tenants[0])
             )
             if tally is not None:
                 limits.append(limit)
@@ -159,8 +162,14 @@ class Limiting:
         )
 
     def _outbound(
-        self, request: Request, limit: Limit, tenant: str, *, shadow: bool
+        self, request: Request, limit: Limit, tenants: tuple[str, str], *, shadow: bool
     ) -> Tally | None:
+        """Return what counts mail that goes out, None where this limit has nothing to count.
+
+        `tenants` are the message's, by its sender too, where bounces come back to, and that of
+        whoever sends it, whatever they call themselves.
+        """
+        sent_as, tenant = tenants
         who = request.user if limit.by == "user" else request.client
         if not who or (limit.by == "client" and parse_ip(who) is None):
             return None
@@ -175,7 +184,7 @@ class Limiting:
         elif kind == "bounces":
             if not request.sender:
                 return None
-            subject = request.sender
+            subject, tenant = request.sender, sent_as
             beside = self._key("sent", limit, tenant, subject)
         refuses = limit.action == "defer" and limit.mode == "live" and not shadow
         key = self._key(kind, limit, tenant, subject)

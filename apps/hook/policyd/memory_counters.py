@@ -29,16 +29,23 @@ class _Entry:
 
 
 class MemoryCounters:
-    """Counters over a dictionary; beyond `most` keys those unused for longest go."""
+    """Counters over two dictionaries; beyond `most` keys in one those unused for longest go.
+
+    What others than our users have counted is kept apart: whoever sends bounces to a hundred
+    thousand addresses of ours mustn't have our users' counters begin anew.
+    """
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._others: OrderedDict[str, _Entry] = OrderedDict()
 
     async def count(self, occasion: Occasion, tallies: Sequence[Tally]) -> tuple[int, ...]:
         """Count: see Counters; never raises."""
         now = occasion.at
-        seen = self._entry(f"i:{occasion.instance}", now, INSTANCE_SECONDS)
+        comes_in = all(tally.kind == "bounced" for tally in tallies)
+        home = self._others if comes_in else self._entries
+        seen = self._entry(home, f"i:{occasion.instance}", now, INSTANCE_SECONDS)
         if occasion.recipient:
             fresh = 0 if occasion.recipient in seen.items else 1
         else:
@@ -68,7 +75,8 @@ class MemoryCounters:
     ) -> tuple[bool, Callable[[], None]]:
         """Return whether a tally is exceeded, and what adds to it."""
         now, window = occasion.at, tally.window
-        entry = self._entry(tally.key, now, window * (1 + 1 / PARTS))
+        home = self._others if tally.kind in {"bounced", "bounces"} else self._entries
+        entry = self._entry(home, tally.key, now, window * (1 + 1 / PARTS))
         if tally.kind == "networks":
             known = [at for at in entry.items.values() if at > now - window]
             new = entry.items.get(tally.item, 0.0) <= now - window
@@ -76,11 +84,11 @@ class MemoryCounters:
             return exceeds, lambda: _note(entry, tally.item, now)
         held = _sum(entry, now, window)
         if tally.kind == "bounces":
-            sent = self._entry(tally.beside, now, window * (1 + 1 / PARTS))
+            sent = self._entry(self._entries, tally.beside, now, window * (1 + 1 / PARTS))
             exceeds = first and min(held, _sum(sent, now, window)) > tally.over
             return exceeds, lambda: _add(sent, now, window, fresh)
         if tally.kind == "new_recipients":
-            known_to = self._entry(tally.beside, now, KNOWN_SECONDS)
+            known_to = self._entry(self._entries, tally.beside, now, KNOWN_SECONDS)
             strange = known_to.items.get(occasion.recipient, 0.0) <= now - KNOWN_SECONDS
             more = int(bool(occasion.recipient) and fresh > 0 and strange)
 
@@ -94,19 +102,21 @@ class MemoryCounters:
         exceeds = tally.kind != "bounced" and more > 0 and held + more > tally.over
         return exceeds, lambda: _add(entry, now, window, more)
 
-    def _entry(self, key: str, now: float, seconds: float) -> _Entry:
-        entry = self._entries.get(key)
+    def _entry(
+        self, home: OrderedDict[str, _Entry], key: str, now: float, seconds: float
+    ) -> _Entry:
+        entry = home.get(key)
         if entry is None or entry.expires <= now:
-            entry = self._entries[key] = _Entry()
+            entry = home[key] = _Entry()
         entry.expires = now + seconds
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._most:
-            self._entries.popitem(last=False)
+        home.move_to_end(key)
+        if len(home) > self._most:
+            home.popitem(last=False)
         return entry
 
     def __len__(self) -> int:
         """Return how many keys are held."""
-        return len(self._entries)
+        return len(self._entries) + len(self._others)
 
     async def close(self) -> None:
         """Do nothing."""

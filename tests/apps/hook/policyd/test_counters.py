@@ -156,3 +156,14 @@ async def test_memory_holds_a_bounded_number_of_counters():
         await counters.count(rcpt(f"i{n}", "a"), [Tally("messages", f"k{n}", 1, HOUR)])
     assert await counters.count(rcpt("x", "a"), [Tally("messages", "k0", 0, HOUR)]) == (0,)
     assert len(counters) == 10
+
+
+async def test_bounces_from_outside_push_no_users_counter_out_of_memory():
+    counters = MemoryCounters(most=10)
+    asked = [tally("messages", 1)]
+    assert await counters.count(rcpt("mine", "a"), asked) == ()
+    for number in range(50):
+        bounced = Tally("bounced", f"bounced:{number}", 0, HOUR)
+        await counters.count(rcpt(f"theirs{number}", "b"), [bounced])
+    assert await counters.count(rcpt("again", "a"), asked) == (0,)
+    assert len(counters) <= 20

@@ -61,6 +61,14 @@ async def test_over_a_limit_a_message_is_deferred_with_the_policys_reason():
     assert ask.registry.get_sample_value("weir_policyd_over_total", over) == 1
 
 
+@pytest.mark.parametrize("limited", [{"by": "user"}, {"by": "client"}])
+async def test_nobody_has_a_counter_more_for_each_tenant_whose_sender_they_say_they_are(limited):
+    ask = Asked(limit("messages", 1, **limited), tenants=("a.example=a", "b.example=b"))
+    assert await ask(OUT, instance="1", sender="ann@a.example") == DUNNO
+    for number, sender in enumerate(("ann@a.example", "ann@b.example", "ann@x.example", "")):
+        assert await ask(OUT, instance=f"i{number}", sender=sender) != DUNNO
+
+
 async def test_a_limit_may_hold():
     ask = Asked(limit("messages", action="hold"))
     assert await ask() == b"action=HOLD Too much\n\n"
