@@ -11,12 +11,14 @@ from prometheus_client import CollectorRegistry
 
 from apps.hook.deciding import Decide
 from apps.hook.envelopes import Cut, cut, envelope
+from apps.hook.fallback import BUDGET
 from apps.hook.outcome import Outcome
 from apps.hook.outcome_metrics import OutcomeMetrics
 from apps.hook.outcomes import Installation, Judged, failed, outcome
 from apps.hook.submission import Submission
 from apps.hook.tenants import DEFAULT, Share, Tenants
 from detectors.policy import PolicySet
+from detectors.verdict import Verdict
 from features.envelope import Direction, Envelope, Fact
 from streams.settings import Keys, Settings
 from streams.wire import new_id
@@ -26,6 +28,7 @@ __all__ = ["Front", "LookUp"]
 _NO_FACTS: Final[Mapping[str, Fact]] = {}
 _FOR_FACTS: Final = 0.5  # of the time until the deadline: a sender's slow DNS leaves the rest
 _GRACE: Final = 2.0  # seconds after the deadline: who decides answers by himself well before
+_TENANTS_AT_ONCE: Final = 8
 _HASHED_IN_LOOP: Final = 1_000_000  # bytes; what is longer is hashed in a thread
 
 log = structlog.get_logger(__name__)
@@ -127,17 +130,35 @@ class Front:
                 late = started + _FOR_FACTS * (deadline - started)
                 facts = await self._look_up(envelopes[0], submission.raw, late)
             raw, truncated = await self._cut(submission)
-            asked = [
-                self._decide(replace(one, truncated=truncated, facts=dict(facts)), raw, deadline)
-                for one in envelopes
-            ]
-            verdicts = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
+            asked = [replace(one, truncated=truncated, facts=dict(facts)) for one in envelopes]
+            verdicts = await self._verdicts(asked, raw, deadline)
         policies = self._policies()
         judged = [
             Judged(share, verdict, policies.for_tenant(share.tenant))
             for share, verdict in zip(shares, verdicts, strict=True)
         ]
         return outcome(judged, self._installation, facts)
+
+    async def _verdicts(
+        self, envelopes: list[Envelope], raw: bytes, deadline: float
+    ) -> list[Verdict]:
+        """Ask for each tenant, a few at a time: one message mustn't take every place in flight."""
+        if len(envelopes) == 1:
+            return [await self._decide(envelopes[0], raw, deadline)]
+        places = asyncio.Semaphore(_TENANTS_AT_ONCE)
+
+        async def ask(one: Envelope) -> Verdict:
+            try:
+                async with asyncio.timeout_at(deadline - BUDGET):
+                    await places.acquire()
+            except TimeoutError:  # it is as late as those that have a place
+                return await self._decide(one, raw, deadline)
+            try:
+                return await self._decide(one, raw, deadline)
+            finally:
+                places.release()
+
+        return await asyncio.gather(*map(ask, envelopes))
 
     async def _cut(self, submission: Submission) -> Cut:
         if len(submission.raw) <= max(self._longest, _HASHED_IN_LOOP):

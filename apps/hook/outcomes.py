@@ -43,12 +43,12 @@ def outcome(
     """Return what is done with a message; `judged` has one entry or more.
 
     Where tenants disagree, the mildest of their actions holds for all, so that nobody gets worse
-    than their own policy says, and X-Weir-Status says for each tenant what it wanted. Of its
-    recipients it names their domains as the settings have them, and no address: a blind copy
-    stays blind. Where tenants agree nothing is said of them; each has its own X-Weir-Id always.
+    than their own policy says (but see `_decided`), and X-Weir-Status says for each tenant what
+    it wanted. Of its recipients it names their domains as the settings have them, and no address:
+    a blind copy stays blind. Where tenants agree nothing is said of them; each has its own
+    X-Weir-Id always.
     """
-    mildest = min(judged, key=lambda one: _HARSHNESS[one.verdict.action])
-    action = mildest.verdict.action
+    mildest, action = _decided(judged)
     first = (mildest, *(one for one in judged if one is not mildest))
     ids = [one.verdict.id for one in first]
     several = len({one.verdict.action for one in first}) > 1
@@ -88,6 +88,26 @@ def failed(policy: Policy, installation: Installation, *, outbound: bool) -> Out
 
 
 _HARSHNESS: Final[Mapping[Action, int]] = {action: rank for rank, action in enumerate(ACTIONS)}
+
+
+def _decided(judged: Sequence[Judged]) -> tuple[Judged, Action]:
+    """Return whose verdict holds for all, and what is done.
+
+    A tenant for whom nobody has answered in time hasn't said that it wants a message: where all
+    others refuse it, it is deferred. Else a sender who names more tenants' recipients than are
+    judged in the time would buy acceptance with that.
+    """
+    mildest = min(judged, key=_harshness)
+    said = [one for one in judged if one.verdict.kind != "fallback" or one.policy.shadow]
+    if mildest not in said and said:
+        known = min(said, key=_harshness)
+        if _harshness(mildest) < _HARSHNESS["defer"] < _harshness(known):
+            return known, "defer"
+    return mildest, mildest.verdict.action
+
+
+def _harshness(one: Judged) -> int:
+    return _HARSHNESS[one.verdict.action]
 
 
 def _reply(action: Action, one: Judged, ids: Sequence[str]) -> Reply | None:
