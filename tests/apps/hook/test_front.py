@@ -203,6 +203,16 @@ async def test_a_defect_of_ours_costs_the_verdict_and_nothing_else(
     assert made.running == 0
 
 
+async def test_in_shadow_a_defect_of_ours_lets_everything_pass(front, mail):
+    class Broken:
+        async def __call__(self, *_arguments):
+            raise ZeroDivisionError
+
+    made = front('on_failure = "quarantine"\nshadow = true', decide=Broken())
+    outcome = await made.check(mail())
+    assert (outcome.action, outcome.hold) == ("accept", "")
+
+
 async def test_verdicts_don_t_get_mixed_up_between_messages_at_once(front, mail):
     made = front()
     actions = ["accept", "add_header", "quarantine", "defer", "reject", "discard"] * 30

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -69,6 +70,43 @@ async def test_what_would_be_rejected_is_deferred_until_the_budget_is_spent(gate
     actions = [verdict.action for verdict in verdicts]
     assert actions == ["defer"] * 10 + ["add_header"] * 5
     assert held.action == "quarantine", "our own users' mail is never deferred for our faults"
+
+
+async def test_the_budget_of_deferrals_grows_with_the_mail(environment):
+    generous = environment | {"WEIR_HOOK__TEMPFAIL_PERCENT": "100"}
+    async with Gateway(load(None, generous)) as gateway:
+        verdicts = [await ask(gateway, ident=str(number)) for number in range(15)]
+    assert {verdict.action for verdict in verdicts} == {"defer"}
+
+
+class Silent:
+    """A line to workers that take every message and answer none."""
+
+    partition = 0
+    is_open = True
+
+    def __init__(self, _settings, _arrived):
+        self.taken = asyncio.Queue()
+
+    async def opened(self):
+        """Be open."""
+
+    async def send(self, record):
+        self.taken.put_nowait(record)
+        return asyncio.get_running_loop().create_future()
+
+    async def run(self):
+        await asyncio.Event().wait()
+
+
+async def test_workers_are_told_to_leave_the_fallback_its_time(environment, monkeypatch):
+    monkeypatch.setattr("apps.hook.gateway.BUDGET", 30.0)  # all that `ask` gives
+    silent = Silent(None, None)
+    begun = time.time()
+    async with Gateway(load(None, environment), line=lambda *_: silent) as gateway:
+        assert (await ask(gateway)).kind == "fallback"
+    headers = dict(silent.taken.get_nowait().headers)
+    assert int(headers["weir-deadline"]) / 1000 < begun + 20
 
 
 async def test_the_policy_in_force_follows_its_file(gateway, tmp_path):

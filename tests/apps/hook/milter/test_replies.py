@@ -68,7 +68,10 @@ def test_a_reply_that_refuses_nothing_is_an_error(code):
         encode(Answer(SmtpReply(code, "2.0.0", "Ok")), ALL, leading_space=True)
 
 
-@given(st.text(max_size=30), st.one_of(st.text(max_size=60), st.binary(max_size=60)))
+HOSTILE = st.one_of(st.text(max_size=60), st.text(st.sampled_from("aZ: \t\r\n\0é"), max_size=60))
+
+
+@given(HOSTILE, st.one_of(HOSTILE, HOSTILE.map(str.encode), st.binary(max_size=60)))
 def test_no_name_or_value_begins_another_field_or_frame(name, value):
     for edit in (AddHeader(name, str(value), 1), ChangeHeader(name, 1, value)):
         [(_, payload), end] = frames(Answer(edits=(edit,)))
