@@ -110,7 +110,7 @@ class Gateway:
         trace: TracebackType | None,
     ) -> None:
         """Publish what waits, within 2 s, and let go of everything."""
-        if self._link.is_open:
+        if self._link.is_reached:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_GOODBYE):
                     await self._spool.emptied()

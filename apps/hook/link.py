@@ -47,8 +47,13 @@ class Line(Protocol):
         """Whether replies are read and records can be sent."""
         ...
 
-    async def opened(self) -> None:
-        """Return when it is open."""
+    @property
+    def is_reached(self) -> bool:
+        """Whether records that ask for no reply can be sent: when it is open, or before."""
+        ...
+
+    async def reached(self) -> None:
+        """Return when they can."""
         ...
 
     async def send(self, record: Record) -> "asyncio.Future[Any]":
@@ -84,7 +89,12 @@ class Link:
         """Whether replies are read and records can be sent."""
         return self._opened.is_set()
 
-    async def opened(self) -> None:
+    @property
+    def is_reached(self) -> bool:
+        """Whether it is open: it opens all at once."""
+        return self.is_open
+
+    async def reached(self) -> None:
         """Return when the link is open."""
         await self._opened.wait()
 

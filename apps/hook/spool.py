@@ -55,7 +55,7 @@ class Spool:
         """Publish what comes until cancelled."""
         while True:
             await self._some.wait()
-            await self._link.opened()
+            await self._link.reached()
             batch = self._next()
             self._sending = len(batch)
             left = batch

@@ -51,23 +51,33 @@ class LocalLine:
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue()
         self._next: Waiting | None = None
         self._opened = asyncio.Event()
+        self._reached = asyncio.Event()
 
     def install(self, mail: Mail, producer: LocalProducer) -> None:
         """Give it what it hands over to; before that nothing runs."""
         self._mail, self._producer = mail, producer
+        self._reached.set()
 
     @property
     def is_open(self) -> bool:
         """Whether messages are judged."""
         return self._opened.is_set()
 
-    async def opened(self) -> None:
-        """Return when it is open."""
-        await self._opened.wait()
+    @property
+    def is_reached(self) -> bool:
+        """Whether the log can be appended to, caught up or not."""
+        return self._reached.is_set()
+
+    async def reached(self) -> None:
+        """Return when it can."""
+        await self._reached.wait()
 
     async def send(self, record: Record) -> "asyncio.Future[Any]":
-        """Take a record; return the future of its place. Raises NodeNotReadyError while closed."""
-        if not self.is_open or self._producer is None:
+        """Take a record; return the future of its place. Raises NodeNotReadyError while closed.
+
+        Only mail waits for the log to be caught up.
+        """
+        if self._producer is None or (record.topic == self._topic and not self.is_open):
             raise NodeNotReadyError("the local log isn't caught up")
         if record.topic != self._topic:
             return await self._producer.send(

@@ -88,8 +88,10 @@ class Silent:
     def __init__(self, _settings, _arrived):
         self.taken = asyncio.Queue()
 
-    async def opened(self):
-        """Be open."""
+    is_reached = False
+
+    async def reached(self):
+        await asyncio.Event().wait()
 
     async def send(self, record):
         self.taken.put_nowait(record)

@@ -312,10 +312,18 @@ async def test_a_log_that_takes_nothing_leaves_mail_to_the_fallback_and_comes_ba
         await until(is_back)
 
 
-async def test_until_the_log_is_caught_up_the_fallback_answers(installation):
-    async with Embedded(installation()) as decider:
+async def test_until_the_log_is_caught_up_the_fallback_answers_and_its_verdicts_are_kept(
+    installation,
+):
+    """Also where it is told to stop before."""
+    settings = installation()
+    async with Embedded(settings) as decider:
         assert not decider.ready["replies"]
-        assert (await decide(decider, *letter(1))).kind == "fallback"
+        verdicts = [await decide(decider, *letter(number)) for number in range(3)]
+        assert not decider.ready["replies"]
+    assert {verdict.kind for verdict in verdicts} == {"fallback"}
+    kept = await records(settings, "verdicts")
+    assert {decode(record.value).id for record in kept} == {verdict.id for verdict in verdicts}
 
 
 async def test_a_second_hook_on_a_folder_is_refused_in_one_line(installation):
