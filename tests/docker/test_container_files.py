@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from apps.hook.addresses import parse_addresses
 from apps.training.command import train
 from streams import settings
 from streams.process import Exit
@@ -27,13 +28,14 @@ def _local_properties() -> dict[str, str]:
 
 
 def test_every_image_is_pinned_to_a_version():
-    images = [service["image"] for service in SERVICES.values() if service["image"] != "weir"]
-    images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
-    assert len(images) >= 5
+    images = [service["image"] for service in SERVICES.values() if "build" not in service]
+    for path in (DOCKER / "Dockerfile", DOCKER / "postfix" / "Dockerfile"):
+        images += re.findall(r"^FROM (\S+)", path.read_text(), re.MULTILINE)
+    assert len(images) >= 6
     assert [image for image in images if not re.search(r":v?\d", image)] == []
 
 
-@pytest.mark.parametrize("name", ["topics", "worker"])
+@pytest.mark.parametrize("name", ["topics", "worker", "hook"])
 def test_services_of_weir_set_only_known_settings(name):
     loaded = settings.load(None, SERVICES[name]["environment"])
     assert loaded.kafka.brokers == ("kafka:19092",)
@@ -80,6 +82,27 @@ def test_the_port_of_metrics_and_health_is_the_same_everywhere():
     assert f"EXPOSE {port}" in DOCKERFILE
 
 
+def test_postfix_finds_the_hooks_sockets_and_waits_longer_than_the_hook():
+    hook, postfix = SERVICES["hook"], SERVICES["postfix"]
+    loaded = settings.load(None, hook["environment"])
+    (here,) = [each.partition(":") for each in hook["volumes"] if each.startswith("sockets:")]
+    (there,) = [each.split(":")[1] for each in postfix["volumes"] if each.startswith("sockets:")]
+    main = (DOCKER / "postfix" / "main.cf").read_text()
+    for key, listen in (("milter", loaded.milter.listen), ("policy", loaded.policyd.listen)):
+        (address,) = parse_addresses(listen, key)
+        assert address.path is not None
+        folder, name = address.path.rsplit("/", 1)
+        assert (folder, address.mode) == (here[2], 0o666)
+        assert f"unix:weir/{name}" in main
+    assert there == "/var/spool/postfix/weir"
+    (patience,) = re.findall(r"^milter_content_timeout = (\d+)s$", main, re.MULTILINE)
+    assert int(patience) > loaded.hook.deadline_seconds + 2
+    (health,) = [part for part in hook["healthcheck"]["test"] if "http" in part]
+    (api,) = parse_addresses(loaded.api.listen, "api.listen")
+    assert f"http://{api.host}:{api.port}/healthz" in health
+    assert int(hook["stop_grace_period"].removesuffix("s")) > 60 + loaded.worker.stop_seconds
+
+
 def test_prometheus_looks_for_a_service_that_exists():
     scrape = yaml.safe_load((DOCKER / "prometheus.yml").read_text())["scrape_configs"]
     names = {name for job in scrape for target in job["dns_sd_configs"] for name in target["names"]}
@@ -121,14 +144,14 @@ def test_nothing_of_weir_runs_as_root():
     assert "\nUSER weir\n" in stages[-1]
     for unit in DOCKER.glob("weir-*.service"):
         assert re.search(r"^User=weir$", unit.read_text(), re.MULTILINE), unit.name
-    for name in ("topics", "worker", "learner"):
+    for name in ("topics", "worker", "learner", "hook"):
         assert SERVICES[name]["cap_drop"] == ["ALL"]
         assert SERVICES[name]["read_only"] is True
 
 
 def test_published_ports_are_on_the_loopback_interface_only():
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(published) == 3
+    assert len(published) == 4
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
 
 

@@ -12,7 +12,7 @@ from apps.hook.process import Hook
 from streams.hook_sections import ApiSection, EmbeddedSection, MilterSection, PolicydSection
 from streams.keys import write_keys
 from streams.sections import KafkaSection, PrivacySection, RedisSection
-from streams.settings import Settings
+from streams.settings import Settings, housed
 
 TOKEN = "a-token-of-24-characters"
 
@@ -31,7 +31,7 @@ def installed(tmp_path):
             "api": ApiSection(listen=(f"unix:{tmp_path}/api.sock mode=666",)),
             "policyd": PolicydSection(listen=(f"unix:{tmp_path}/policy.sock mode=666",)),
         }
-        return Settings(**given | sections)
+        return housed(Settings(**given | sections))
 
     return make
 
