@@ -25,7 +25,10 @@ wait_seconds = 1
 
 @pytest.fixture
 async def whole(tmp_path, serve):
-    """Start an embedded installation, and the face before it on a Unix socket and on a port."""
+    """Start an embedded installation, and the face before it on a Unix socket and on two ports.
+
+    The second port is another tenant's.
+    """
     (tmp_path / "weir.toml").write_text(CONFIG)
     (tmp_path / "policy.toml").write_text("shadow = false\n")
     keys = tmp_path / "keys.toml"
@@ -38,7 +41,8 @@ async def whole(tmp_path, serve):
         registry = decider.metrics.registry
         front = Front(settings, read_keys(keys), decider, lambda: decider.policies, registry)
         unix = await serve(f"unix:{tmp_path}/api", settings=settings, check=front.check)
-        yield unix, await serve(settings=settings, check=front.check)
+        acme = await serve("inet:127.0.0.1:0 tenant=acme", settings=settings, check=front.check)
+        yield unix, await serve(settings=settings, check=front.check), acme
 
 
 async def rspamc(where, *arguments, mail=b""):
@@ -65,8 +69,17 @@ async def known(face, ident, holds, seconds=30):
         await asyncio.sleep(0.05)
 
 
+async def of_another_tenant(face, ident):
+    """Nothing is known there of a message, and what is said of it there counts for nothing."""
+    answer, _ = await face.ask("GET", f"/v1/messages/{ident}")
+    assert answer.status == 404
+    record = {"id": ident, "truth": "ham", "reporter": "x@y.example", "tenant": "default"}
+    answer, _ = await face.ask("POST", "/v1/labels", json=record | {"source": "rescue"})
+    assert answer.status == 202
+
+
 async def test_rspamds_own_client_and_our_api_on_one_installation(whole, eml, tmp_path):
-    unix, port = whole
+    unix, port, acme = whole
     where = f"127.0.0.1:{port.server.port}"
 
     code, said = await rspamc(
@@ -96,6 +109,8 @@ async def test_rspamds_own_client_and_our_api_on_one_installation(whole, eml, tm
     assert (await known(port, token, bool))["id"] == ident
     answer, _ = await port.ask("GET", "/v1/messages/01993f2e-7c1b-7d30-9c41-0b6f0c5e2a11")
     assert answer.status == 404
+
+    await of_another_tenant(acme, ident)
 
     # Over a port nobody is an analyst, and a stranger's message teaches nothing.
     code, said = await rspamc(where, "learn_spam", mail=b"From: x@y.example\n\nNew.\n")
