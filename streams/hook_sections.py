@@ -233,6 +233,14 @@ class EmbeddedSection(msgspec.Struct, frozen=True, kw_only=True):
             extra=_PATH,
         ),
     ] = ""
+    log_bytes: Annotated[
+        int,
+        Meta(
+            ge=100_000_000,
+            description="Most bytes that the local log holds; beyond them the oldest mail goes "
+            "before `topics.messages_hours` say so.",
+        ),
+    ] = 10_000_000_000
     save_seconds: Annotated[
         float,
         Meta(

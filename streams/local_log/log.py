@@ -202,6 +202,28 @@ class LocalLog:
             gone += self._retire(Part(*row), now_ms - retention_ms)
         return gone
 
+    def shrink(self, topics: Sequence[str], most: int) -> int:
+        """Give up some of the oldest records of topics while the log holds over `most` bytes.
+
+        Return how many; call it again until it returns 0. Others' mail must not fill the disk.
+        """
+        with file.translated(self._path):
+            self._connection.execute("PRAGMA secure_delete = ON")
+            used, free, size = (
+                int(self._connection.execute(f"PRAGMA {word}").fetchone()[0])
+                for word in ("page_count", "freelist_count", "page_size")
+            )
+            if (used - free) * size <= most:
+                return 0
+            parts = self._connection.execute(
+                "SELECT id, first, following, last_ms, topic FROM part WHERE first < following"
+            ).fetchall()
+        found = [Part(*row) for *row, topic in parts if topic in topics]
+        if not found:
+            return 0
+        oldest = min(found, key=lambda part: self._time(part, part.first))
+        return self._give_up(oldest, oldest.first + _RETIRED)
+
     def checkpoint(self) -> None:
         """Move what was appended into the file proper, without holding anybody up."""
         with file.translated(self._path):
@@ -247,6 +269,11 @@ class LocalLog:
         with self._transaction("DEFERRED"):
             kept = self._first_since(part, before_ms)
         first = min(part.following if kept is None else kept[0], part.first + _RETIRED)
+        return self._give_up(part, first)
+
+    def _give_up(self, part: Part, first: int) -> int:
+        """Give up what lies before an offset; return how many records."""
+        first = min(first, part.following)
         if first <= part.first:
             return 0
         with self._transaction() as run:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -20,8 +20,17 @@ _BREATH: Final = 0.05  # seconds between two transactions: those who append come
 log = structlog.get_logger(__name__)
 
 
-async def upkeep(folder: str, now: Callable[[], float] = time.time) -> None:
-    """Keep the log of a folder until cancelled, in a thread of its own; `now` in epoch seconds."""
+async def upkeep(
+    folder: str,
+    now: Callable[[], float] = time.time,
+    *,
+    bounded: Sequence[str] = (),
+    most: int = 0,
+) -> None:
+    """Keep the log of a folder until cancelled, in a thread of its own; `now` in epoch seconds.
+
+    Of the topics `bounded` the oldest records go where the whole log holds over `most` bytes.
+    """
     thread = ThreadPoolExecutor(1, "weir-upkeep")
     loop = asyncio.get_running_loop()
     opened: LocalLog | None = None
@@ -32,6 +41,14 @@ async def upkeep(folder: str, now: Callable[[], float] = time.time) -> None:
                 if opened is None:
                     opened = await loop.run_in_executor(thread, LocalLog, folder)
                 await loop.run_in_executor(thread, opened.checkpoint)
+                gone = 0
+                while bounded and (
+                    more := await loop.run_in_executor(thread, opened.shrink, bounded, most)
+                ):
+                    gone += more
+                    await asyncio.sleep(_BREATH)
+                if gone:
+                    log.warning("log_full", records_given_up=gone, bytes=most)
                 if loop.time() - looked >= _RETIRING:
                     looked = loop.time()
                     at = int(now() * 1000)

@@ -151,7 +151,12 @@ class Embedded:
         await opened.enter_async_context(
             following(settings, self._in_force, self._executor, CollectorRegistry(), models)
         )
-        for work in (upkeep(settings.embedded.folder), self._watch(store)):
+        kept = upkeep(
+            settings.embedded.folder,
+            bounded=[topics.name(settings, kind) for kind in ("messages", "deadletter")],
+            most=settings.embedded.log_bytes,
+        )
+        for work in (kept, self._watch(store)):
             opened.push_async_callback(_ended, asyncio.create_task(work))
 
     async def _install(

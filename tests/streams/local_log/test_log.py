@@ -181,3 +181,22 @@ def test_a_damaged_log_says_so_in_one_line(log, folder):
     path.write_bytes(content)
     with pytest.raises(LogFileError, match="malformed"):
         LocalLog(folder).topics()
+
+
+def test_over_its_bytes_the_oldest_of_some_topics_goes_and_no_other(folder, log):
+    administration.create(folder, [TopicRow("labels", 1, 10_000, 1_000)])
+    log.append([Written("labels", 0, b"k", b"oldest")])
+    for _ in range(5):
+        log.append(
+            [Written("mail", number, b"k", b"m" * 900) for number in (0, 1) for _ in range(200)]
+        )
+    assert log.shrink(["mail"], 100_000_000) == 0
+    while log.shrink(["mail"], 800_000):
+        pass
+    kept = [log.part("mail", number) for number in (0, 1)]
+    assert all(0 < part.first < part.following == 1_000 for part in kept)
+    assert values(log)[-1] == b"m" * 900
+    assert log.part("labels", 0).first == 0
+    while log.shrink(["mail"], 0):
+        pass
+    assert [log.part("mail", number).first for number in (0, 1)] == [1_000, 1_000]

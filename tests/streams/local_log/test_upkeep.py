@@ -39,6 +39,15 @@ async def test_what_is_young_stays_and_is_folded_into_the_file(folder, log):
     assert len(log.read("mail", 0, 0, records=9, size=99)) == 1
 
 
+async def test_a_full_log_gives_its_oldest_mail_up_by_itself(folder, log):
+    log.append([Written("mail", 0, b"k", b"m" * 900)] * 450)
+    task = asyncio.create_task(upkeep(folder, bounded=["mail"], most=200_000))
+    await until(lambda: log.part("mail", 0).first == 400)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert log.part("mail", 0).following == 450
+
+
 async def test_upkeep_begins_when_the_log_is_there(tmp_path):
     folder = str(tmp_path / "weir")
     async with kept(folder, lambda: time.time() + 11):
