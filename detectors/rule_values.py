@@ -80,6 +80,7 @@ READERS: Mapping[str, Callable[[Facts], str | int | float | bool | list[str]]] =
     "blocklists": lambda f: _blocklists(f.evidence.envelope.facts),
     "client_ip": lambda f: client_ip(f.evidence.envelope, f.evidence.headers.hops, f.context),
     "rcpt_count": lambda f: len(f.evidence.envelope.rcpt_to),
+    "recipients": lambda f: [address.lower() for address in f.evidence.envelope.rcpt_to],
     "subject": lambda f: f.evidence.headers.subject,
     "url_domains": lambda f: sorted(f.evidence.links.domains),
     "attachment_kinds": lambda f: sorted({a.kind for a in f.evidence.attachments.all}),

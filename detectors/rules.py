@@ -54,6 +54,7 @@ VARIABLES: Mapping[str, Variable] = {
     "blocklists": Variable(["bl.example"], "blocklists of the edge that list the client"),
     "client_ip": Variable("192.0.2.1", "the client's address, empty if unknown"),
     "rcpt_count": Variable(1, "number of envelope recipients"),
+    "recipients": Variable(["a@example.com"], "addresses of the envelope, in lower case"),
     "subject": Variable("subject", "the subject, decoded"),
     "url_domains": Variable(["example.com"], "registrable domains of all links"),
     "attachment_kinds": Variable(["pdf"], "what the attachments' bytes show them to be"),

@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from detectors.policy import PolicyError, PolicySet
 from detectors.policy_file import read_policy, shipped_policy, shipped_policy_text
 from streams.sections import PolicySection
+from streams.settings import SettingsError
 from streams.stores.protocol import StoreError
 
 __all__ = ["KeptPolicy", "PolicyWatch", "keep", "read_policy_of"]
@@ -44,11 +45,17 @@ class KeptPolicy(msgspec.Struct, frozen=True):
 def read_policy_of(section: PolicySection) -> tuple[PolicySet, str]:
     """Return the policies of the settings' file, or those shipped, and their text.
 
-    Raises PolicyError for its mistakes, OSError where it can't be read.
+    Raises PolicyError for its mistakes, SettingsError where it can't be read.
     """
     if not section.file:
         return shipped_policy(), shipped_policy_text()
-    text = Path(section.file).read_text("utf-8", "replace")
+    try:
+        text = Path(section.file).read_text("utf-8", "replace")
+    except OSError as error:
+        raise SettingsError(
+            f"policy.file = {section.file!r}: {error.strerror}; allowed: a policy file that can be "
+            "read, or empty for the shipped policy"
+        ) from None
     return read_policy(text, section.file), text
 
 
@@ -99,7 +106,7 @@ class PolicyWatch:
             policies, source = read_policy_of(self._section)
             if policies.digest != self._digest:
                 await keep(policies, source, self._section, self._keeper)
-        except (PolicyError, OSError, StoreError) as error:
+        except (PolicyError, SettingsError, OSError, StoreError) as error:
             if not isinstance(error, StoreError):
                 self._seen = stamp  # the same mistake is told once; a store is asked again
             self._metrics.policy_reloads.labels("failed").inc()

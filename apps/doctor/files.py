@@ -11,7 +11,7 @@ from detectors.weights import WeightsError
 from features.vector import SCHEMA
 from models.classifier import ArtifactError
 from streams.opening import load_classifier, load_weights
-from streams.settings import KeysError, Settings, read_keys
+from streams.settings import KeysError, Settings, SettingsError, read_keys
 
 __all__ = ["look_at_files"]
 
@@ -41,10 +41,10 @@ def _policy(settings: Settings) -> Iterator[Finding]:
         for line in str(error).splitlines():
             yield fault("policy", line, "mend it; `weir policy check` says when it is right")
         return
-    except OSError as error:
+    except SettingsError as error:
         yield fault(
             "policy",
-            f"policy.file = {settings.policy.file!r}: {error.strerror}",
+            str(error).partition("; ")[0],
             "restore the file, or leave policy.file empty for the shipped policy",
         )
         return

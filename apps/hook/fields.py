@@ -20,9 +20,11 @@ __all__ = ["CHECKED_BY_HOOK", "OWN_NAMES", "authentication_results", "folded", "
 
 CHECKED_BY_HOOK: Final = "hook"  # the source of a fact that this process looked up itself
 # Of these, every copy that came with a message goes: a sender mustn't speak for us.
-OWN_NAMES: Final = ("X-Spam-Flag", "X-Spam-Score", "X-Spam-Status", HEADER, "X-Weir-Status")
+_MARKS: Final = ("X-Spam-Flag", "X-Spam-Score", "X-Spam-Level", "X-Spam-Status")
+OWN_NAMES: Final = (*_MARKS, HEADER, "X-Weir-Status")
 
 _WIDTH: Final = 78
+_STARS: Final = 50  # as many as SpamAssassin writes at most
 _LONGEST: Final = 900  # characters of one value's word: it can't be folded
 _DOMAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 _DOMAINS: Final = 10  # signatures that are named
@@ -53,9 +55,12 @@ def spam_fields(verdict: Verdict) -> tuple[Field, ...]:
     flag = folded("X-Spam-Flag", "YES" if marked else "NO")
     if verdict.logit is None:
         return (flag,)
-    score = f"{points(verdict.logit):.3f}"
+    total = points(verdict.logit)
+    score = f"{total:.3f}"
+    level = "*" * min(int(total), _STARS)
     status = f"{'Yes' if marked else 'No'}, score={score} required={required(verdict):.3f}"
-    return flag, folded("X-Spam-Score", score), folded("X-Spam-Status", status)
+    stars = (Field("X-Spam-Level", level),) if level else ()
+    return flag, folded("X-Spam-Score", score), *stars, folded("X-Spam-Status", status)
 
 
 def authentication_results(authserv_id: str, facts: Mapping[str, Fact]) -> tuple[Field, ...]:

@@ -27,8 +27,9 @@ def test_the_envelope_senders_domain_is_no_local_part(mail_from, domain):
 CONTEXT = Context()
 
 
-def _values(names, history=UNKNOWN, context=CONTEXT, **facts):
-    envelope = Envelope(id="x", received_at=datetime(2026, 1, 1, tzinfo=UTC), facts=facts)
+def _values(names, history=UNKNOWN, context=CONTEXT, rcpt_to=(), **facts):
+    received_at = datetime(2026, 1, 1, tzinfo=UTC)
+    envelope = Envelope(id="x", received_at=received_at, facts=facts, rcpt_to=rcpt_to)
     raw = b"From: a@example.com\nTo: b@ours.example\n\nHello\n"
     evidence = extract(Incoming(envelope, raw), context).with_history(history)
     given = Facts(evidence, context, None, "accept", "ham", "")
@@ -38,6 +39,13 @@ def _values(names, history=UNKNOWN, context=CONTEXT, **facts):
 def _sender_values(history, **facts):
     names = ("sender_age", "sender_messages", "first_contact", "known_correspondent")
     return _values(names, history, **facts)
+
+
+def test_a_rule_reads_the_recipients_in_lower_case():
+    assert _values(["recipients", "rcpt_count"]) == [[], 0]
+    assert _values(["recipients"], rcpt_to=("Abuse@Ours.example", "b@ours.example")) == [
+        ["abuse@ours.example", "b@ours.example"]
+    ]
 
 
 def test_a_rule_reads_what_the_edge_looked_up():

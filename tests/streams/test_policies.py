@@ -8,6 +8,7 @@ from detectors.policy_file import shipped_policy, shipped_policy_text
 from streams.metrics import Metrics
 from streams.policies import KeptPolicy, PolicyWatch, keep, read_policy_of
 from streams.sections import PolicySection
+from streams.settings import SettingsError
 from streams.stores.memory import MemoryStore
 from streams.stores.protocol import StoreError
 
@@ -107,6 +108,12 @@ async def test_keeping_twice_changes_nothing(section, keeper):
     await keep(policies, source, section, keeper)
     await keep(policies, source, section, keeper)
     assert await keeper.policy(policies.digest)
+
+
+def test_a_missing_file_at_the_start_is_refused_by_its_key(file, section):
+    file.unlink()
+    with pytest.raises(SettingsError, match=r"policy\.file = .*: No such file.*allowed: "):
+        read_policy_of(section)
 
 
 def test_a_wrong_file_at_the_start_is_refused(file, section):

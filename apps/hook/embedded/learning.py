@@ -216,12 +216,12 @@ def make_folder(settings: Settings) -> None:
 
     The installation's own is made first, for nobody else to read.
     """
-    snapshots = settings.models.snapshots
+    snapshots, said = settings.models.snapshots, f"embedded.folder = {settings.embedded.folder!r}"
     try:
         Path(settings.embedded.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        said = f"models.snapshots = {snapshots!r}"
         Path(snapshots).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
-            f"models.snapshots = {snapshots!r}: {error.strerror}; allowed: a folder that the hook "
-            "may write"
+            f"{said}: {error.strerror}; allowed: a folder that the hook may write"
         ) from None

@@ -5,8 +5,10 @@ import asyncio
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from apps.hook import fields
+from apps.hook.fields import spam_fields
 from apps.hook.outcome import Field, Reply
 from apps.hook.submission import Listener, Submission
 from features.envelope import Client, Fact, Truncated
@@ -36,6 +38,19 @@ async def test_a_ham_is_accepted_with_marks_and_a_token_that_leads_back(front, m
     assert said.startswith("judged; action=accept; class=")
 
 
+async def test_the_level_is_a_star_a_point_up_to_fifty_and_none_below_one(front, mail):
+    outcome = await front().check(mail("add_header"))
+    (score,), (level,) = values(outcome, "X-Spam-Score"), values(outcome, "X-Spam-Level")
+    assert level == "*" * int(float(score))
+    (verdict,) = outcome.verdicts
+    surest, unsuspected = (
+        {field.name: field.value for field in spam_fields(replace(verdict, logit=logit))}
+        for logit in (90_000_000, -4_500_000)
+    )
+    assert surest["X-Spam-Level"] == 50 * "*"
+    assert "X-Spam-Level" not in unsuspected
+
+
 async def test_a_rejection_says_the_id_and_where_to_object(front, mail):
     made = front('refusal = "Not here"\nappeal = "https://two.example/why"')
     outcome = await made.check(mail("reject"))
@@ -62,7 +77,7 @@ async def test_copies_of_our_own_names_go_and_forged_results_with_them(front, ma
     ours = IdentitySection(authserv_ids=("mx.two.example",))
     outcome = await front(identity=ours).check(mail())
     assert set(outcome.remove) == {
-        *("X-Spam-Flag", "X-Spam-Score", "X-Spam-Status"),
+        *("X-Spam-Flag", "X-Spam-Score", "X-Spam-Level", "X-Spam-Status"),
         *("X-Weir-Id", "X-Weir-Status"),
     }
     assert outcome.authserv_ids == ("mx.two.example",)

@@ -14,6 +14,8 @@ import pytest
 from apps.installation import open_judge
 from detectors.record import decode, encode
 from features.envelope import LogPosition
+from streams.settings import read_keys
+from streams.tokens import sign_token
 from streams.topics import name
 from streams.wire import dead_letter, read_arrival, read_head, verdict_record
 
@@ -129,6 +131,24 @@ def test_verdicts_are_printed_and_picked_by_action(run, topics, settings, publis
     assert len(rejected) == 1
     assert "phish    example-mailing.top" in rejected[0]
     assert len(run("verdicts", "--last", "1").stdout.splitlines()) == 1
+
+
+def test_one_messages_verdict_is_found_by_its_id_or_token_and_says_why(
+    run, topics, settings, publish
+):
+    sent = [json.loads(line) for line in run("send", HAM, PHISH, "--json").stdout.splitlines()]
+    publish(*verdicts_of(settings, sent))
+    identifier = sent[1]["id"]
+    token = sign_token(read_keys(Path(settings.privacy.keys_file)).token_key, identifier, None)
+    found = [run("verdicts", "--id", said) for said in (identifier, f" {token} ")]
+    assert found[0].stdout == found[1].stdout
+    assert "reject  phish" in found[0].stdout
+    assert "The name claims PayPal" in found[0].stdout
+    (line,) = run("verdicts", "--json", "--id", identifier).stdout.splitlines()
+    assert decode(line.encode()).id == identifier
+    unknown = run("verdicts", "--id", identifier[:-1])
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+    assert unknown.stderr.strip() == f"no verdict that is kept has the id {identifier[:-1]}"
 
 
 def test_following_prints_what_comes_and_ends_with_ctrl_c(
