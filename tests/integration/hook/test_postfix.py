@@ -95,10 +95,14 @@ def test_a_quarantined_message_is_taken_and_held(mx, session, mark):
     mx.drop(held["queue_id"])
 
 
-def test_mail_of_an_authenticated_user_is_outbound_and_its_user_known(session, arrived, mark):
-    client = session("submission", "ann")
-    assert say(client, "accept", mark)[0] == 250
-    assert arrived(mark)["X-Weir-Id"]
+def test_mail_of_an_authenticated_user_is_outbound_and_tells_nobody_its_score(
+    session, arrived, mark
+):
+    assert say(session("submission", "ann"), "accept", f"{mark}-out")[0] == 250
+    assert say(session(), "accept", f"{mark}-in")[0] == 250
+    out, into = arrived(f"{mark}-out"), arrived(f"{mark}-in")
+    assert (out["X-Spam-Flag"], into["X-Spam-Flag"]) == (None, "NO")
+    assert out["X-Weir-Id"]
 
 
 def test_a_user_over_the_limit_is_deferred_and_others_are_not(session, mark):
