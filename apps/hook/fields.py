@@ -39,6 +39,7 @@ def folded(name: str, value: str) -> Field:
         text,
         _WIDTH,
         initial_indent=" " * (len(name) + 2),
+        subsequent_indent=" ",
         drop_whitespace=True,
         break_long_words=False,
         break_on_hyphens=False,
