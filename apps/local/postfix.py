@@ -11,10 +11,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -180,7 +179,7 @@ class Postfix(Server):
         try:
             _require()
             self._write_configuration()
-            self._beside.enter_context(SaslServer(self.folder / "sasl", self._users))
+            self._beside.enter_context(closing(SaslServer(self.folder / "sasl", self._users)))
             self._beside.enter_context(self._sink())
             self._launch([str(_DAEMONS / "master"), "-d", "-c", str(self.folder / "conf")])
         except BaseException:
@@ -279,20 +278,6 @@ class Postfix(Server):
         if done.returncode != 0:
             raise StackError(f"{program} {arguments[0]}: {done.stderr.strip()}")
         return done.stdout
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self.stop()
 
 
 def _require() -> None:

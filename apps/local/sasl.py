@@ -14,8 +14,6 @@ import socketserver
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 __all__ = ["SaslServer"]
 
@@ -70,16 +68,3 @@ class SaslServer:
         """Stop listening."""
         self._listener.shutdown()
         self._listener.server_close()
-
-    def __enter__(self) -> Self:
-        """Hand itself to the block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()

@@ -4,6 +4,8 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from apps.local.errors import StackError
 from apps.local.processes import GuardedProcess
@@ -61,6 +63,20 @@ class Server(ABC):
     def resume(self) -> None:
         """Let it go on after a freeze."""
         self.process.signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
 
     def _launch(self, command: Sequence[str]) -> None:
         """Start the process and wait until it answers; what doesn't come up is stopped."""

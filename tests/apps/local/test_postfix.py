@@ -1,4 +1,5 @@
 import socket
+from contextlib import closing
 
 import pytest
 
@@ -65,6 +66,6 @@ def connected(path):
     ],
 )
 def test_only_the_right_password_of_a_known_user_is_let_in(tmp_path, response, answer):
-    with SaslServer(tmp_path / "s", {"ann": "secret", "eve": ""}):
+    with closing(SaslServer(tmp_path / "s", {"ann": "secret", "eve": ""})):
         line = b"AUTH\t7\tPLAIN\tservice=smtp\tresp=" + response + b"\n"
         assert say(tmp_path / "s", line) == answer
