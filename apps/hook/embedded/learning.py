@@ -33,6 +33,7 @@ __all__ = ["Learning", "LearningFigures", "learning", "make_folder"]
 
 _WAIT_MS: Final = 500
 _TICK: Final = 1.0  # seconds between looks at the claim
+_STOPPING: Final = 0.5  # of the process's time to stop: the state must be saved behind it
 _AGAIN: Final = (1.0, 5.0, 30.0, 60.0)  # seconds before it begins again, the last one ever after
 
 log = structlog.get_logger(__name__)
@@ -195,7 +196,7 @@ async def learning(settings: Settings, store: LearnerStore) -> AsyncIterator[Lea
     finally:
         learner.stop()
         try:
-            async with asyncio.timeout(settings.worker.stop_seconds):
+            async with asyncio.timeout(_STOPPING * settings.worker.stop_seconds):
                 await running
         except TimeoutError:  # what isn't handled is in the log
             log.warning("learner_cut_short")

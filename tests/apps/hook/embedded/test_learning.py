@@ -1,10 +1,12 @@
 """An embedded installation learns in the process that judges, and forgets nothing in a crash."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from apps.hook.embedded.learning import learning, make_folder
+from apps.hook.embedded.learning import Learning, learning, make_folder
 from streams import topics
 from streams.stores.memory import MemoryStore
 from streams.stores.told_store import ToldStore
@@ -137,6 +139,26 @@ async def test_a_learner_that_fails_begins_again_by_itself(settings, damaged):
         damaged.unlink()
         await until(lambda: learner.is_ready)
     await store.close()
+
+
+async def test_a_learner_that_does_not_end_leaves_the_process_time_to_save_its_state(
+    settings, monkeypatch
+):
+    """As with a full disk: what it was to publish is never taken."""
+    stopped = []
+
+    async def never(_learner):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.append(asyncio.get_running_loop().time())
+
+    monkeypatch.setattr(Learning, "run", never)
+    short = replace(settings, worker=replace(settings.worker, stop_seconds=2.0))
+    async with learning(short, MemoryStore()):
+        await asyncio.sleep(0)
+        leaves_at = asyncio.get_running_loop().time() + 2.0
+    assert stopped[0] < leaves_at
 
 
 def test_the_folder_is_for_nobody_else_to_read(settings):
