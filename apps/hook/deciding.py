@@ -1,11 +1,13 @@
 """Where a verdict comes from: Kafka, the pipeline in this process, or the fallback."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from detectors.verdict import Verdict
 from features.envelope import Envelope
 
-__all__ = ["Decide"]
+__all__ = ["BUDGET", "Decide"]
+
+BUDGET: Final = 0.05  # seconds before the deadline, for a verdict without anybody's help
 
 
 class Decide(Protocol):

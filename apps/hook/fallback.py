@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from apps.hook.deciding import BUDGET
 from apps.hook.metrics import HookMetrics
 from detectors.actions import Action
 from detectors.judging import Judged
@@ -22,9 +23,8 @@ from streams.opening import open_core
 from streams.policies import read_policy_of
 from streams.settings import Settings
 
-__all__ = ["BUDGET", "Fallback", "Work", "enforced"]
+__all__ = ["Fallback", "Work", "enforced"]
 
-BUDGET: Final = 0.05  # seconds, the wait for the thread included, however late it is
 _LONGEST: Final = 0.5  # seconds, where the deadline leaves them: padding mustn't buy acceptance
 _MOST: Final = 100  # messages that wait for the thread: about what it does in the longest wait
 _MISSING: Final = "judgement"

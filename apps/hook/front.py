@@ -9,9 +9,8 @@ import structlog
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from apps.hook.deciding import Decide
+from apps.hook.deciding import BUDGET, Decide
 from apps.hook.envelopes import Cut, cut, envelope
-from apps.hook.fallback import BUDGET
 from apps.hook.outcome import Outcome
 from apps.hook.outcome_metrics import OutcomeMetrics
 from apps.hook.outcomes import Installation, Judged, failed, outcome

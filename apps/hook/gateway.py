@@ -20,7 +20,8 @@ import structlog
 
 from apps.hook.ahead import Ahead
 from apps.hook.asking import Asking, NotAnswered
-from apps.hook.fallback import BUDGET, Fallback, Work, enforced
+from apps.hook.deciding import BUDGET
+from apps.hook.fallback import Fallback, Work, enforced
 from apps.hook.kept_current import follow_models, follow_policy, watch_policy
 from apps.hook.late import LateVerdicts, delivery_of
 from apps.hook.link import Arrived, Line, Link
