@@ -38,6 +38,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
     from apps.doctor.hook import look_at_hook
     from apps.doctor.learner import look_at_learner
     from apps.doctor.redis_server import look_at_redis
+    from apps.doctor.resolvers import look_at_resolvers
     from apps.doctor.sender_state import look_at_state
 
     settings = read_settings(config)
@@ -52,7 +53,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
         ]
         if not settings.embedded.folder:
             found += [*await look_at_redis(settings), *await look_at_state(settings)]
-        return [*found, *await look_at_hook(settings)]
+        return [*found, *await look_at_resolvers(settings), *await look_at_hook(settings)]
 
     findings = run(look())
     if as_json:
