@@ -113,7 +113,7 @@ class Asking:
             self._leave(delivery, len(raw))
             if verdict is None:
                 missed = delivery_of(envelope, raw)
-                self._replies.give_up(request, missed)
+                self._replies.give_up(request, envelope.id, missed)
                 key = missed.key
         if verdict is not None:
             self._breaker.answered()
@@ -141,9 +141,9 @@ class Asking:
             self._places.leave(len(raw))
             self._breaker.settle(answered=value is not None)
             if value is None:
-                self._replies.give_up(request, delivery_of(envelope, raw))
+                self._replies.give_up(request, envelope.id, delivery_of(envelope, raw))
         if value is not None:
-            self._replies.keep(delivery_of(envelope, raw), value)
+            self._replies.keep(envelope.id, delivery_of(envelope, raw), value)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="weir-probe")

@@ -33,7 +33,7 @@ class Replies:
         self._run = secrets.token_hex(8)
         self._asked = 0
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
-        self._given_up: OrderedDict[bytes, Delivery] = OrderedDict()
+        self._given_up: OrderedDict[bytes, tuple[str, Delivery]] = OrderedDict()
 
     def expect(self) -> tuple[bytes, "asyncio.Future[bytes]"]:
         """Return a new request's id, and what will hold the encoded verdict; settle it by `end`."""
@@ -47,10 +47,10 @@ class Replies:
         """Forget a request: it has its answer, or none will come."""
         self._waiting.pop(request, None)
 
-    def give_up(self, request: bytes, delivery: Delivery) -> None:
-        """Wait no longer; what still comes is kept for a retry of the delivery."""
+    def give_up(self, request: bytes, identifier: str, delivery: Delivery) -> None:
+        """Wait no longer; what still comes on the message is kept for a retry of the delivery."""
         self.end(request)
-        self._given_up[request] = delivery
+        self._given_up[request] = identifier, delivery
         if len(self._given_up) > _REMEMBERED:
             self._given_up.popitem(last=False)
 
@@ -64,19 +64,25 @@ class Replies:
             future.set_result(value)
             self._outcomes["awaited"].inc()
             return
-        delivery = self._given_up.pop(request, None)
-        if delivery is None:
+        given_up = self._given_up.pop(request, None)
+        if given_up is None:
             self._outcomes["foreign"].inc()  # of a process that shares the partition
             return
         self._outcomes["late"].inc()
-        self.keep(delivery, value)
+        self.keep(*given_up, value)
 
-    def keep(self, delivery: Delivery, value: bytes) -> None:
-        """Keep a late verdict for a retry, unless it asks for one: that one is judged anew."""
+    def keep(self, identifier: str, delivery: Delivery, value: bytes) -> None:
+        """Keep a late verdict on a message for a retry of its delivery.
+
+        Where it asks for a retry, that one is judged anew.
+        """
         try:
             head = read_head(value)
         except msgspec.MsgspecError as error:
             log.warning("reply_unreadable", error=type(error).__name__)
+            return
+        if head.id != identifier:
+            log.error("reply_malformed", id=identifier)
             return
         if head.action != "defer":
             self._late.put(delivery, value)

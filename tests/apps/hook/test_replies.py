@@ -55,10 +55,17 @@ async def test_a_reply_to_another_process_is_ignored(replies, metrics, late):
 
 async def test_a_reply_that_nobody_awaits_any_more_is_kept_for_the_retry(replies, metrics, late):
     request, _ = replies.expect()
-    replies.give_up(request, DELIVERY)
+    replies.give_up(request, "1", DELIVERY)
     replies.arrived(request, verdict())
     assert late.take(DELIVERY) == verdict()
     assert outcomes(metrics)["late"] == 1
+
+
+async def test_a_late_verdict_on_another_message_is_kept_for_nobody(replies, late):
+    request, _ = replies.expect()
+    replies.give_up(request, "2", DELIVERY)
+    replies.arrived(request, verdict())
+    assert len(late) == 0
 
 
 async def test_a_second_copy_of_a_reply_is_of_no_use(replies, late):
@@ -75,7 +82,7 @@ async def test_a_late_verdict_that_asks_for_a_retry_or_none_at_all_is_not_kept(
 ):
     """After a policy's deferral the retry is judged anew."""
     request, _ = replies.expect()
-    replies.give_up(request, DELIVERY)
+    replies.give_up(request, "1", DELIVERY)
     replies.arrived(request, value)
     assert len(late) == 0
 
@@ -84,7 +91,7 @@ async def test_requests_given_up_are_remembered_within_bounds(replies, late, mon
     monkeypatch.setattr("apps.hook.replies._REMEMBERED", 3)
     asked = [replies.expect()[0] for _ in range(5)]
     for number, request in enumerate(asked):
-        replies.give_up(request, DELIVERY._replace(key=str(number)))
+        replies.give_up(request, "1", DELIVERY._replace(key=str(number)))
     for request in asked:
         replies.arrived(request, verdict())
     assert [late.take(DELIVERY._replace(key=str(n))) is not None for n in range(5)] == [
