@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from streams.delivery import DeliveryError
 from streams.learning.claim import SupersededError
 from streams.learning.metrics import LearnerMetrics
 from streams.learning.opening import Parts, Session, open_session
+from streams.own_name import own_name
 from streams.process import Exit, Process
 from streams.progress import Progress
 from streams.settings import Settings, SettingsError
@@ -57,7 +57,7 @@ class Learner:
         self._store = RedisStore(settings)
         self._progress = Progress(self._metrics)
         self._app: App = build_app(_own_group(settings), on_revoke=self._progress.revoked)
-        self._name = f"{socket.gethostname()}-{os.getpid()}"
+        self._name = own_name()
         self._session: Session | None = None
         self._turn = asyncio.Lock()  # learning and publishing never run beside each other
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -27,6 +25,7 @@ from streams.in_force import InForce, Wrap
 from streams.log_watch import LogWatch, read_epoch
 from streams.metrics import Metrics, StageClock
 from streams.opening import open_core
+from streams.own_name import own_name
 from streams.pipeline import Pipeline, Places
 from streams.policies import PolicyWatch, keep, read_policy_of
 from streams.process import Exit, Process
@@ -77,7 +76,7 @@ class Worker:
         self._forgetting = Forgetting(settings.worker.forget_seconds)
         self._app: App = build_app(settings, self._committed, self._revoked)
         self._log = LogWatch(settings, self._store, self._app)
-        self._name = settings.kafka.group_instance_id or f"{socket.gethostname()}-{os.getpid()}"
+        self._name = settings.kafka.group_instance_id or own_name()
         self._store_seen = False
 
     async def run(self) -> Exit:

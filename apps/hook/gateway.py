@@ -7,8 +7,6 @@ partition of the replies. What isn't answered by the deadline, or can't be asked
 
 import asyncio
 import contextlib
-import os
-import socket
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -34,6 +32,7 @@ from detectors.record import decode, encode
 from detectors.verdict import Verdict
 from features.envelope import Envelope, Incoming
 from streams.in_force import Wrap
+from streams.own_name import own_name
 from streams.settings import Settings
 from streams.topics import name
 from streams.wire import read_head, verdict_record
@@ -73,7 +72,7 @@ class Gateway:
         self._spool = Spool(self._link, self.metrics)
         self._tempfail = TempfailBudget(settings.hook.tempfail_percent)
         self._verdicts = name(settings, "verdicts")
-        self._name = f"{socket.gethostname()}-{os.getpid()}"
+        self._name = own_name()
         self._tasks: list[asyncio.Task[None]] = []
         self.metrics.late.set_function(lambda: len(self._late))
         sources = ("worker", "late", "fallback")

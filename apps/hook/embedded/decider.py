@@ -7,8 +7,6 @@ then, in a file; what Kafka keeps is in the local log beside it.
 
 import asyncio
 import contextlib
-import os
-import socket
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +40,7 @@ from streams.local_log.upkeep import upkeep
 from streams.marks import log_ends, refusal
 from streams.metrics import Metrics, StageClock
 from streams.opening import open_core
+from streams.own_name import own_name
 from streams.pipeline import Pipeline, Places
 from streams.policies import PolicyWatch, keep, read_policy_of
 from streams.sandbox.watched import open_sandbox
@@ -82,7 +81,7 @@ class Embedded:
         self._in_force = InForce(open_core(settings, self._policies, clock), clock, wrap)
         self._forgetting = Forgetting(settings.worker.forget_seconds)
         self._executor = ThreadPoolExecutor(1, "judge")
-        self._name = f"{socket.gethostname()}-{os.getpid()}"
+        self._name = own_name()
         self._opened = contextlib.AsyncExitStack()
         self._saving: Saving | None = None
         self._mail: Mail | None = None

@@ -6,8 +6,6 @@ worker's does. Nothing that befalls it stops mail: it begins again, from its sna
 """
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
@@ -25,6 +23,7 @@ from streams.agents.labels import LabelArrival
 from streams.learning.claim import SupersededError
 from streams.learning.metrics import LearnerMetrics
 from streams.learning.opening import LearnerStore, Parts, Session, open_session
+from streams.own_name import own_name
 from streams.reader import open_reader
 from streams.settings import Settings, SettingsError
 from streams.stores.told import Told
@@ -54,7 +53,7 @@ class Learning:
         self._spent = False
         self._store = store
         self._place = TopicPartition(topics.name(settings, "labels"), 0)
-        self._name = f"{socket.gethostname()}-{os.getpid()}"
+        self._name = own_name()
         self._stopped = asyncio.Event()
         self._settled = asyncio.Event()
         self._session: Session | None = None
