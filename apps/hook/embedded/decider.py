@@ -214,14 +214,21 @@ class Embedded:
             log.debug("state_saving", stalled_ms=round(self._saving.stalled * 1000, 1))
 
     async def _close_store(self, store: ToldStore) -> None:
-        """Save the state, unless a batch was cut short: then the log tells what came since."""
+        """Save the state, unless a batch was cut short or the disk is full.
+
+        Then the log tells what came since: it is no failure of what was done.
+        """
         if self._saving is not None:
             await self._saving.settled()
         if self._mail is not None and not self._mail.is_whole:
             log.warning("state_not_saved", error="a batch was cut short")
-            store.abandon()
         else:
-            sync(self._settings.embedded.folder)
+            try:
+                sync(self._settings.embedded.folder)
+                store.save()
+            except OSError as error:
+                log.error("state_not_saved", error=error.strerror)  # noqa: TRY400 - no defect
+        store.abandon()
         await store.close()
 
     async def _counted(self) -> None:

@@ -312,6 +312,21 @@ async def test_a_log_that_takes_nothing_leaves_mail_to_the_fallback_and_comes_ba
         await until(is_back)
 
 
+async def test_a_state_that_cannot_be_saved_is_no_failure_and_is_counted_again(installation):
+    """As with a full disk; an exit code of wrong settings would keep its supervisor from it."""
+    settings = installation()
+    async with Embedded(settings) as decider:
+        await ready(decider)
+        verdict = await decide(decider, *letter(1))
+        _block(settings)
+    _unblock(settings)
+    async with Embedded(settings) as decider:
+        await ready(decider)
+        assert sum(decider._mail._done.values()) == 1
+    (kept,) = await records(settings, "verdicts")
+    assert decode(kept.value).id == verdict.id
+
+
 async def test_until_the_log_is_caught_up_the_fallback_answers_and_its_verdicts_are_kept(
     installation,
 ):
@@ -361,6 +376,14 @@ async def test_a_state_of_another_log_is_refused_in_one_line(installation):
     _replace_log(settings, epoch)
     with pytest.raises(TopicError, match="it is another log under the same name"):
         await Embedded(settings).__aenter__()
+
+
+def _block(settings):
+    Path(settings.embedded.folder, "state").mkdir()  # no file takes the place of a folder
+
+
+def _unblock(settings):
+    Path(settings.embedded.folder, "state").rmdir()
 
 
 def _spoil(folder, file):
