@@ -61,10 +61,10 @@ def read_keys(path: Path) -> Keys:
         mode = path.stat().st_mode
         content = path.read_bytes()
     except OSError as error:
-        raise KeysError(
-            f"privacy.keys_file = {str(path)!r}: {error.strerror}; make it once with "
-            "`weir keys create`, then copy it to every worker"
-        ) from None
+        todo = "make it once with `weir keys create`, then copy it to every worker"
+        if isinstance(error, PermissionError):
+            todo = "allowed: a file that the user who runs this can read (`chgrp`, `chmod 640`)"
+        raise KeysError(f"privacy.keys_file = {str(path)!r}: {error.strerror}; {todo}") from None
     if mode & stat.S_IRWXO:
         raise KeysError(
             f"privacy.keys_file = {str(path)!r}: mode {stat.S_IMODE(mode):04o} lets everybody "

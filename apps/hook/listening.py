@@ -72,6 +72,9 @@ def _unix(address: Address, path: str) -> socket.socket:
         Path(path).unlink(missing_ok=True)
         if isinstance(error, LookupError):
             raise OSError(0, f"there is no group {address.group!r}") from None
+        if isinstance(error, PermissionError) and address.group is not None:
+            why = f"group={address.group} is allowed to its members and root alone"
+            raise OSError(0, why) from None
         raise
 
 

@@ -1,3 +1,4 @@
+import os
 import stat
 
 import pytest
@@ -52,3 +53,15 @@ def test_a_file_that_everybody_may_read_is_refused(tmp_path):
     path.chmod(0o644)
     with pytest.raises(KeysError, match="0644"):
         read_keys(path)
+
+
+def test_a_file_of_somebody_elses_is_no_reason_to_make_another(tmp_path):
+    write_keys(tmp_path / "keys.toml")
+    (tmp_path / "keys.toml").chmod(0)
+    before = os.geteuid()
+    os.seteuid(before or 65534)  # root may read everything
+    try:
+        with pytest.raises(KeysError, match="Permission denied; allowed: a file that the user"):
+            read_keys(tmp_path / "keys.toml")
+    finally:
+        os.seteuid(before)

@@ -4,6 +4,8 @@ import grp
 import os
 import socket
 import stat
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +95,17 @@ def test_a_port_in_use_is_said():
 def test_a_host_that_is_not_ours_is_said():
     with pytest.raises(SettingsError, match=r"\Aapi\.listen: can't listen at"):
         listen(parse_address("inet:192.0.2.1:0", "api.listen"), "api.listen")
+
+
+def test_a_group_that_the_process_is_no_member_of_is_told_by_what_is_allowed():
+    others = next(g for g in grp.getgrall() if g.gr_gid not in {os.getgid(), *os.getgroups()})
+    before = os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        os.seteuid(before or 65534)  # root may give a file to any group
+        try:
+            with pytest.raises(SettingsError, match=f"group={others.gr_name} is allowed to its"):
+                listen(unix(f"{folder}/s", f"group={others.gr_name}"), "milter.listen")
+        finally:
+            os.seteuid(before)
+        assert not Path(folder, "s").exists()
