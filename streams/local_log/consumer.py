@@ -4,14 +4,17 @@ All that is built on streams.reader.open_reader works on either, also from other
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from aiokafka import ConsumerRecord, TopicPartition  # type: ignore[import-untyped]  # no types
 from aiokafka.errors import OffsetOutOfRangeError  # type: ignore[import-untyped]  # no types
 from aiokafka.structs import OffsetAndTimestamp  # type: ignore[import-untyped]  # no types
 
+from streams.local_log.file import FILE
 from streams.local_log.log import LocalLog, Part, Stored
 
 __all__ = ["LocalConsumer"]
@@ -19,6 +22,10 @@ __all__ = ["LocalConsumer"]
 _T = TypeVar("_T")
 
 _LOOK: Final = 0.05  # seconds between looks for what another thread or process has appended
+_SURELY: Final = 1.0  # seconds after which one looks though nothing seems to have changed
+_TICK_NS: Final = (
+    50_000_000  # what changes within a tick of the clock may leave a file's time as it was
+)
 _MOST: Final = 500  # records a call
 _BYTES: Final = 4_194_304  # of a partition a call; a larger record comes all the same, alone
 _LOG_APPEND_TIME: Final = 1
@@ -123,12 +130,13 @@ class LocalConsumer:
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout_ms / 1000
         while True:
+            before = self._stamp()
             active = [place for place in places or self._positions if place not in self._paused]
             starts = {place: await self.position(place) for place in active}
             found = await self._read(starts, max_records or _MOST)
             if found or loop.time() >= until:
                 return found
-            await asyncio.sleep(min(_LOOK, max(0.0, until - loop.time())))
+            await self._changed(before, until)
 
     async def getone(self, *places: TopicPartition) -> ConsumerRecord:
         """Return the next record of partitions (of all without any), however long it takes."""
@@ -141,6 +149,28 @@ class LocalConsumer:
         """Yield records for ever."""
         while True:
             yield await self.getone()
+
+    async def _changed(self, before: tuple[int, int] | None, until: float) -> None:
+        """Return when the log may have changed, or it is time.
+
+        A look at the file costs a fiftieth of one into it, and a hook's readers look all the time.
+        """
+        loop = asyncio.get_running_loop()
+        until = min(until, loop.time() + _SURELY)
+        while True:
+            await asyncio.sleep(min(_LOOK, max(0.0, until - loop.time())))
+            if before is None or loop.time() >= until or self._stamp() != before:
+                return
+
+    def _stamp(self) -> tuple[int, int] | None:
+        """Return what any appending changes, None where it may not: time and size of the WAL."""
+        try:
+            found = Path(self._folder, f"{FILE}-wal").stat()
+        except OSError:
+            return None
+        if time.time_ns() - found.st_mtime_ns < _TICK_NS:
+            return None
+        return found.st_mtime_ns, found.st_size
 
     async def _read(self, starts: dict[TopicPartition, int], most: int) -> dict[Any, Any]:
         parts, found = await self._ask(lambda log: _read(log, starts, most))

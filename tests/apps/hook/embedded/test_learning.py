@@ -154,10 +154,10 @@ async def test_a_learner_that_does_not_end_leaves_the_process_time_to_save_its_s
             stopped.append(asyncio.get_running_loop().time())
 
     monkeypatch.setattr(Learning, "run", never)
-    short = replace(settings, worker=replace(settings.worker, stop_seconds=2.0))
+    short = replace(settings, worker=replace(settings.worker, stop_seconds=4.0))
     async with learning(short, MemoryStore()):
         await asyncio.sleep(0)
-        leaves_at = asyncio.get_running_loop().time() + 2.0
+        leaves_at = asyncio.get_running_loop().time() + 4.0
     assert stopped[0] < leaves_at
 
 
