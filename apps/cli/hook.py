@@ -61,5 +61,10 @@ def hook(config: Path | None, embedded: bool, milter: tuple[str, ...]) -> None:
     if milter:
         settings = replace(settings, milter=replace(settings.milter, listen=milter))
     if embedded and not settings.embedded.folder:
+        click.echo(
+            "weir: embedded.folder isn't set: taking ./embedded; with it in weir.toml `weir "
+            "verdicts`, `weir label` and `weir doctor` find it too",
+            err=True,
+        )
         settings = housed(replace(settings, embedded=replace(settings.embedded, folder="embedded")))
     sys.exit(run(settings))
