@@ -28,7 +28,7 @@ __all__ = ["look_at_hook"]
 
 _SECONDS: Final = 10.0
 _SUBJECT: Final = "hook"
-_TODO: Final = {
+_ADVICE: Final = {
     "replies": "Kafka isn't reached: mail is judged without what is known of its senders",
     "workers": "no worker answers in time: look at workers and lag",
     "models": "it is starting: ask again",
@@ -135,7 +135,7 @@ def _answered(face: _Face, status: str, seconds: float) -> Finding:
         return fault(_SUBJECT, f"{where}: {said}", todo)
     missing = status.partition("missing=")[2].replace(" ", "").split(",")
     if missing != [""]:
-        todo = "; ".join(_TODO.get(part, f"look for {part} in its log") for part in missing)
+        todo = "; ".join(_ADVICE.get(part, f"look for {part} in its log") for part in missing)
         return warning(_SUBJECT, f"{where}: answers, without {', '.join(missing)}", todo)
     if face.address.path is not None and (mode := only_owner(Path(face.address.path))):
         todo = f"give it the MTA's group: group=NAME at {face.key}"

@@ -3,17 +3,16 @@
 import os
 import shutil
 import subprocess
-from types import TracebackType
-from typing import Self
 
 from apps.local import layout, ports
 from apps.local.errors import StackError
 from apps.local.stack import KAFKA_PORT, REDIS_PORT
+from apps.local.started import Started
 
 _SERVICES = ("kafka", "redis")
 
 
-class ComposeStack:
+class ComposeStack(Started):
     """The same face as LocalStack; data stays in the containers' volumes.
 
     Containers belong to the daemon: they are stopped on leaving the block, but outlive a process
@@ -63,17 +62,3 @@ class ComposeStack:
         )
         if done.returncode != 0:
             raise StackError(f"docker compose {arguments[0]}: {done.stderr.strip()}")
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self.stop()

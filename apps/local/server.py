@@ -1,19 +1,18 @@
 """What Kafka and Redis have in common here: a guarded process that is started, frozen, stopped."""
 
 import signal
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from apps.local.errors import StackError
 from apps.local.processes import GuardedProcess
+from apps.local.started import Started
 
 __all__ = ["Server"]
 
 
-class Server(ABC):
+class Server(Started):
     """A server of our own with its data and log in `directory`.
 
     Args:
@@ -63,20 +62,6 @@ class Server(ABC):
     def resume(self) -> None:
         """Let it go on after a freeze."""
         self.process.signal(signal.SIGCONT)
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self.stop()
 
     def _launch(self, command: Sequence[str]) -> None:
         """Start the process and wait until it answers; what doesn't come up is stopped."""

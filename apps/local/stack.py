@@ -4,18 +4,17 @@ import fcntl
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from apps.local.errors import StackError
 from apps.local.kafka import KafkaServer
 from apps.local.redis_server import RedisServer
+from apps.local.started import Started
 
 KAFKA_PORT = 9092
 REDIS_PORT = 6379
 
 
-class LocalStack:
+class LocalStack(Started):
     """A real Kafka and a real Redis as processes of this machine.
 
     Nothing stays behind: not after Ctrl-C, not after a failure, not when this process is killed.
@@ -101,17 +100,3 @@ class LocalStack:
                 f"another local stack uses {self.directory}: stop it first "
                 "(Ctrl-C where `weir up` runs)"
             ) from None
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self.stop()
