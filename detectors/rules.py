@@ -15,6 +15,7 @@ __all__ = [
     "ExpressionError",
     "Outcome",
     "Rules",
+    "Value",
     "Variable",
     "compile_condition",
 ]
@@ -132,12 +133,15 @@ class Outcome:
 
 
 class Rules:
-    """A policy's rules, compiled; drafts are compiled and otherwise left alone."""
+    """A policy's rules, compiled; drafts are compiled and otherwise left alone.
+
+    `reads` are the variables that those in force or in shadow read.
+    """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         compiled = [(rule, compile_condition(rule.when)) for rule in rules]
         self._rules = [(rule, made.program) for rule, made in compiled if rule.mode != "draft"]
-        self._reads = frozenset[str]().union(
+        self.reads = frozenset[str]().union(
             *(made.reads for rule, made in compiled if rule.mode != "draft")
         )
 
@@ -149,7 +153,7 @@ class Rules:
         """
         if not self._rules:
             return Outcome()
-        context = cel.Context({name: _clean(read(name)) for name in self._reads})
+        context = cel.Context({name: _clean(read(name)) for name in self.reads})
         live: list[Rule] = []
         shadow: list[Rule] = []
         failed: list[str] = []

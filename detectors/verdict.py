@@ -1,9 +1,8 @@
 """The verdict record (docs/topics/verdict.md): what was decided about a message, and on what."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from operator import itemgetter
 from typing import Literal
 
 import msgspec
@@ -12,10 +11,12 @@ from numpy.typing import NDArray
 
 from detectors.actions import ACTIONS, MICRO, Action, Override, probability
 from detectors.asking import NOT_ASKED, Ask
+from detectors.basis import Basis
+from detectors.deciding import decide, in_force
 from detectors.lists import allow_keys, deny_keys
-from detectors.policy import Policy
 from detectors.relations import shown_host
 from detectors.rule_values import READERS, Facts, mail_from_domain
+from detectors.rules import Value
 from detectors.signals import AbuseClass, Signal
 from detectors.stack import Weighed
 from detectors.terms import Terms
@@ -37,13 +38,9 @@ __all__ = [
     "Override",
     "ShadowModel",
     "Verdict",
-    "class_of",
     "degraded_verdict",
     "judge",
 ]
-
-# The worst first, so that it names the message where two classes have the same sum.
-_BY_HARM: tuple[AbuseClass, ...] = ("malware", "phish", "spam", "bulk")
 
 
 class LogPlace(msgspec.Struct, frozen=True):
@@ -85,7 +82,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     `logit` is in millionths and equals `bias` plus the signals' contributions; it is None where
     the message broke the pipeline. `score` is its logistic function, rounded to 1e-6.
     `thresholds` are scores by action. Personal addresses are keyed hashes. `shadow_models` is left
-    out where there are none.
+    out where there are none, `basis` where the message broke the pipeline.
     """
 
     schema: int = 1
@@ -121,6 +118,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...]
     ask: Ask
     shadow_models: tuple[ShadowModel, ...] | msgspec.UnsetType = msgspec.UNSET
+    basis: Basis | msgspec.UnsetType = msgspec.UNSET
 
 
 def judge(
@@ -133,29 +131,21 @@ def judge(
 ) -> Verdict:
     """Judge one message by what was found in it; a function of its arguments alone.
 
-    The first of these that speaks decides the action: live rules in the policy's order, deny
-    list, allow list (not where malware speaks above the class threshold), thresholds. All that
-    spoke are in `overrides`, the one that decided first. `weighed` is what `terms.stack` made of
-    the findings and of the `models`' predictions. `degraded` names parts that the evidence had to
-    do without.
+    How the action comes about is `detectors.deciding.decide`'s. `weighed` is what `terms.stack`
+    made of the findings and of the `models`' predictions. `degraded` names parts that the evidence
+    had to do without.
     """
-    envelope, policy, context = evidence.envelope, terms.policy, terms.context
+    envelope, context = evidence.envelope, terms.context
     received_at = _utc(envelope)
-    class_ = class_of(weighed, policy)
-    bands = terms.bands[envelope.direction, class_]
-    action = bands.decide(weighed.logit, weighed.groups)
-    infected = weighed.by_class.get("malware", 0) > policy.class_threshold * MICRO
-    denied = terms.deny and terms.deny.match(deny_keys(evidence, context), received_at)
-    allowed = terms.allow and terms.allow.match(allow_keys(evidence, context), received_at)
-    lists = (*(denied or ()), *((allowed or ()) if not infected else ()))
-    listed = "deny" if denied else "allow" if allowed else ""
-    facts = Facts(evidence, context, weighed, action, class_, listed)
-    ruled = terms.rules.run(lambda name: READERS[name](facts))
-    overrides = (
-        *(Override(f"rule:{rule.name}", rule.action, rule.reason) for rule in ruled.live),
-        *lists,
+    decided = decide(
+        weighed,
+        terms,
+        envelope.direction,
+        received_at,
+        allow=lambda: allow_keys(evidence, context),
+        deny=lambda: deny_keys(evidence, context),
+        read=lambda *said: _reading(Facts(evidence, context, weighed, *said)),
     )
-    action, withheld = _in_force(overrides[0].action if overrides else action, policy)
     from_ = evidence.headers.from_
     return Verdict(
         id=envelope.id,
@@ -171,26 +161,22 @@ def judge(
         client_net=client_network(client_ip(envelope, evidence.headers.hops, context)),
         rcpt_count=len(envelope.rcpt_to),
         fingerprint=evidence.fingerprint,
-        action=action,
-        class_=class_,
+        action=decided.action,
+        class_=decided.class_,
         score=probability(weighed.logit),
         logit=weighed.logit,
-        thresholds=dict(bands.scores),
+        thresholds=decided.thresholds,
         bias=weighed.bias,
         signals=weighed.signals,
-        overrides=overrides,
+        overrides=decided.overrides,
         features=_values(evidence.vector),
         models=tuple(models),
         policy=terms.policy_digest,
         engine=terms.engine,
         facts=dict(sorted(envelope.facts.items())),
-        shadow=(
-            *(f"signal:{name}" for name in weighed.shadow),
-            *(f"rule:{rule.name}" for rule in ruled.shadow),
-            *withheld,
-        ),
+        shadow=decided.shadow,
         degraded=tuple(degraded),
-        flags=(*evidence.flags, *(f"rule_error:{name}" for name in ruled.failed)),
+        flags=(*evidence.flags, *decided.flags),
         ask=NOT_ASKED,
     )
 
@@ -207,7 +193,7 @@ def degraded_verdict(
     failed = policy.on_failure
     if envelope.direction == "outbound" and failed == "defer":
         failed = "accept"
-    action, withheld = _in_force(failed, policy)
+    action, withheld = in_force(failed, policy)
     return Verdict(
         id=envelope.id,
         delivery_key=delivery_key(raw, envelope.mail_from, envelope.rcpt_to) if raw else None,
@@ -241,22 +227,8 @@ def degraded_verdict(
     )
 
 
-def class_of(weighed: Weighed, policy: Policy) -> AbuseClass:
-    """Return the class with the highest sum if that is above the policy's threshold."""
-    best, total = max(
-        ((class_, weighed.by_class.get(class_, 0)) for class_ in _BY_HARM),
-        key=itemgetter(1),
-    )
-    if total > policy.class_threshold * MICRO:
-        return best
-    return "spam" if weighed.logit > 0 else "ham"
-
-
-def _in_force(wanted: Action, policy: Policy) -> tuple[Action, tuple[str, ...]]:
-    """Return the action in force and, in shadow mode, the one that was withheld."""
-    if not policy.shadow or wanted in {"accept", "add_header"}:
-        return wanted, ()
-    return "add_header", (f"action:{wanted}",)
+def _reading(facts: Facts) -> Callable[[str], Value]:
+    return lambda name: READERS[name](facts)
 
 
 def _values(vector: NDArray[np.float32]) -> FeatureValues:

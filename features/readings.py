@@ -10,7 +10,7 @@ import numpy as np
 from features.columns.sender_columns import COLUMNS
 from features.envelope import Direction
 from features.history import History
-from features.reported import Report, Reported
+from features.reported import Report, Reported, kept
 from features.rolling import DAY, KINDS, Kind, Reading
 from features.touches import Touches
 
@@ -20,6 +20,7 @@ _PLACES: Final = MappingProxyType({column.name: at for at, column in enumerate(C
 _KNOWN: Final = _PLACES["pair.known"]
 _NAN: Final = float("nan")
 _DAYS_OF_SKETCHES = "1d"
+_REPORTS = 512  # of a message: its verdict carries them
 _SILENT = 4 * DAY  # without outbound mail, after which nobody feeds it any more: a long weekend
 
 
@@ -118,6 +119,9 @@ def _reported(
 ) -> tuple[Reported, ...]:
     """Return the entities of which reports stand, with how common they are."""
     found = []
+    if sum(map(len, reports)) > _REPORTS:
+        share = max(1, _REPORTS // sum(map(bool, reports)))
+        reports = [kept(said, 0.0, share) for said in reports]
     for increment, reading, said in zip(touches.increments, readings, reports, strict=True):
         if not said:
             continue

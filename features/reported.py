@@ -112,8 +112,8 @@ def heard_by(reports: Sequence[Report], tenant: str) -> tuple[Report, ...]:
     return tuple(heard)
 
 
-def kept(reports: Sequence[Report], oldest: float) -> tuple[Report, ...]:
-    """Return the reports that are kept with an entity, by time: at most 256, none before `oldest`.
+def kept(reports: Sequence[Report], oldest: float, most: int = MOST_REPORTS) -> tuple[Report, ...]:
+    """Return the reports that are kept with an entity, by time: `most`, none before `oldest`.
 
     Of too many, analysts' stay first, then traps', then the newest; of one reporter at most four
     each way, so that neither many words, nor many accounts, nor who writes to a trap, push out an
@@ -127,7 +127,7 @@ def kept(reports: Sequence[Report], oldest: float) -> tuple[Report, ...]:
             continue
         given[report.who, report.abuse] = said + 1
         chosen.append(report)
-        if len(chosen) == MOST_REPORTS:
+        if len(chosen) == most:
             break
     return tuple(sorted(chosen, key=_order))
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from apps.weighing.seen import Seen
 from detectors.actions import Action
 from detectors.catalogue import SPECS
+from detectors.deciding import class_of
 from detectors.stack import Stack
 from detectors.terms import Terms
-from detectors.verdict import class_of
 from detectors.weights import Weights
 
 __all__ = ["action_of", "actions"]

@@ -318,7 +318,7 @@ def test_models_without_labels_change_nothing_but_are_named():
         assert verdict.models[1:] == tuple(
             ModelVersion(name, f"{name}@new+0") for name in (*VOTERS, "fusion")
         )
-        assert msgspec.structs.replace(verdict, models=before.models) == before
+        assert msgspec.structs.replace(verdict, models=before.models, basis=before.basis) == before
 
 
 def test_what_models_have_learned_changes_the_verdict():

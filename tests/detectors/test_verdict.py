@@ -4,10 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.actions import MICRO, logit_micro, probability
+from detectors.deciding import class_of
 from detectors.policy_file import shipped_policy
 from detectors.signals import Finding
 from detectors.stack import Weighed
-from detectors.verdict import ModelVersion, _values, class_of
+from detectors.verdict import ModelVersion, _values
 from features.envelope import Fact
 from models.classifier import Prediction
 
