@@ -49,14 +49,14 @@ $(VENV)/.python:
 	@touch $@
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/.python
-	@echo "Installing what requirements.lock pins into $(VENV) (about 330 MB)"
+	@echo "Installing what requirements.lock pins into $(VENV) (about 520 MB)"
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@docker/local/install-openmp
-	@echo "Installing what requirements-dev.lock pins into $(VENV) (about 270 MB more)"
+	@echo "Installing what requirements-dev.lock pins into $(VENV) (about 850 MB more)"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
