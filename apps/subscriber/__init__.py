@@ -1,0 +1,1 @@
+"""What builds on the topics: the subscriber of verdicts, and the archive that is one."""
