@@ -26,6 +26,7 @@ COMMANDS = {
     "learner": Lazy("apps.cli.learner:learner", "Learn from labels: one process for all."),
     "models": Lazy("apps.cli.models:models", "See models; shadow, promote, roll back, freeze."),
     "policy": Lazy("apps.cli.policy:policy", "Check and try a policy file; show the one in force."),
+    "replay": Lazy("apps.cli.replay:replay", "Judge recorded mail again: the same, or otherwise."),
     "send": Lazy("apps.cli.send:send", "Publish mail to the mail log at a given rate."),
     "settings": Lazy("apps.cli.settings:settings", "Print settings in force and their origin."),
     "state": Lazy("apps.cli.state:state", "See, rebuild or forget what is kept of senders."),

@@ -1,0 +1,1 @@
+"""Recorded verdicts judged again: the same (verify), otherwise (what-if), or from mail alone."""

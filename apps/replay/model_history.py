@@ -1,0 +1,148 @@
+"""What mail.models said, kept in a folder so that the models of any verdict can be had again.
+
+Steps are megabytes an hour, and lie in one file beside an index of them; all else is small.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from models.step import Step
+from streams.model_records import Claim, Marker, Pointer, StepRecord, Theta, read_model_record
+
+__all__ = ["ModelHistory", "ModelLogRecord"]
+
+_STEPS: Final = "steps.bin"
+_INDEX: Final = "models.json"
+
+
+class ModelLogRecord(NamedTuple):
+    """A record of mail.models as it lies there; `headers` as Kafka's."""
+
+    headers: Iterable[tuple[str, bytes | None]]
+    value: bytes | None
+
+
+class _Index(msgspec.Struct):
+    """`steps`: by sequence, place and length in the file, and digests of schema and layout.
+
+    `jumps` are the sequences at which the state went on from a snapshot that no step led to.
+    """
+
+    steps: dict[int, tuple[int, int, str, str]] = {}
+    revoked: list[tuple[int, int]] = []
+    pointers: list[Pointer] = []
+    jumps: list[int] = []
+    thetas: dict[str, Theta] = {}
+    malformed: int = 0
+
+
+class ModelHistory:
+    """The records of a folder that `write` filled; picklable, since it is opened anew by path."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open a folder; without an index it holds nothing. Raises OSError, msgspec.DecodeError."""
+        self._folder = folder
+        path = folder / _INDEX
+        self._index = msgspec.json.decode(path.read_bytes(), type=_Index) if path.exists() else None
+        self._revoked = sorted(self._known.revoked)
+
+    @classmethod
+    def write(cls, folder: Path, records: Iterable[ModelLogRecord]) -> "ModelHistory":
+        """Keep records, given in the order of the log; what isn't readable is counted only."""
+        folder.mkdir(parents=True, exist_ok=True)
+        index = _Index()
+        fence = seen = 0
+        with (folder / _STEPS).open("wb") as steps:
+            for given in records:
+                try:
+                    record = read_model_record(given.headers, given.value)
+                except ValueError:
+                    index.malformed += 1
+                    continue
+                if isinstance(record, Claim | Marker | Pointer | StepRecord):
+                    if record.fence < fence:
+                        continue  # of a learner that another one had replaced
+                    fence = record.fence
+                match record:
+                    case StepRecord() if record.sequence not in index.steps:
+                        content = msgspec.msgpack.encode(record.step)
+                        index.steps[record.sequence] = (
+                            steps.tell(),
+                            len(content),
+                            record.schema,
+                            record.layout,
+                        )
+                        steps.write(content)
+                        seen = max(seen, record.sequence)
+                    case Marker():
+                        index.revoked += [r for r in record.revoked if r not in index.revoked]
+                        seen = max(seen, record.published, *(last for _, last in record.revoked))
+                        if record.theta is not None:
+                            index.thetas[record.theta.version] = record.theta
+                    case Pointer():
+                        index.pointers.append(record)
+                        online = record.model == "online" and record.stage == "live"
+                        if online and record.sequence > seen:
+                            index.jumps.append(record.sequence)
+                            seen = record.sequence
+        (folder / _INDEX).write_bytes(msgspec.json.encode(index))
+        return cls(folder)
+
+    @property
+    def _known(self) -> _Index:
+        return self._index or _Index()
+
+    @property
+    def malformed(self) -> int:
+        """How many records weren't readable."""
+        return self._known.malformed
+
+    @property
+    def pointers(self) -> list[Pointer]:
+        """Artifacts that were named, in the order of the log."""
+        return self._known.pointers
+
+    def theta(self, version: str) -> Theta | None:
+        """Return the chances of an audit by the name that verdicts quote."""
+        return self._known.thetas.get(version)
+
+    def jump_before(self, sequence: int) -> int:
+        """Return the last sequence up to this one that no step led to; 0 without any."""
+        return max((at for at in self._known.jumps if at <= sequence), default=0)
+
+    def missing(self, start: int, end: int, schema: str, layout: str) -> int | None:
+        """Return the first sequence in (start, end] that is neither here nor revoked, else None.
+
+        A step for another feature schema or token layout isn't here.
+        """
+        sequence = start + 1
+        while sequence <= end:
+            if (last := self._revoked_to(sequence)) is not None:
+                sequence = last + 1
+                continue
+            known = self._known.steps.get(sequence)
+            if known is None or known[2:] != (schema, layout):
+                return sequence
+            sequence += 1
+        return None
+
+    def steps(self, start: int, end: int) -> Iterable[tuple[int, Step]]:
+        """Yield the steps of (start, end] that count, in order; those that miss are left out."""
+        decoder = msgspec.msgpack.Decoder(Step)
+        sequence = start + 1
+        with (self._folder / _STEPS).open("rb") as file:
+            while sequence <= end:
+                if (last := self._revoked_to(sequence)) is not None:
+                    sequence = last + 1
+                    continue
+                known = self._known.steps.get(sequence)
+                if known is not None:
+                    file.seek(known[0])
+                    yield sequence, decoder.decode(file.read(known[1]))
+                sequence += 1
+
+    def _revoked_to(self, sequence: int) -> int | None:
+        return next((last for first, last in self._revoked if first <= sequence <= last), None)

@@ -1,0 +1,56 @@
+"""A verdict as it was recorded, with what is still kept of its message."""
+
+from typing import NamedTuple
+
+from detectors.verdict import LogPlace
+from features.envelope import Incoming
+from streams.wire import read_arrival
+
+__all__ = ["KeptMail", "Recorded", "Unread", "incoming_of"]
+
+
+class KeptMail(NamedTuple):
+    """A record of the mail log as far as judging needs it.
+
+    `raw` is the message, `envelope` the header `weir-envelope`, None where there was none;
+    `appended_ms` is when the log took it (epoch ms). `requeued`: it was a dead letter once.
+    """
+
+    raw: bytes
+    envelope: bytes | None
+    appended_ms: int
+    requeued: bool = False
+
+
+class Recorded(NamedTuple):
+    """A verdict: `event` is its ce_id, `value` its bytes, `appended_ms` when the log took it.
+
+    `mail` is None where the message isn't kept.
+    """
+
+    event: str
+    value: bytes
+    appended_ms: int
+    mail: KeptMail | None = None
+
+
+class Unread(NamedTuple):
+    """What a source couldn't give: where it lies, why, and what is still possible."""
+
+    place: str
+    reason: str
+
+
+def incoming_of(mail: KeptMail, log: LogPlace) -> Incoming:
+    """Return a message as the worker took it from this place of the log; never raises."""
+    headers = [("weir-envelope", mail.envelope)] if mail.envelope is not None else []
+    message = read_arrival(
+        epoch=log.epoch,
+        partition=log.partition,
+        offset=log.offset,
+        timestamp_ms=mail.appended_ms,
+        key=None,
+        value=mail.raw,
+        headers=headers,
+    ).incoming
+    return message._replace(flags=(*message.flags, "requeued")) if mail.requeued else message
