@@ -9,11 +9,11 @@ import click
 import orjson
 
 from apps.cli.progress import bar
-from apps.evaluation.figures import curve
+from apps.evaluation.drawn import roc_of
 from apps.evaluation.leak import Leak
-from apps.evaluation.plot import svg
 from apps.evaluation.protocol import Outcome, scores_of
 from apps.evaluation.stream import Item
+from apps.pages.chart import standalone
 
 __all__ = ["draw", "told", "warn_of", "watched"]
 
@@ -60,12 +60,11 @@ def _writer(file: BinaryIO) -> Callable[[Outcome], None]:
 
 def draw(file: Path, title: str, outcomes: list[Outcome]) -> None:
     """Draw the ROC curve; raises OSError."""
-    scores = scores_of(outcomes)
-    ham, spam = len(scores.of_ham), len(scores.of_spam)
-    if not ham or not spam:
+    drawn = roc_of(scores_of(outcomes), title)
+    if not drawn:
         click.echo(f"Warning: {file} isn't drawn: a curve needs spam and ham", err=True)
         return
-    file.write_text(svg(curve(scores), title, ham, spam), "utf-8")
+    file.write_text(standalone(drawn), "utf-8")
 
 
 def warn_of(leak: Leak, count: int) -> None:

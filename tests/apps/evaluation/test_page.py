@@ -10,6 +10,7 @@ from apps.evaluation.opinion import Opinion
 from apps.evaluation.page import costliest, write_page
 from apps.evaluation.protocol import Outcome, scores_of
 from apps.evaluation.report import report
+from apps.pages.frame import POLICY
 
 PROTOCOL = {
     "name": "reports",
@@ -58,10 +59,11 @@ def test_the_page_needs_neither_network_nor_scripts(tmp_path):
     assert page.count("<svg") == 4
 
 
-def test_charts_do_not_dress_each_other(tmp_path):
-    page, _ = written(tmp_path, STREAM)
-    for style in re.findall(r"<svg[^>]*>\n<style>(.*?)</style>", page):
-        assert all(rule.startswith((".chart ", ".roc ")) for rule in style.split("}") if rule)
+def test_nothing_may_run_or_load_whatever_stands_in_the_page(tmp_path):
+    page, _ = written(tmp_path, [*STREAM, HOSTILE])
+    assert f'content="{POLICY}"' in page
+    assert "style=" not in page
+    assert page.count("<style>") == 1
 
 
 def test_the_costliest_mistakes_are_the_surest():
