@@ -6,12 +6,13 @@ it: a rule or a list that asks for a subject, a recipient, an account or an addr
 needs the mail.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import isfinite, nan
 from typing import Final
 
 import msgspec
 
+from detectors.lists import allow_keys
 from detectors.relations import shown_host
 from detectors.signals import Finding, Signal, plain_inputs
 from detectors.standing import stand
@@ -22,7 +23,7 @@ from features.history import History
 from features.reported import Reported, decode_reports, encode_reports
 from models.classifier import Prediction
 
-__all__ = ["Basis", "Found", "Heard", "State", "basis_of", "findings_of", "history_of"]
+__all__ = ["Basis", "Found", "Heard", "State", "basis_of", "findings_of", "found_of", "history_of"]
 
 _HOSTS: Final = 40  # of links that are kept
 
@@ -103,7 +104,6 @@ def basis_of(
     *,
     sender: str,
     mail_from_domain: str,
-    vouched: bool,
 ) -> Basis:
     """Return what a verdict with these signals rests on; `sender` and domain are the verdict's."""
     said = {signal.name for signal in signals}
@@ -117,7 +117,7 @@ def basis_of(
     if len(hosts) > _HOSTS or any(shown_host(each) != each for each in hosts):
         partial.append("link_hosts")
     return Basis(
-        findings=tuple([_found(finding, said) for finding in findings]),
+        findings=found_of(findings, said),
         margins={each.model: float(each.logit) for each in predictions},
         state=_state(evidence.history),
         from_host=shown_host(from_host),
@@ -133,7 +133,7 @@ def basis_of(
         known_correspondent=(
             stand(evidence, context).proven and evidence.history["pair.known"] > 0
         ),
-        vouched=vouched,
+        vouched=bool(allow_keys(evidence, context).addresses),
         mail_from="" if mail_from == sender else mail_from,
         mail_from_host="" if host == mail_from_domain else shown_host(host),
         partial=tuple(partial),
@@ -144,6 +144,11 @@ def findings_of(basis: Basis, signals: Iterable[Signal]) -> list[Finding]:
     """Return the findings as the detectors gave them; `signals` are those of the same verdict."""
     said = {signal.name: signal for signal in signals}
     return [_finding(found, said.get(found.name)) for found in basis.findings]
+
+
+def found_of(findings: Iterable[Finding], said: Collection[str]) -> tuple[Found, ...]:
+    """Return findings as a basis has them, beside a verdict with signals of these names."""
+    return tuple([_found(finding, said) for finding in findings])
 
 
 def history_of(history: History, state: State) -> History:
@@ -165,7 +170,7 @@ def history_of(history: History, state: State) -> History:
     )
 
 
-def _found(finding: Finding, said: set[str]) -> Found:
+def _found(finding: Finding, said: Collection[str]) -> Found:
     told = finding.name in said and not finding.within
     return Found(
         finding.name,

@@ -1,8 +1,9 @@
 """From what a message weighs to what is done with it: class, thresholds, lists, rules, shadow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from detectors.actions import MICRO, Action, Override
@@ -18,6 +19,7 @@ __all__ = ["Decision", "Reading", "class_of", "decide", "in_force"]
 
 # The worst first, so that it names the message where two classes have the same sum.
 _BY_HARM: Final[tuple[AbuseClass, ...]] = ("malware", "phish", "spam", "bulk")
+_NOTHING: Final[Mapping[str, bool | None]] = MappingProxyType({})
 
 Reading = Callable[[Action, AbuseClass, str], Callable[[str], Value]]
 """Given action by score, class, and which list matches: what gives a rule's variables."""
@@ -43,12 +45,14 @@ def decide(
     allow: Callable[[], Keys],
     deny: Callable[[], Keys],
     read: Reading,
+    told: Mapping[str, bool | None] = _NOTHING,
 ) -> Decision:
     """Decide on a message; what it is looked up by is asked for only if somebody reads it.
 
     The first of these that speaks decides the action: live rules in the policy's order, deny
     list, allow list (not where malware speaks above the class threshold), thresholds. All that
-    spoke are in `overrides`, the one that decided first.
+    spoke are in `overrides`, the one that decided first. `told` is what is known of rules
+    without running them (detectors.rules.Rules.run).
     """
     policy = terms.policy
     class_ = class_of(weighed, policy)
@@ -59,7 +63,7 @@ def decide(
     allowed = terms.allow and terms.allow.match(allow(), received_at)
     lists = (*(denied or ()), *((allowed or ()) if not infected else ()))
     listed = "deny" if denied else "allow" if allowed else ""
-    ruled = terms.rules.run(read(action, class_, listed))
+    ruled = terms.rules.run(read(action, class_, listed), told)
     overrides = (
         *(Override(f"rule:{rule.name}", rule.action, rule.reason) for rule in ruled.live),
         *lists,

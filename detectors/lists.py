@@ -9,7 +9,7 @@ from typing import NamedTuple
 from detectors.actions import Override
 from detectors.policy import ListEntry, ListKind
 from features.addresses import hash_address
-from features.client import client_ip, parse_ip
+from features.client import client_ip, client_network, parse_ip
 from features.context import Context
 from features.domains import host_suffixes
 from features.evidence import Evidence
@@ -17,7 +17,7 @@ from features.headers import Headers
 from features.mailboxes import parse_mailboxes
 from features.urls import read_host
 
-__all__ = ["ALLOW_KINDS", "DENY_KINDS", "Entries", "Keys", "allow_keys", "deny_keys"]
+__all__ = ["ALLOW_KINDS", "DENY_KINDS", "Entries", "Keys", "allow_keys", "deny_keys", "override_of"]
 
 # What a sender can't forge: a link or a text says nothing about who sent it.
 ALLOW_KINDS: tuple[ListKind, ...] = ("domain", "address", "network")
@@ -25,13 +25,17 @@ DENY_KINDS: tuple[ListKind, ...] = ("domain", "address", "network", "url_domain"
 
 
 class Keys(NamedTuple):
-    """What of a message is looked up: hosts, addresses, the client's IP, fingerprints."""
+    """What of a message is looked up: hosts, addresses, the client's IP, fingerprints.
+
+    `hashed` are addresses of which only the keyed hash is known.
+    """
 
     hosts: frozenset[str]
     addresses: frozenset[str]
     client: str
     url_hosts: frozenset[str] = frozenset()
     fingerprint: str = ""
+    hashed: frozenset[str] = frozenset()
 
 
 def allow_keys(evidence: Evidence, context: Context) -> Keys:
@@ -73,15 +77,23 @@ class Entries:
     """One list, indexed: a look-up costs the same however long the list is."""
 
     def __init__(self, name: str, entries: Sequence[ListEntry], context: Context) -> None:
-        self._entries = [(entry, _override(name, entry, context)) for entry in entries]
+        self._entries = [(entry, override_of(name, entry, context)) for entry in entries]
         self._exact: dict[tuple[ListKind, str], list[int]] = defaultdict(list)
         self._networks: dict[tuple[int, int], dict[int, list[int]]] = {}
+        self._hashed: dict[str, list[int]] = defaultdict(list)
+        self._narrow: set[str] = set()
+        self.kinds = frozenset(entry.kind for entry in entries)
         for place, entry in enumerate(entries):
+            if entry.kind == "address":
+                self._hashed[hash_address(entry.value, context)].append(place)
             if entry.kind == "network":
                 network = ip_network(entry.value)
                 bits = network.max_prefixlen - network.prefixlen
                 by_prefix = self._networks.setdefault((network.version, bits), defaultdict(list))
                 by_prefix[int(network.network_address) >> bits].append(place)
+                around = client_network(str(network.network_address))
+                if network.prefixlen > ip_network(around).prefixlen:
+                    self._narrow.add(around)
             else:
                 self._exact[entry.kind, entry.value.lower()].append(place)
 
@@ -89,11 +101,17 @@ class Entries:
         """Say whether there is any entry."""
         return bool(self._entries)
 
+    def splits(self, network: str) -> bool:
+        """Say whether an entry holds a part of a client's network (features.client) only."""
+        return network in self._narrow
+
     def match(self, keys: Keys, received_at: datetime) -> tuple[Override, ...]:
         """Return what the entries that match and haven't expired decide, in the file's order."""
         places = set(self._addressed(keys.client))
         for address in keys.addresses:
             places.update(self._exact.get(("address", address.lower()), ()))
+        for hashed in keys.hashed:
+            places.update(self._hashed.get(hashed, ()))
         by_kind: tuple[tuple[ListKind, frozenset[str]], ...] = (
             ("domain", keys.hosts),
             ("url_domain", keys.url_hosts),
@@ -121,7 +139,8 @@ class Entries:
         return places
 
 
-def _override(name: str, entry: ListEntry, context: Context) -> Override:
+def override_of(name: str, entry: ListEntry, context: Context) -> Override:
+    """Return what an entry of the list `name` decides, as verdicts name it."""
     # A verdict holds no personal address: a list entry for one is named by its hash.
     value = hash_address(entry.value, context) if entry.kind == "address" else entry.value
     return Override(f"{name}:{entry.kind}:{value}", entry.action, entry.reason)

@@ -15,7 +15,7 @@ from features.domains import split_host
 from features.envelope import Fact
 from features.evidence import Evidence
 
-__all__ = ["READERS", "Facts", "mail_from_domain"]
+__all__ = ["READERS", "Facts", "blocklists", "dmarc_policy", "mail_from_domain"]
 
 _BLOCKLIST = "dnsbl."
 
@@ -43,12 +43,13 @@ def _reading(facts: Facts, name: str, unknown: float) -> float:
     return unknown if math.isnan(value) else value
 
 
-def _dmarc_policy(facts: Mapping[str, Fact]) -> str:
+def dmarc_policy(facts: Mapping[str, Fact]) -> str:
+    """Return the policy that the edge found, '' where it didn't look."""
     fact = facts.get("dmarc.policy")
     return fact.value if fact is not None and isinstance(fact.value, str) else ""
 
 
-def _blocklists(facts: Mapping[str, Fact]) -> list[str]:
+def blocklists(facts: Mapping[str, Fact]) -> list[str]:
     """Return the zones of the facts `dnsbl.ZONE` that say codes, sorted."""
     return sorted(
         name.removeprefix(_BLOCKLIST)
@@ -76,8 +77,8 @@ READERS: Mapping[str, Callable[[Facts], str | int | float | bool | list[str]]] =
     "dkim": lambda f: f.evidence.authentication.dkim,
     "dmarc": lambda f: f.evidence.authentication.dmarc,
     "arc_sealer": lambda f: f.evidence.authentication.arc_sealer,
-    "dmarc_policy": lambda f: _dmarc_policy(f.evidence.envelope.facts),
-    "blocklists": lambda f: _blocklists(f.evidence.envelope.facts),
+    "dmarc_policy": lambda f: dmarc_policy(f.evidence.envelope.facts),
+    "blocklists": lambda f: blocklists(f.evidence.envelope.facts),
     "client_ip": lambda f: client_ip(f.evidence.envelope, f.evidence.headers.hops, f.context),
     "rcpt_count": lambda f: len(f.evidence.envelope.rcpt_to),
     "recipients": lambda f: [address.lower() for address in f.evidence.envelope.rcpt_to],

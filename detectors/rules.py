@@ -1,9 +1,10 @@
 """An operator's rules in CEL (Common Expression Language), over a small context a message."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import cel
 
@@ -76,6 +77,7 @@ _FUNCTIONS = frozenset(
 _TYPES = frozenset({"bool", "bytes", "double", "int", "list", "map", "string", "uint"})
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
+_NOTHING: Final[Mapping[str, bool | None]] = MappingProxyType({})
 _EXPECTING = re.compile(r" expecting .*")
 
 
@@ -140,25 +142,34 @@ class Rules:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         compiled = [(rule, compile_condition(rule.when)) for rule in rules]
-        self._rules = [(rule, made.program) for rule, made in compiled if rule.mode != "draft"]
-        self.reads = frozenset[str]().union(
-            *(made.reads for rule, made in compiled if rule.mode != "draft")
-        )
+        self._rules = [(rule, made) for rule, made in compiled if rule.mode != "draft"]
+        self.reads = frozenset[str]().union(*(made.reads for _, made in self._rules))
 
-    def run(self, read: Callable[[str], Value]) -> Outcome:
+    def reading(self, names: Collection[str]) -> list[tuple[Rule, frozenset[str]]]:
+        """Return the rules that read one of these variables, each with all that it reads."""
+        return [(rule, made.reads) for rule, made in self._rules if made.reads.intersection(names)]
+
+    def run(
+        self, read: Callable[[str], Value], told: Mapping[str, bool | None] = _NOTHING
+    ) -> Outcome:
         """Run all rules on one message; `read` gives a variable's value.
 
         Only variables that some rule reads are asked for, and none where there is no rule. A
-        rule that fails, or gives no bool, didn't match.
+        rule that fails, or gives no bool, didn't match. `told` has what is known of some rules
+        by their names: whether they match, None where they fail. These aren't run.
         """
         if not self._rules:
             return Outcome()
-        context = cel.Context({name: _clean(read(name)) for name in self.reads})
+        reads = self.reads
+        if told:
+            asked = (made.reads for rule, made in self._rules if rule.name not in told)
+            reads = frozenset[str]().union(*asked)
+        context = cel.Context({name: _clean(read(name)) for name in reads})
         live: list[Rule] = []
         shadow: list[Rule] = []
         failed: list[str] = []
-        for rule, program in self._rules:
-            matched = _execute(program, context)
+        for rule, made in self._rules:
+            matched = told[rule.name] if rule.name in told else _execute(made.program, context)
             if matched is None:
                 failed.append(rule.name)
             elif matched:
