@@ -1,12 +1,13 @@
 """`weir models quality` and `weir models asked`: how good we are, and whom it takes to know."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from apps.cli.failures import Code
+from apps.cli.moment import Moment
 from apps.cli.options import as_json, config, read_settings, run
 
 if TYPE_CHECKING:
@@ -15,34 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["asked", "quality"]
 
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-_LONGEST = 36_500  # hours, days or weeks, so that no date overflows
-
-
-class _Moment(click.ParamType):
-    """A time ago ("14d", "36h", "2w") or a date in UTC."""
-
-    name = "time"
-
-    def convert(
-        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """Return the moment; fails with what is allowed."""
-        if isinstance(value, datetime):
-            return value
-        count, unit = value[:-1], value[-1:]
-        if unit in _UNITS and count.isascii() and count.isdecimal() and int(count) <= _LONGEST:
-            return datetime.now(UTC) - int(count) * _UNITS[unit]
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r}; allowed: a time ago (36h, 14d, 2w) or a date", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 _SINCE = click.option(
     "--since",
-    type=_Moment(),
+    type=Moment(),
     default="14d",
     show_default=True,
     metavar="TIME",
