@@ -11,17 +11,15 @@ import msgspec
 
 from detectors import asking
 from detectors.apart import set_apart
-from detectors.basis import basis_of
 from detectors.catalogue import DETECTORS
 from detectors.faults import described, located
-from detectors.lists import allow_keys
 from detectors.policy import Policy, PolicySet
 from detectors.predicting import ask
 from detectors.shadows import Shadow, Shadows
 from detectors.signals import Detector, Finding
 from detectors.stack import Stack
 from detectors.terms import Terms, prepare
-from detectors.verdict import ModelVersion, Verdict, degraded_verdict, judge
+from detectors.verdict import ModelVersion, Verdict, degraded_verdict, founded, judge
 from features.context import Context
 from features.envelope import Incoming
 from features.evidence import Evidence, examine
@@ -319,7 +317,8 @@ class Judge:
                     terms,
                     case.degraded,
                 )
-                verdict = self._founded(case, verdict)
+                found = case.findings, case.predictions
+                verdict = founded(verdict, case.evidence, self.context, *found)
                 return Judged(
                     self._observed(case, verdict, terms),
                     case.evidence,
@@ -334,21 +333,6 @@ class Judge:
                 case.error = f"verdict: {described(error)}"
         verdict = degraded_verdict(case.incoming, terms)
         return Judged(verdict, case.evidence, case.error, tuple(case.faults))
-
-    def _founded(self, case: _Case, verdict: Verdict) -> Verdict:
-        """Add what the verdict rests on, so that it can be judged anew."""
-        assert case.evidence is not None
-        basis = basis_of(
-            case.evidence,
-            self.context,
-            case.findings,
-            case.predictions,
-            verdict.signals,
-            sender=verdict.sender,
-            mail_from_domain=verdict.mail_from_domain,
-            vouched=bool(allow_keys(case.evidence, self.context).addresses),
-        )
-        return msgspec.structs.replace(verdict, basis=basis)
 
     def _observed(self, case: _Case, verdict: Verdict, terms: Terms) -> Verdict:
         """Add what changes no action: the audit's question, and what shadows say."""

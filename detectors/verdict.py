@@ -11,21 +11,23 @@ from numpy.typing import NDArray
 
 from detectors.actions import ACTIONS, MICRO, Action, Override, probability
 from detectors.asking import NOT_ASKED, Ask
-from detectors.basis import Basis
+from detectors.basis import Basis, basis_of
 from detectors.deciding import decide, in_force
 from detectors.lists import allow_keys, deny_keys
 from detectors.relations import shown_host
 from detectors.rule_values import READERS, Facts, mail_from_domain
 from detectors.rules import Value
-from detectors.signals import AbuseClass, Signal
+from detectors.signals import AbuseClass, Finding, Signal
 from detectors.stack import Weighed
 from detectors.terms import Terms
 from features.addresses import hash_address
 from features.client import client_ip, client_network
+from features.context import Context
 from features.delivery import delivery_key
 from features.envelope import Direction, Envelope, Fact, Incoming
 from features.evidence import Evidence
 from features.vector import SCHEMA
+from models.classifier import Prediction
 
 __all__ = [
     "ACTIONS",
@@ -39,6 +41,7 @@ __all__ = [
     "ShadowModel",
     "Verdict",
     "degraded_verdict",
+    "founded",
     "judge",
 ]
 
@@ -179,6 +182,26 @@ def judge(
         flags=(*evidence.flags, *decided.flags),
         ask=NOT_ASKED,
     )
+
+
+def founded(
+    verdict: Verdict,
+    evidence: Evidence,
+    context: Context,
+    findings: Sequence[Finding],
+    predictions: Sequence[Prediction],
+) -> Verdict:
+    """Return a verdict with what it rests on, so that it can be judged anew without the message."""
+    basis = basis_of(
+        evidence,
+        context,
+        findings,
+        predictions,
+        verdict.signals,
+        sender=verdict.sender,
+        mail_from_domain=verdict.mail_from_domain,
+    )
+    return msgspec.structs.replace(verdict, basis=basis)
 
 
 def degraded_verdict(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Final, Protocol
 
 import structlog
@@ -118,7 +119,8 @@ class Front:
         shares: tuple[Share, ...],
         started: float,
     ) -> Outcome:
-        deadline = submission.deadline or started + self._seconds
+        given = submission.deadline
+        deadline = given if given and isfinite(given) else started + self._seconds
         envelopes = [
             envelope(submission, share, direction, self._identify(), self._now())
             for share in shares
