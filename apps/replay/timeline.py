@@ -21,7 +21,7 @@ from streams.model_records import Pointer
 
 __all__ = ["BY_VECTOR", "MissingModelsError", "Timeline"]
 
-BY_VECTOR: Final = ("behaviour",)
+BY_VECTOR: Final = ("counts", "behaviour")
 """The models that read nothing but the vector: what a replay without the mail can ask again."""
 
 _STATES: Final = 2  # kept at a time: each with the text model takes some 50 MB
