@@ -1,0 +1,185 @@
+"""Verdicts as rows of the archive, and back, byte for byte."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa  # type: ignore[import-untyped]  # no types
+
+from apps.subscriber.archive.schema import COLUMNS
+from detectors.verdict import LogPlace, ModelVersion
+
+__all__ = ["VerdictRow", "recorded_bytes", "verdict_row", "verdict_table"]
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_VECTOR: Final = b'"f32":"'
+
+
+class _Signal(msgspec.Struct, frozen=True):
+    name: str
+    group: str
+    contribution: int
+
+
+class _Override(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _Features(msgspec.Struct, frozen=True):
+    f32: str = ""
+
+
+class _Ask(msgspec.Struct, frozen=True):
+    asked: bool = False
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """What of a verdict becomes columns; lenient, for another release may have written it."""
+
+    id: str
+    received_at: datetime
+    kind: str = "judged"
+    revision: int = 0
+    log: LogPlace | None = None
+    tenant: str = "default"
+    direction: str = ""
+    from_domain: str = ""
+    mail_from_domain: str = ""
+    sender: str = ""
+    client_net: str = ""
+    rcpt_count: int = 0
+    fingerprint: str = ""
+    action: str = ""
+    class_: str = msgspec.field(name="class", default="")
+    score: float | None = None
+    logit: int | None = None
+    signals: tuple[_Signal, ...] = ()
+    overrides: tuple[_Override, ...] = ()
+    features: _Features = _Features()
+    models: tuple[ModelVersion, ...] = ()
+    policy: str = ""
+    engine: str = ""
+    shadow: tuple[str, ...] = ()
+    degraded: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    ask: _Ask = _Ask()
+
+
+_DECODER: Final = msgspec.json.Decoder(_Read)
+
+
+class VerdictRow(msgspec.Struct, frozen=True):
+    """A row by the archive's columns, the tenant and time by which it is filed, what it rests on.
+
+    `classifiers` are the versions of models that aren't online ones.
+    """
+
+    tenant: str
+    received_at: datetime
+    event: str
+    policy: str
+    values: tuple[Any, ...]
+
+
+def verdict_row(
+    partition: int, offset: int, appended_ms: int, event: str, value: bytes
+) -> VerdictRow:
+    """Return the row of a verdict's record.
+
+    A record that is no verdict has its bytes and its place alone, and is filed by the time at which
+    the log took it: nothing that lay in the topic is lost.
+    """
+    appended_us = appended_ms * 1000
+    place = (partition, offset, appended_us, event)
+    try:
+        read = _DECODER.decode(value)
+        received_us = (read.received_at - EPOCH) // _MICROSECOND
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError):
+        at = EPOCH + timedelta(milliseconds=appended_ms)
+        width = len(COLUMNS["verdicts"]) - len(place)
+        values: list[Any] = [*place, *[None] * width]
+        values[_AT["received_at"]] = appended_us
+        values[_AT["record"]] = value
+        return VerdictRow("", at, event, "", tuple(values))
+    record, cut, vector = _cut(value, read.features.f32)
+    log = read.log
+    return VerdictRow(
+        read.tenant,
+        read.received_at,
+        event,
+        read.policy,
+        (
+            *place,
+            read.id,
+            read.kind,
+            read.revision,
+            received_us,
+            read.direction,
+            read.from_domain,
+            read.mail_from_domain,
+            read.sender,
+            read.client_net,
+            read.rcpt_count,
+            read.fingerprint,
+            read.action,
+            read.class_,
+            read.score,
+            read.logit,
+            [(each.name, each.group, each.contribution) for each in read.signals],
+            [each.name for each in read.overrides],
+            [(each.name, each.version) for each in read.models],
+            read.policy,
+            read.engine,
+            read.shadow,
+            read.degraded,
+            read.flags,
+            read.ask.asked,
+            log and log.epoch,
+            log and log.partition,
+            log and log.offset,
+            record,
+            cut,
+            vector,
+        ),
+    )
+
+
+_AT: Final = {name: number for number, name in enumerate(COLUMNS["verdicts"].names)}
+
+
+def verdict_table(rows: Sequence[VerdictRow]) -> pa.Table:
+    """Return rows as a table of the archive's columns, in the order given."""
+    schema = COLUMNS["verdicts"]
+    columns = zip(*(row.values for row in rows), strict=True) if rows else [() for _ in schema]
+    return pa.table(
+        [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)],
+        schema=schema,
+    )
+
+
+def recorded_bytes(record: bytes, cut: int | None, vector: bytes | None) -> bytes:
+    """Return a verdict's bytes as they lay in the topic, without a vector whose time has passed."""
+    if cut is None or vector is None:
+        return record
+    return b"".join((record[:cut], b64encode(vector), record[cut:]))
+
+
+def _cut(value: bytes, f32: str) -> tuple[bytes, int | None, bytes | None]:
+    """Return the record without the vector's Base64, where it stood, and the vector.
+
+    Base64 is cut only where it comes out the same again.
+    """
+    written = f32.encode("utf-8", "surrogatepass")
+    start = value.find(_VECTOR + written + b'"') + len(_VECTOR)
+    if not written or start < len(_VECTOR):
+        return value, None, None
+    try:
+        vector = b64decode(written, validate=True)
+    except ValueError:
+        return value, None, None
+    if b64encode(vector) != written:
+        return value, None, None
+    return value[:start] + value[start + len(written) :], start, vector
