@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +22,7 @@ __all__ = [
     "compile_condition",
 ]
 
-Value = str | int | float | bool | list[str]
+Value = str | int | float | bool | datetime | list[str]
 
 
 class Variable(NamedTuple):
@@ -96,11 +97,17 @@ class Expression(NamedTuple):
     program: cel.Program
     reads: frozenset[str]
 
+    def holds(self, read: Callable[[str], Value]) -> bool | None:
+        """Tell whether it holds where `read` gives a variable's value; None where it fails."""
+        return _execute(
+            self.program, cel.Context({name: _clean(read(name)) for name in self.reads})
+        )
 
-def compile_condition(when: str) -> Expression:
-    """Compile a condition and try it once on example values.
 
-    Raises ExpressionError for a syntax error (with its place), a name that rules can't read, a
+def compile_condition(when: str, variables: Mapping[str, Variable] = VARIABLES) -> Expression:
+    """Compile a condition over variables and try it once on their examples.
+
+    Raises ExpressionError for a syntax error (with its place), a name that isn't among them, a
     function that CEL here doesn't have, types that don't go together, a result other than bool.
     """
     try:
@@ -108,12 +115,12 @@ def compile_condition(when: str) -> Expression:
     except ValueError as error:
         raise _syntax(str(error)) from error
     reads = frozenset(program.variables()) - frozenset(_BOUND.findall(when)) - _TYPES
-    for name in sorted(reads - VARIABLES.keys()):
+    for name in sorted(reads - variables.keys()):
         raise ExpressionError(f"unknown variable {name!r}", *_find(when, name))
     for name in program.functions():
         if name[:1].isalpha() and name not in _FUNCTIONS:
             raise ExpressionError(f"unknown function {name!r}", *_find(when, name))
-    examples = {name: VARIABLES[name].example for name in reads}
+    examples = {name: variables[name].example for name in reads}
     try:
         result = program.execute(cel.Context(examples))
     except (ArithmeticError, LookupError):

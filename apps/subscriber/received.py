@@ -17,7 +17,7 @@ from aiokafka.errors import (  # type: ignore[import-untyped]  # no types
     OffsetOutOfRangeError,
 )
 
-from apps.subscriber.membership import Membership, open_membership
+from apps.subscriber.membership import Membership, Offsets, open_membership
 from streams.settings import Settings
 from streams.topics import Role, TopicError, check, name, unreachable
 
@@ -73,13 +73,16 @@ class Reception:
         *,
         since: datetime | None,
         starts: Starts | None,
+        back: int,
         told: Callable[[Gap], None],
     ) -> None:
         self._membership = membership
+        self._back = back
         self._since_ms = None if since is None else int(since.timestamp() * 1000)
         self._starts = starts
         self._told = told
         self._generation = 0
+        self._begun: dict[TopicPartition, int] = {}
         self._following: dict[TopicPartition, int] = {}  # of each partition of ours, placed
         self._done: dict[TopicPartition, int] = {}
         membership.before_leaving = self._commit_what_is_done
@@ -116,7 +119,12 @@ class Reception:
 
     def done(self, record: Received) -> None:
         """Say that this record, and all before it in its partition, needn't come again."""
-        self._done[record.place] = max(self._done.get(record.place, 0), record.offset + 1)
+        if record.offset >= self._begun.get(record.place, record.offset + 1):
+            self._done[record.place] = max(self._done.get(record.place, 0), record.offset + 1)
+
+    def known(self, record: Received) -> bool:
+        """Tell whether the group was done with it before: it comes since one looks `back`."""
+        return record.offset < self._begun.get(record.place, 0)
 
     async def commit(self) -> None:
         """Keep what is done, so that the group goes on behind it; raises KafkaError."""
@@ -158,27 +166,50 @@ class Reception:
         self._generation = generation = self._membership.generation
         if not assigned:
             return
-        starts = await self._begin(assigned)
-        if self._membership.generation == generation:
-            for place, offset in starts.items():
-                self._membership.consumer.seek(place, offset)
-            self._following = starts
+        begun, new = await self._begin(assigned)
+        firsts = await self._membership.consumer.beginning_offsets(list(assigned))
+        if self._membership.generation != generation:
+            return
+        for place, offset in begun.items():
+            start = max(firsts[place], offset - self._back)
+            self._membership.consumer.seek(place, start)
+            self._following[place] = start
+        self._begun, self._done = begun, new  # so that a group is known though nothing came
 
-    async def _begin(self, assigned: frozenset[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return where to begin: as told, else behind what is done, else since, else the oldest."""
+    async def _begin(
+        self, assigned: frozenset[TopicPartition]
+    ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        """Return where to begin: as told, else behind what is done, else since, else the oldest.
+
+        And again those of them where the group has never been.
+        """
+        begun = dict(await self._starts(assigned)) if self._starts else {}
+        begun |= await self._membership.committed(assigned - begun.keys())
+        begun = await self._that_are_there(begun)
+        new = await self._first_time(list(assigned - begun.keys()))
+        return {**begun, **new}, new
+
+    async def _that_are_there(self, begun: Offsets) -> dict[TopicPartition, int]:
+        """Return offsets that lie in their partitions, and say of each what was missed."""
+        firsts = await self._membership.consumer.beginning_offsets(list(begun))
+        ends = await self._membership.consumer.end_offsets(list(begun))
+        found = {}
+        for place, offset in begun.items():
+            there = firsts[place] <= offset <= ends[place]
+            found[place] = offset if there else firsts[place]
+            if not there:
+                self._told(Gap(place, offset, firsts[place]))
+        return found
+
+    async def _first_time(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
         consumer = self._membership.consumer
-        starts = dict(await self._starts(assigned)) if self._starts else {}
-        left = [place for place in assigned if place not in starts]
-        starts |= await self._membership.committed(left)
-        left = [place for place in left if place not in starts]
-        if left and self._since_ms is not None:
-            found = await consumer.offsets_for_times(dict.fromkeys(left, self._since_ms))
-            ends = await consumer.end_offsets(left)
-            for place in left:
-                starts[place] = ends[place] if found[place] is None else found[place].offset
-        elif left:
-            starts |= await consumer.beginning_offsets(left)
-        return {place: offset for place, offset in starts.items() if place in assigned}
+        if not places or self._since_ms is None:
+            return dict(await consumer.beginning_offsets(places))
+        found = await consumer.offsets_for_times(dict.fromkeys(places, self._since_ms))
+        ends = await consumer.end_offsets(places)
+        return {
+            place: ends[place] if found[place] is None else found[place].offset for place in places
+        }
 
     async def _regain(self, lost: Iterable[TopicPartition]) -> None:
         """Go on at the first record that is there, and say what was missed."""
@@ -204,6 +235,7 @@ async def received(
     group: str = "",
     since: datetime | None = None,
     starts: Starts | None = None,
+    back: int = 0,
     told: Callable[[Gap], None] | None = None,
 ) -> AsyncIterator[Reception]:
     """Read topics from Kafka, or from the local log of an embedded installation.
@@ -211,8 +243,9 @@ async def received(
     In a `group` its members share the partitions, and what is done and committed doesn't come
     again; without one all partitions are read and nothing is kept. A partition begins where
     `starts` says, else behind what the group is done with, else at the first record appended at
-    `since` or later, else at the oldest that is kept. `told` hears of records that were to be read
-    and have expired; without it they are logged.
+    `since` or later, else at the oldest that is kept; up to `back` records before that come too
+    (`Reception.known`), for whoever must know what came last. `told` hears of records that were to
+    be read and have expired; without it they are logged.
 
     What is done when the block ends is committed, whatever ends it. Raises TopicError where the
     brokers or topics can't be read, then or while the block reads.
@@ -221,7 +254,9 @@ async def received(
     topics = {name(settings, role): counts[name(settings, role)] for role in roles}
     try:
         async with _member(settings, group, topics) as membership:
-            reception = Reception(membership, since=since, starts=starts, told=told or _log_gap)
+            reception = Reception(
+                membership, since=since, starts=starts, back=back, told=told or _log_gap
+            )
             try:
                 yield reception
             finally:

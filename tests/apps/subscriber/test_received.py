@@ -102,9 +102,48 @@ async def test_records_that_have_expired_are_told_of_and_reading_goes_on(setting
     expire()
     append(b"d")
     async with received(settings, ["verdicts"], group="g", told=gaps.append) as reception:
-        assert await reception.take(wait_ms=0) == []
         assert [record.value for record in await _all(reception)] == [b"d"]
     assert gaps == [(TopicPartition("mail.verdicts", 0), 1, 3)]
+
+
+async def test_records_that_expire_while_one_reads_are_told_of_too(settings, append, expire):
+    gaps = []
+    async with received(settings, ["verdicts"], told=gaps.append) as reception:
+        assert await _all(reception) == []
+        append(b"a", b"b")
+        expire()
+        append(b"c")
+        assert await reception.take(wait_ms=0) == []
+        assert [record.value for record in await _all(reception)] == [b"c"]
+    assert gaps == [(TopicPartition("mail.verdicts", 0), 0, 2)]
+
+
+async def test_a_group_that_is_further_than_its_topic_begins_anew_and_says_so(settings, append):
+    append(b"a", b"b", b"c")
+    gaps = []
+
+    async def starts(places):
+        return {TopicPartition("mail.verdicts", 0): 7}
+
+    async with received(settings, ["verdicts"], starts=starts, told=gaps.append) as reception:
+        assert len(await _all(reception)) == 3
+    assert gaps == [(TopicPartition("mail.verdicts", 0), 7, 0)]
+
+
+async def test_who_looks_back_is_shown_what_came_last_and_told_that_it_is_done(settings, append):
+    append(b"a", b"b", b"c", b"d")
+    async with received(settings, ["verdicts"], group="g") as reception:
+        reception.done((await _all(reception))[2])
+    async with received(settings, ["verdicts"], group="g", back=2) as reception:
+        found = await _all(reception)
+        assert [(it.value, reception.known(it)) for it in found] == [
+            (b"b", True),
+            (b"c", True),
+            (b"d", False),
+        ]
+        reception.done(found[0])
+    async with received(settings, ["verdicts"], group="g") as reception:
+        assert [record.value for record in await _all(reception)] == [b"d"]
 
 
 async def test_a_second_member_of_an_embedded_group_waits_for_the_end_of_the_first(
