@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from detectors.signals import Finding
 from models.classifier import Prediction
 
-__all__ = ["CLIP", "LEARNED", "clipped", "logits_of", "read_margin", "signal_of"]
+__all__ = ["CLIP", "LEARNED", "SPOKEN", "clipped", "logits_of", "read_margin", "signal_of"]
 
 LEARNED: Final = "learned"
 """The models' group, and the prefix of their signals' names."""
@@ -15,12 +15,13 @@ CLIP: Final = 15.0
 """Logits beyond which a model's margin says no more."""
 
 _SURE = 2.0  # logits: about seven to one
-_SPOKEN: Final = {
+SPOKEN: Final = {
     "text": "text model",
     "bayes": "naive Bayes model",
     "counts": "tally of labels",
     "behaviour": "behaviour model",
 }
+"""Models as sentences call them."""
 
 
 class _Said(Protocol):
@@ -58,7 +59,7 @@ def read_margin(prediction: Prediction, kind: str) -> Finding:
     margin = clipped(prediction)
     side = "abuse" if margin > 0 else "legitimate mail"
     verb = "takes it for" if abs(margin) >= _SURE else "leans to"
-    model = _SPOKEN.get(prediction.model, prediction.model)
+    model = SPOKEN.get(prediction.model, prediction.model)
     return Finding(
         signal_of(prediction.model),
         f"The {model} {verb} {side} (margin {margin:+.2f})",

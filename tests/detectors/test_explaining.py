@@ -8,10 +8,10 @@ import pytest
 
 from detectors.actions import probability
 from detectors.catalogue import DETECTORS, SPECS
-from detectors.explaining import Explainer
+from detectors.explaining import Explainer, explain_recorded
 from detectors.judging import Judge
 from detectors.policy_file import read_policy
-from detectors.record import encode
+from detectors.record import decode, encode
 from detectors.stack import shipped_stack
 from features.context import Context
 from features.envelope import Envelope, Incoming
@@ -257,3 +257,36 @@ def test_a_broken_message_is_explained_by_the_policys_on_failure():
     found = Explainer(core).explain(message, judged)
     assert [step.by for step in found.steps] == ["on_failure"]
     assert found.signals == ()
+
+
+@pytest.mark.parametrize("path", MAIL[::5], ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_recorded_verdict_is_explained_as_it_was_when_it_was_made(path):
+    core, message = _judge(HELD), _incoming(path)
+    judged = core.judge([message])[0]
+    then = Explainer(core).explain(message, judged)
+    recorded = decode(encode(judged.verdict))
+    assert encode(explain_recorded(recorded, core.terms_of(message))) == encode(then)
+
+
+def test_what_a_rule_that_reads_the_mail_would_do_is_left_open_when_explained_without_it():
+    rule = """
+[[rules]]
+name = "asks"
+when = 'subject == "x"'
+action = "reject"
+reason = "Asks"
+mode = "draft"
+"""
+    core, message = _judge(rule), _incoming()
+    recorded = decode(encode(core.judge([message])[0].verdict))
+    told = explain_recorded(recorded, core.terms_of(message))
+    assert (told.rehearsal, told.rules[0].matched) == (None, None)
+    assert [tried.found for tried in told.signals].count(True) == len(recorded.signals)
+
+
+def test_a_verdict_without_a_basis_cannot_be_explained_signal_by_signal():
+    core, message = _judge(), _incoming()
+    verdict = core.judge([message])[0].verdict
+    bare = msgspec.structs.replace(verdict, basis=msgspec.UNSET)
+    with pytest.raises(ValueError, match="no basis"):
+        explain_recorded(bare, core.terms_of(message))
