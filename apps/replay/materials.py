@@ -18,7 +18,7 @@ from models.classifier import Classifier
 from models.manifest import ArtifactError
 from streams.model_records import Pointer
 from streams.opening import load_classifier
-from streams.policies import read_policy_of
+from streams.policies import KeptPolicy, read_policy_of
 from streams.registry import Artifact, Registry, open_classifier
 from streams.settings import Settings, SettingsError
 from streams.stores.redis_store import open_redis
@@ -35,8 +35,8 @@ class MissingError(LookupError):
 class Kept(Protocol):
     """What an archive keeps by digest; None for what it hasn't."""
 
-    def policy(self, digest: str) -> bytes | None:
-        """Return a policy's record (streams.policies.KeptPolicy)."""
+    def policy(self, digest: str) -> KeptPolicy | None:
+        """Return a policy as it was put in force."""
 
     def artifact(self, digest: str) -> bytes | None:
         """Return an artifact: a snapshot of the online models, or a classifier."""
@@ -119,7 +119,7 @@ class Materials:
             "verdicts can be judged under another one (--mode what-if --policy FILE)"
         )
 
-    def _archived_policy(self, digest: str) -> bytes | None:
+    def _archived_policy(self, digest: str) -> KeptPolicy | None:
         return self._archive.policy(digest) if self._archive else None
 
     def _policy_in_folder(self, digest: str) -> bytes | None:

@@ -5,14 +5,14 @@ Steps are megabytes an hour, and lie in one file beside an index of them; all el
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
 from models.step import Step
-from streams.model_records import Claim, Marker, Pointer, StepRecord, Theta, read_model_record
+from streams.model_records import Executed, Marker, Pointer, StepRecord, Theta, read_model_record
 
-__all__ = ["ModelHistory", "ModelLogRecord"]
+__all__ = ["HistoryWriter", "ModelHistory", "ModelLogRecord"]
 
 _STEPS: Final = "steps.bin"
 _INDEX: Final = "models.json"
@@ -39,6 +39,66 @@ class _Index(msgspec.Struct):
     malformed: int = 0
 
 
+class HistoryWriter:
+    """Takes records in the order of the log; the index is written when the block ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Begin anew in a folder; raises OSError."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._index = _Index()
+        self._fence = 0
+        self._seen = 0
+        self._steps = (folder / _STEPS).open("wb")
+
+    def __enter__(self) -> Self:
+        """Take records within the block."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Write the index."""
+        self._steps.close()
+        (self._folder / _INDEX).write_bytes(msgspec.json.encode(self._index))
+
+    def add(self, given: ModelLogRecord) -> None:
+        """Take a record; an unreadable one, or of a learner replaced, is left out."""
+        try:
+            record = read_model_record(given.headers, given.value)
+        except ValueError:
+            self._index.malformed += 1
+            return
+        if isinstance(record, Executed) or record.fence < self._fence:
+            return
+        self._fence = record.fence
+        match record:
+            case StepRecord():
+                self._step(record)
+            case Marker():
+                self._index.revoked += [r for r in record.revoked if r not in self._index.revoked]
+                last = [end for _, end in record.revoked]
+                self._seen = max(self._seen, record.published, *last)
+                if record.theta is not None:
+                    self._index.thetas[record.theta.version] = record.theta
+            case Pointer():
+                self._index.pointers.append(record)
+                if record.model == "online" and record.stage == "live":
+                    self._point(record.sequence)
+
+    def _step(self, record: StepRecord) -> None:
+        if record.sequence in self._index.steps:
+            return
+        content = msgspec.msgpack.encode(record.step)
+        place = self._steps.tell(), len(content)
+        self._index.steps[record.sequence] = (*place, record.schema, record.layout)
+        self._steps.write(content)
+        self._seen = max(self._seen, record.sequence)
+
+    def _point(self, sequence: int) -> None:
+        if sequence > self._seen:  # as streams.following.order has it
+            self._index.jumps.append(sequence)
+            self._seen = sequence
+
+
 class ModelHistory:
     """The records of a folder that `write` filled; picklable, since it is opened anew by path."""
 
@@ -52,43 +112,9 @@ class ModelHistory:
     @classmethod
     def write(cls, folder: Path, records: Iterable[ModelLogRecord]) -> "ModelHistory":
         """Keep records, given in the order of the log; what isn't readable is counted only."""
-        folder.mkdir(parents=True, exist_ok=True)
-        index = _Index()
-        fence = seen = 0
-        with (folder / _STEPS).open("wb") as steps:
-            for given in records:
-                try:
-                    record = read_model_record(given.headers, given.value)
-                except ValueError:
-                    index.malformed += 1
-                    continue
-                if isinstance(record, Claim | Marker | Pointer | StepRecord):
-                    if record.fence < fence:
-                        continue  # of a learner that another one had replaced
-                    fence = record.fence
-                match record:
-                    case StepRecord() if record.sequence not in index.steps:
-                        content = msgspec.msgpack.encode(record.step)
-                        index.steps[record.sequence] = (
-                            steps.tell(),
-                            len(content),
-                            record.schema,
-                            record.layout,
-                        )
-                        steps.write(content)
-                        seen = max(seen, record.sequence)
-                    case Marker():
-                        index.revoked += [r for r in record.revoked if r not in index.revoked]
-                        seen = max(seen, record.published, *(last for _, last in record.revoked))
-                        if record.theta is not None:
-                            index.thetas[record.theta.version] = record.theta
-                    case Pointer():
-                        index.pointers.append(record)
-                        online = record.model == "online" and record.stage == "live"
-                        if online and record.sequence > seen:
-                            index.jumps.append(record.sequence)
-                            seen = record.sequence
-        (folder / _INDEX).write_bytes(msgspec.json.encode(index))
+        with HistoryWriter(folder) as writer:
+            for record in records:
+                writer.add(record)
         return cls(folder)
 
     @property

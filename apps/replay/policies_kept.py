@@ -17,14 +17,16 @@ class KeptPolicyError(ValueError):
     """A kept policy can't be used: one line that says why."""
 
 
-def read_kept(content: bytes, digest: str) -> PolicySet:
+def read_kept(content: bytes | KeptPolicy, digest: str) -> PolicySet:
     """Return the policies of a record that streams.policies kept under a digest.
 
     What is in it counts, not the source beside it: that was read over the shipped policy of its
     time. Raises KeptPolicyError.
     """
     try:
-        kept = msgspec.json.decode(content, type=KeptPolicy)
+        kept = content
+        if isinstance(kept, bytes):
+            kept = msgspec.json.decode(kept, type=KeptPolicy)
         found = msgspec.convert(kept.policies, _Policies)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise KeptPolicyError(f"policy {digest}: its record isn't readable ({error})") from None

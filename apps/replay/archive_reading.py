@@ -1,0 +1,85 @@
+"""An archive's verdicts in the order of receipt, and what it keeps of models and policies."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from apps.replay.model_history import ModelHistory
+from apps.replay.reading import Mark, Stretch
+from apps.replay.recorded import Recorded, Unread
+from apps.replay.sources import ArchiveSource
+from apps.replay.verifying import BATCH
+from apps.subscriber.archive.reading import Archive
+
+__all__ = ["ArchiveReading"]
+
+
+class _Received(msgspec.Struct):
+    received_at: datetime
+
+
+class _Place(msgspec.Struct):
+    """Up to which time of receipt all is done; `events` are those of that very time."""
+
+    at: datetime
+    events: list[str]
+    done: int
+
+
+_DECODER = msgspec.json.Decoder(_Received)
+
+
+class ArchiveReading:
+    """An archive that is open for a replay; raises ArchiveError where there is none."""
+
+    def __init__(self, source: ArchiveSource, *, mail: bool) -> None:
+        self._unread: list[Unread] = []
+        self._source = source
+        self._mail = mail
+        self.kept = Archive.open(source.url, self._unread.append)
+        files = self.kept.files("verdicts", since=source.since, until=source.until)
+        self.total = sum(file.rows for file in files)
+
+    async def stretches(self, start: Mark) -> AsyncIterator[Stretch]:
+        """Yield verdicts from a mark on; of the mark's own moment those that aren't done."""
+        place = msgspec.convert(start, _Place) if start else None
+        done, events = (place.done, set(place.events)) if place else (0, set())
+        found = self.kept.recorded(
+            since=place.at if place else self._source.since,
+            until=self._source.until,
+            mail=self._mail,
+        )
+        while taken := await asyncio.to_thread(lambda: list(islice(found, BATCH))):
+            new = [each for each in taken if each.event not in events]
+            done += len(new)
+            place = _behind(taken, place, done)
+            yield Stretch(new, self._told(), msgspec.to_builtins(place), done)
+        if unread := self._told():
+            yield Stretch((), unread, msgspec.to_builtins(place) if place else {}, done)
+
+    async def history(self, folder: Path) -> ModelHistory:
+        """Write the archived records of mail.models into a folder."""
+        return await asyncio.to_thread(ModelHistory.write, folder, self.kept.models())
+
+    def _told(self) -> list[Unread]:
+        told = list(self._unread)
+        self._unread.clear()
+        return told
+
+
+def _behind(taken: list[Recorded], before: _Place | None, done: int) -> _Place:
+    """Return the place behind verdicts that are in the order of receipt."""
+    at = _DECODER.decode(taken[-1].value).received_at
+    events = []
+    for each in reversed(taken):
+        if _DECODER.decode(each.value).received_at != at:
+            break
+        events.append(each.event)
+    else:
+        if before is not None and before.at == at:
+            events += before.events
+    return _Place(at, events, done)
