@@ -204,9 +204,11 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     `asked` says in words what was to be otherwise, a line each; `before` and `after` name the
     runs. `messages` were read: `compared` of them, `by_mail` of these judged anew from the message
-    itself, and the rest is in `untold`. `changes` are the gravest of all that changed. `domains`
-    are the senders' domains with the most changes. `digest_before` and `digest_after` are those of
-    the compared verdicts (apps.replay.digest). `interrupted`: it ended before the source did.
+    itself, and the rest is in `untold`. `other_engine` of the compared were judged by another
+    release or installation, which may have a part in what differs. `changes` are the gravest of all
+    that changed. `domains` are the senders' domains with the most changes. `digest_before` and
+    `digest_after` are those of the compared verdicts (apps.replay.digest). `interrupted`: it ended
+    before the source did.
     """
 
     schema: int = 1
@@ -218,6 +220,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     compared: int
     by_mail: int
+    other_engine: int
     changed: int
     scores_changed: int
     harsher: int
