@@ -18,7 +18,7 @@ from apps.replay.sources import (
 )
 from streams.settings import Settings
 
-__all__ = ["Mark", "Reading", "Stretch", "open_reading"]
+__all__ = ["Mark", "Reading", "Stretch", "kept_in", "open_reading"]
 
 Mark = Mapping[str, Any]
 """Where to go on, as JSON has it; {} is the beginning."""
@@ -63,7 +63,7 @@ async def open_reading(
         case TopicSource():
             from apps.replay.topic_reading import open_topic  # noqa: PLC0415 - aiokafka
 
-            kept = _kept(archive_url(settings))
+            kept = kept_in(archive_url(settings))
             async with open_topic(settings, source, mail=mail, kept=kept) as reading:
                 yield reading
         case ArchiveSource():
@@ -76,8 +76,8 @@ async def open_reading(
             )
 
 
-def _kept(url: str) -> Kept | None:
-    """Return what the installation's archive keeps, if it has one that is there."""
+def kept_in(url: str) -> Kept | None:
+    """Return what an archive keeps by digest; None without an archive that is there."""
     if not url:
         return None
     from apps.subscriber.archive.reading import Archive, ArchiveError  # noqa: PLC0415 - pyarrow

@@ -120,7 +120,8 @@ class Verifier:
         ):
             recorded = recorded._replace(mail=None)  # of a log that was made anew
         if verdict.logit is not None and not _has_vector(verdict):
-            return _none(recorded, verdict.id, "its feature vector isn't readable")
+            why = "isn't readable" if verdict.features.f32 else "isn't kept any more"
+            return _none(recorded, verdict.id, f"its feature vector {why}")
         try:
             return _Case(at, recorded, verdict, named_in(verdict))
         except MissingError as error:

@@ -9,7 +9,7 @@ import asyncio
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final, Protocol, TypeVar
@@ -50,7 +50,7 @@ class WorkersError(RuntimeError):
 
 async def tallied(
     stretches: AsyncIterator[Stretch], task: Task[T], workers: int = 1
-) -> AsyncIterator[tuple[Stretch, T]]:
+) -> AsyncGenerator[tuple[Stretch, T]]:
     """Yield each stretch with its tally, in the order of the stretches.
 
     One worker is a thread of this process; more are processes of their own, to which stretches are
