@@ -148,7 +148,7 @@ def _mistakes(outcomes: Sequence[Outcome]) -> Iterator[str]:
         ]
         for it in outcomes
     )
-    yield from table(columns, rows, cards=True)
+    yield from table(columns, rows, kind="cards")
 
 
 def _mistake(outcome: Outcome) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Final, Literal
 
@@ -30,9 +31,9 @@ __all__ = [
 
 CHART_STYLE: Final = Path(__file__).with_name("chart.css").read_text("ascii")
 """What dresses the charts of a page."""
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _BOTTOM = 560, 350, 76, 16, 58
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _BOTTOM = 560, 350, 92, 28, 58
 _TITLE, _ROW = 22, 22  # where the title stands, and what a row of the legend takes
-_CHAR = 7.6  # px that a letter of the legend takes, about
+_CHAR = 10.5  # px that a letter of the legend takes on a narrow screen, about
 _STEPS = (1, 2, 5)
 
 Point = tuple[float, float]
@@ -92,7 +93,6 @@ def chart(
     lines: Sequence[Line],
     *,
     diagonal: bool = False,
-    marks: Sequence[tuple[float, str]] = (),
 ) -> str:
     """Return an SVG element, to be put into a page.
 
@@ -102,7 +102,6 @@ def chart(
         y: the vertical one.
         lines: what is drawn, the first at the back.
         diagonal: draw where both axes are equal.
-        marks: values of x with a word each, as dotted lines from top to bottom.
     """
     rows = list(_rows(lines)) if len(lines) > 1 else []
     frame = _Frame(x, y, _TITLE + 16 + _ROW * len(rows))
@@ -113,15 +112,6 @@ def chart(
         parts.append(
             f'<path class="line dashed grey" d="M{frame.x(low)} {frame.y(low)}'
             f'L{frame.x(high)} {frame.y(high)}"/>'
-        )
-    for value, word in marks:
-        at = frame.x(value)
-        parts.append(
-            f'<line class="mark" x1="{at}" x2="{at}" y1="{frame.top}" y2="{frame.floor}"/>'
-        )
-        parts.append(
-            f'<text class="soft" text-anchor="end" '
-            f'transform="translate({at - 4} {frame.top + 6}) rotate(-90)">{escape(word)}</text>'
         )
     for line in lines:
         parts += frame.drawn(line)
@@ -203,7 +193,7 @@ class _Frame:
                 yield f'<circle class="dot {line.tone}" cx="{a}" cy="{b}" r="4"/>'
             return
         # A curve of a million corners has no more places on paper than these.
-        (first, height), *rest = dict.fromkeys(places)
+        (first, height), *rest = (place for place, _ in groupby(places))
         if line.shape == "line":
             drawn = f"M{first} {height}" + "".join(f"L{a} {b}" for a, b in rest)
         else:

@@ -20,31 +20,31 @@ class Curve(NamedTuple):
     tone: Tone
     corners: Sequence[Point]
     dashed: bool = False
-    dots: bool = False
 
 
-def roc_chart(title: str, curves: Sequence[Curve], ham: int, spam: int) -> str:
+def roc_chart(title: str, curves: Sequence[Curve], ham: int, spam: int, word: str = "spam") -> str:
     """Return the curves as an SVG element, ham misjudged against spam missed, in %.
 
     Args:
         title: what stands above it.
-        curves: one or more; `dots` are thresholds in force, drawn as such.
+        curves: one or more, the last in front.
         ham: how much ham there is, at least one: half a message is where the axis begins, and
             stands for none.
         spam: how much spam, for the other axis.
+        word: what spam is called.
     """
     lines = [
         Line(
             each.name,
             each.tone,
             each.corners,
-            shape="dots" if each.dots else "stairs",
+            shape="stairs",
             dashed=each.dashed,
         )
         for each in curves
     ]
     x = _axis(f"% of {ham:,} ham misjudged", 0.5 / ham)
-    return chart(title, x, _axis(f"% of {spam:,} spam missed", 0.5 / spam), lines)
+    return chart(title, x, _axis(f"% of {spam:,} {word} missed", 0.5 / spam), lines)
 
 
 def _axis(title: str, least: float) -> Axis:

@@ -26,8 +26,7 @@ def table(
     rows: Iterable[Sequence[str | Cell]],
     *,
     caption: str = "",
-    cards: bool = False,
-    full: bool = False,
+    kind: str = "",
 ) -> Iterator[str]:
     """Yield a table. Cells are HTML, escaped by whoever made them.
 
@@ -35,14 +34,14 @@ def table(
         columns: the first one holds the rows' heads.
         rows: as many cells each as there are columns.
         caption: what the table is of; escaped here.
-        cards: a narrow screen shows each row as a card instead of scrolling sideways.
-        full: as wide as the page.
+        kind: the style's words for it: `cards` for rows that a narrow screen shows as cards
+            instead of scrolling sideways, `full` for as wide as the page.
     """
-    kinds = " ".join(kind for kind, wanted in (("cards", cards), ("full", full)) if wanted)
+    cards = "cards" in kind.split()
     name = escape(caption or columns[0].head)
     # What scrolls must be reachable by keyboard, and have a name then (WCAG 2.1.1, 4.1.2).
-    around = "" if cards else f' class="wide" tabindex="0" role="region" aria-label="{name}"'
-    yield f"<div{around}><table" + (f' class="{kinds}">' if kinds else ">")
+    around = f' class="wide" tabindex="0" role="region" aria-label="{name}"'
+    yield f"<div{around}><table" + (f' class="{kind}">' if kind else ">")
     if caption:
         yield f"<caption>{name}</caption>"
     heads = "".join(_cell("th", ' scope="col"', column, escape(column.head)) for column in columns)
