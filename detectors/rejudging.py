@@ -176,6 +176,8 @@ def _rules_told(
         unknown |= {"from_host", "from_domain"}
     if "link_hosts" in basis.partial:
         unknown.add("url_domains")
+    if not recorded.features.f32:  # retention took it away
+        unknown |= {"sender_age", "sender_messages", "first_contact"}
     if not terms.rules.reads & unknown:
         return {}
     stood = {} if before is None else {rule.name: rule for rule in before.policy.rules}

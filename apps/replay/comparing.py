@@ -7,7 +7,7 @@ interruption; merged they are the one that a single pass makes.
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 import msgspec
 
@@ -25,8 +25,8 @@ from apps.replay.comparison import (
 )
 from apps.replay.consequence import STOPPED, consequence_of, gravity, is_harsher, level
 from apps.replay.digest import RunDigest
-from apps.replay.effects import curves, effects
-from detectors.actions import ACTIONS, MICRO, Action
+from apps.replay.effects import Outcomes, curves, effects
+from detectors.actions import ACTIONS, MICRO
 from detectors.basis import Basis
 from detectors.record import encode
 from detectors.verdict import Verdict
@@ -39,7 +39,6 @@ _SIGNALS: Final = 6  # told of a change
 _KINDS: Final = 100  # of what is missing; the rest goes under one name
 _OTHERS: Final = "(others)"
 
-_Key = TypeVar("_Key")
 _Said = Literal["ham", "abuse", ""]
 
 
@@ -48,7 +47,8 @@ class Comparing(msgspec.Struct):
 
     `labelled` has logits before and after (millionths) and whether it is abuse. The keys of
     `flows` are actions before and after, those of `outcomes` truth and levels (consequence.level),
-    those of `histograms` truth, run and bin. A slice has comparison.Slice's numbers in order.
+    those of `histograms` truth, run and bin, as words: JSON knows no others. A slice has
+    comparison.Slice's numbers in order.
     """
 
     top: int = 100
@@ -57,13 +57,13 @@ class Comparing(msgspec.Struct):
     by_mail: int = 0
     other_engine: int = 0
     scores_changed: int = 0
-    flows: dict[tuple[Action, Action], int] = {}
+    flows: dict[str, int] = {}
     untold: dict[str, int] = {}
     shadow: dict[str, int] = {}
-    outcomes: dict[tuple[str, int, int], int] = {}
+    outcomes: dict[str, int] = {}
     tenants: dict[str, list[int]] = {}
     domains: dict[str, list[int]] = {}
-    histograms: dict[tuple[str, str, int], int] = {}
+    histograms: dict[str, int] = {}
     labelled: list[tuple[int, int, bool]] = []
     changes: list[Change] = []
     since: datetime | None = None
@@ -96,7 +96,7 @@ class Comparing(msgspec.Struct):
         self.by_mail += by_mail
         self.other_engine += earlier.engine != after.engine
         self.scores_changed += earlier.logit != after.logit
-        _count(self.flows, (earlier.action, after.action))
+        _count(self.flows, f"{earlier.action} {after.action}")
         for name in after.shadow:
             _count(self.shadow, name)
         self._span(earlier.received_at, earlier.received_at)
@@ -104,7 +104,8 @@ class Comparing(msgspec.Struct):
         self._score(earlier.logit, after.logit, said)
         self._slice(earlier, after, said)
         if said:
-            _count(self.outcomes, (said, level(earlier.action), level(after.action)))
+            levels = f"{level(earlier.action)} {level(after.action)}"
+            _count(self.outcomes, f"{said} {levels}")
         if earlier.action != after.action:
             self._keep([_change(event, earlier, after, truth, said)])
 
@@ -137,9 +138,10 @@ class Comparing(msgspec.Struct):
         interrupted: bool = False,
     ) -> Comparison:
         """Return what is known so far; `asked` and the names of the runs are only words."""
-        flows = sorted(self.flows.items(), key=lambda it: [ACTIONS.index(a) for a in it[0]])
-        changed = sum(number for (was, now), number in flows if was != now)
-        harsher = sum(number for (was, now), number in flows if is_harsher(was, now))
+        flows = _flows(self.flows)
+        changed = sum(it.messages for it in flows if it.before != it.after)
+        harsher = sum(it.messages for it in flows if is_harsher(it.before, it.after))
+        outcomes = _outcomes(self.outcomes)
         logits = sorted(self.labelled)
         domains = [it for it in _slices(self.domains) if it.changed]
         return Comparison(
@@ -156,11 +158,11 @@ class Comparing(msgspec.Struct):
             scores_changed=self.scores_changed,
             harsher=harsher,
             milder=changed - harsher,
-            labelled_ham=sum(n for (said, *_), n in self.outcomes.items() if said == "ham"),
-            labelled_abuse=sum(n for (said, *_), n in self.outcomes.items() if said == "abuse"),
-            flows=tuple(Flow(was, now, number) for (was, now), number in flows),
+            labelled_ham=sum(n for (said, *_), n in outcomes.items() if said == "ham"),
+            labelled_abuse=sum(n for (said, *_), n in outcomes.items() if said == "abuse"),
+            flows=flows,
             changes=tuple(sorted(self.changes, key=_gravity)[: self.top]),
-            effects=effects(self.outcomes) if self.outcomes else (),
+            effects=effects(outcomes) if outcomes else (),
             tenants=tuple(_slices(self.tenants)),
             domains=tuple(domains[:_TOLD_DOMAINS]),
             scores=self._distributions(),
@@ -177,8 +179,8 @@ class Comparing(msgspec.Struct):
             return
         for of in ("all", said):
             if of:
-                _count(self.histograms, (of, "before", _bin(before)))
-                _count(self.histograms, (of, "after", _bin(after)))
+                _count(self.histograms, f"{of} before {_bin(before)}")
+                _count(self.histograms, f"{of} after {_bin(after)}")
         if said:
             self.labelled.append((before, after, said == "abuse"))
 
@@ -209,12 +211,30 @@ class Comparing(msgspec.Struct):
         return tuple(
             Scores(
                 of,
-                tuple(found.get((of, "before", at), 0) for at in bins),
-                tuple(found.get((of, "after", at), 0) for at in bins),
+                tuple(found.get(f"{of} before {at}", 0) for at in bins),
+                tuple(found.get(f"{of} after {at}", 0) for at in bins),
             )
             for of in whose
-            if any(key[0] == of for key in found)
+            if any(key.startswith(of) for key in found)
         )
+
+
+def _flows(counts: dict[str, int]) -> tuple[Flow, ...]:
+    """Return the flows in the actions' order."""
+    return tuple(
+        Flow(was, now, counts[f"{was} {now}"])
+        for was in ACTIONS
+        for now in ACTIONS
+        if f"{was} {now}" in counts
+    )
+
+
+def _outcomes(counts: dict[str, int]) -> Outcomes:
+    found: Outcomes = {}
+    for key, number in counts.items():
+        said, before, after = key.split()
+        found[said, int(before), int(after)] = number
+    return found
 
 
 def _change(
@@ -279,7 +299,7 @@ def _bin(logit: int) -> int:
     return min(max(bisect_right(BINS, logit / MICRO) - 1, 0), len(BINS) - 2)
 
 
-def _count(counts: dict[_Key, int], key: _Key, number: int = 1) -> None:
+def _count(counts: dict[str, int], key: str, number: int = 1) -> None:
     counts[key] = counts.get(key, 0) + number
 
 

@@ -186,6 +186,17 @@ reason = "r"
     assert not isinstance(rejudge(recorded, before, before=before), Needs)
 
 
+def test_a_rule_that_reads_the_sender_needs_the_vector(judge):
+    text = "[[rules]]\nname = 'r'\nwhen = 'sender_age > 3.0'\naction = 'reject'\nreason = 'r'\n"
+    terms = _under(judge, text).terms_of(_incoming("any", b""))
+    recorded = decode(_verdicts(judge)[0])
+    assert not isinstance(rejudge(recorded, terms), Needs)
+    kept = msgspec.structs.replace(recorded.features, f32="")
+    without = msgspec.structs.replace(recorded, features=kept)
+    assert rejudge(without, terms) == Needs(("sender_age",))
+    assert not isinstance(rejudge(without, judge.terms_of(_incoming("any", b""))), Needs)
+
+
 def test_an_address_alone_needs_the_mail_only_in_its_own_network(judge):
     def needed(network):
         text = f'[[deny]]\nnetwork = "{network}"\nreason = "r"\n'
