@@ -12,6 +12,7 @@ import msgspec
 from msgspec import inspect
 
 from features.context import Context, Limits
+from streams.archive_section import ArchiveSection, inconsistent_archive
 from streams.dns_servers import inconsistent_dns
 from streams.hook_sections import (
     ApiSection,
@@ -83,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     policyd: PolicydSection = PolicydSection()
     dns: DnsSection = DnsSection()
     embedded: EmbeddedSection = EmbeddedSection()
+    archive: ArchiveSection = ArchiveSection()
     http: HttpSection = HttpSection()
     log: LogSection = LogSection()
     origins: dict[str, str] = {}
@@ -211,7 +213,8 @@ def _from_file(path: Path) -> Iterator[tuple[str, tuple[Any, str]]]:
             if dotted not in _CATALOGUE:
                 hint = _nearest(dotted, _CATALOGUE)
                 raise SettingsError(f"{path}: unknown key {dotted}; {hint}")
-            if _CATALOGUE[dotted].path and isinstance(value, str) and value:
+            is_path = _CATALOGUE[dotted].path and isinstance(value, str) and "://" not in value
+            if is_path and value:
                 value = str(path.parent / value)  # noqa: PLW2901 - an absolute path stays as it is
             yield dotted, (value, str(path))
 
@@ -261,6 +264,7 @@ def _inconsistent(settings: Settings) -> Iterator[str]:
         )
     yield from _inconsistent_redis(settings.redis)
     yield from inconsistent_dns(settings.dns)
+    yield from inconsistent_archive(settings.archive)
     try:
         settings.state.of_kinds()
     except ValueError as error:

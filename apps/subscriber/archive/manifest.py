@@ -10,7 +10,7 @@ This needs no lock and no conditional write, only that a file appears whole.
 
 import re
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
@@ -22,6 +22,7 @@ __all__ = ["KINDS", "SCHEMA", "DataFile", "Entry", "Kind", "Manifest", "Manifest
 Kind = Literal["verdicts", "messages", "labels", "models"]
 KINDS: Final[tuple[Kind, ...]] = ("verdicts", "messages", "labels", "models")
 SCHEMA: Final = 1  # of data files and of the manifest
+_REMEMBERED: Final = timedelta(days=1)  # when a file went; it is deleted before that
 _FOLDER: Final = "manifest"
 _NAME: Final = re.compile(r"manifest/(?P<number>[0-9]{12})-(?P<nonce>[0-9a-f]{16})\.json")
 
@@ -62,7 +63,8 @@ class DataFile(msgspec.Struct, frozen=True, kw_only=True):
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A change: `ranges` and files that came, files that went. `at` is for people.
 
-    A checkpoint says all that held when it was written, `lost` among it, and stands for the entries
+    A checkpoint says all that held when it was written, `lost` ranges and when files had `gone`
+    among it, and stands for the entries
     that it `covers`, by name; whatever else there is comes after it, also what was written before
     it and not seen.
     """
@@ -74,6 +76,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     removes: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
     lost: tuple[Range, ...] = ()
+    gone: dict[str, datetime] = {}
     schema: int = SCHEMA
 
 
@@ -84,6 +87,7 @@ class Manifest:
         self.files: dict[str, DataFile] = {}
         self.ends: dict[tuple[str, int], int] = {}
         self.lost: list[Range] = []
+        self.gone: dict[str, datetime] = {}
         self.number = 0
         self.names: list[str] = []
         self.uncovered = 0
@@ -93,6 +97,7 @@ class Manifest:
         """Apply an entry; tell whether it holds, and change nothing where it doesn't."""
         if entry.covers:
             self.lost = list(entry.lost)
+            self.gone = dict(entry.gone)
             self.files = {file.path: file for file in entry.adds}
             self.ends = {(part.topic, part.partition): part.to for part in entry.ranges}
             return True
@@ -103,11 +108,13 @@ class Manifest:
             return False
         for path in entry.removes:
             del self.files[path]
+            self.gone[path] = entry.at
         for file in entry.adds:
             self.files[file.path] = file
         for part in entry.ranges:
+            known = (part.topic, part.partition) in self.ends
             self.ends[part.topic, part.partition] = part.to
-            if part.first > part.after:
+            if known and part.first > part.after:
                 self.lost.append(part)
         return True
 
@@ -126,6 +133,7 @@ class Manifest:
             adds=tuple(self.files.values()),
             covers=tuple(self.names),
             lost=tuple(self.lost),
+            gone={path: when for path, when in self.gone.items() if at - when < _REMEMBERED},
         )
 
 
@@ -170,6 +178,12 @@ class ManifestFiles:
         self._storage.write(path, msgspec.json.encode(entry))
         found = self.read()
         return None if path in found.overtaken else found
+
+    def covered(self) -> list[tuple[str, datetime | None]]:
+        """Return the entries, as last read, that a checkpoint stands for, and when they came."""
+        base = max((path for path, it in self._entries.items() if it.covers), default="")
+        names = set(self._entries[base].covers) if base else set()
+        return [(h.path, h.changed) for h in self._storage.listed(_FOLDER) if h.path in names]
 
     def _entry(self, path: str) -> Entry:
         if (known := self._entries.get(path)) is not None:

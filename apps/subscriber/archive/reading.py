@@ -21,7 +21,7 @@ from apps.subscriber.archive.parquet import batches
 from apps.subscriber.archive.storage import ArchiveError, Storage
 from apps.subscriber.archive.verdict_rows import EPOCH, recorded_bytes
 from models.label import Label
-from streams.label_records import Refusal, read_record
+from streams.label_records import read_record
 from streams.policies import KeptPolicy
 
 __all__ = ["Archive", "ArchiveError", "DataFile", "KeptLabel", "Kind", "recorded_in"]
@@ -38,7 +38,7 @@ class KeptLabel(NamedTuple):
     """A label of the topic: its `offset` there, when the log took it, and what it is of.
 
     `target` is `models.label.Target` as one text (streams.label_records.canonical): of a label that
-    brought the message itself `raw:SHA-256` stands, and `label.of.raw` is empty.
+    brought the message itself `raw:SHA-256` stands, and `label.of.id` is `sha256-` with that.
     """
 
     offset: int
@@ -256,9 +256,6 @@ class Archive:
                                 row["offset"], row["appended"], row["event"], row["target"], label
                             ),
                         )
-                    elif isinstance(label, Refusal):
-                        place = f"{file.path}, offset {row['offset']}"
-                        self._told(Unread(place, label.reason))
 
         return rows
 

@@ -98,6 +98,14 @@ class Storage:
                 path = info.path.removeprefix(self.root).lstrip("/")
                 yield Held(path, int(info.size), info.mtime)
 
+    def holds(self, path: str) -> bool:
+        """Tell whether a file is there; raises ArchiveError."""
+        try:
+            found = self.system.get_file_info(self.place(path))
+        except OSError as error:
+            raise ArchiveError(f"{self.place(path)}: {_line(error)}") from None
+        return bool(found.type == fs.FileType.File)
+
     def delete(self, path: str) -> None:
         """Delete a file; one that isn't there is deleted. Raises ArchiveError."""
         try:

@@ -1,17 +1,16 @@
 """Verdicts as rows of the archive, and back, byte for byte."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
-import pyarrow as pa  # type: ignore[import-untyped]  # no types
 
 from apps.subscriber.archive.schema import COLUMNS
+from apps.subscriber.received import Received
 from detectors.verdict import LogPlace, ModelVersion
 
-__all__ = ["VerdictRow", "recorded_bytes", "verdict_row", "verdict_table"]
+__all__ = ["EPOCH", "VerdictRow", "recorded_bytes", "verdict_row"]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -71,45 +70,42 @@ class _Read(msgspec.Struct, frozen=True):
 _DECODER: Final = msgspec.json.Decoder(_Read)
 
 
-class VerdictRow(msgspec.Struct, frozen=True):
-    """A row by the archive's columns, the tenant and time by which it is filed, what it rests on.
+class VerdictRow(NamedTuple):
+    """A row by the archive's columns; by tenant and time of receipt it is filed.
 
-    `classifiers` are the versions of models that aren't online ones.
+    `policy` is the digest that the verdict names.
     """
 
     tenant: str
-    received_at: datetime
-    event: str
+    at: datetime
     policy: str
     values: tuple[Any, ...]
 
 
-def verdict_row(
-    partition: int, offset: int, appended_ms: int, event: str, value: bytes
-) -> VerdictRow:
+def verdict_row(given: Received) -> VerdictRow:
     """Return the row of a verdict's record.
 
     A record that is no verdict has its bytes and its place alone, and is filed by the time at which
     the log took it: nothing that lay in the topic is lost.
     """
-    appended_us = appended_ms * 1000
-    place = (partition, offset, appended_us, event)
+    value, appended_us = given.value, given.appended_ms * 1000
+    event = dict(reversed(given.headers)).get("ce_id", b"").decode("utf-8", "replace")
+    place = (given.partition, given.offset, appended_us, event)
     try:
         read = _DECODER.decode(value)
         received_us = (read.received_at - EPOCH) // _MICROSECOND
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError):
-        at = EPOCH + timedelta(milliseconds=appended_ms)
+        at = EPOCH + timedelta(milliseconds=given.appended_ms)
         width = len(COLUMNS["verdicts"]) - len(place)
         values: list[Any] = [*place, *[None] * width]
         values[_AT["received_at"]] = appended_us
         values[_AT["record"]] = value
-        return VerdictRow("", at, event, "", tuple(values))
+        return VerdictRow("", at, "", tuple(values))
     record, cut, vector = _cut(value, read.features.f32)
     log = read.log
     return VerdictRow(
         read.tenant,
-        read.received_at,
-        event,
+        EPOCH + timedelta(microseconds=received_us),
         read.policy,
         (
             *place,
@@ -148,16 +144,6 @@ def verdict_row(
 
 
 _AT: Final = {name: number for number, name in enumerate(COLUMNS["verdicts"].names)}
-
-
-def verdict_table(rows: Sequence[VerdictRow]) -> pa.Table:
-    """Return rows as a table of the archive's columns, in the order given."""
-    schema = COLUMNS["verdicts"]
-    columns = zip(*(row.values for row in rows), strict=True) if rows else [() for _ in schema]
-    return pa.table(
-        [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)],
-        schema=schema,
-    )
 
 
 def recorded_bytes(record: bytes, cut: int | None, vector: bytes | None) -> bytes:

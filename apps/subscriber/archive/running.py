@@ -1,0 +1,162 @@
+"""The archiver: reads topics from where the archive ends, and publishes block after block.
+
+Offsets are kept in the archive alone, in the same entry as the rows that they bring: whatever kills
+this process, the next one goes on where the archive ends, and each offset is in it once.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
+
+from apps.subscriber.archive.block import Block
+from apps.subscriber.archive.manifest import Kind, Manifest, ManifestFiles
+from apps.subscriber.archive.named import Named
+from apps.subscriber.archive.storage import ArchiveError, Storage
+from apps.subscriber.archive.tidying import tidy
+from apps.subscriber.received import Gap, received
+from streams.settings import Settings
+from streams.topics import Role, name
+
+__all__ = ["Archiver"]
+
+_WAIT_MS: Final = 500
+_STANDBY: Final = 5.0  # seconds that an overtaken writer leaves to the other
+_CHECKPOINT: Final = 64  # entries between two checkpoints
+
+log = structlog.get_logger(__name__)
+
+
+class _OvertakenError(Exception):
+    """Another writer has published what this one was about to."""
+
+
+class Archiver:
+    """Archives one installation's topics; `stop` ends it after what it holds is published."""
+
+    def __init__(self, settings: Settings) -> None:
+        section = settings.archive
+        self._settings = settings
+        self._section = section
+        self._storage = Storage(section.url)
+        self._entries = ManifestFiles(self._storage)
+        roles: list[Role] = ["verdicts", "labels", "models"]
+        if section.raw:
+            roles.append("messages")
+        self._kinds: dict[str, Kind] = {name(settings, role): role for role in roles}  # type: ignore[misc]  # these roles are kinds
+        self._roles = roles
+        self._stopped = asyncio.Event()
+        self._gaps: list[Gap] = []
+        self._manifest = Manifest()
+        self._block = Block({}, {})
+        self.rows = 0
+        self.blocks = 0
+
+    def stop(self) -> None:
+        """Publish what is held, and return from `run`."""
+        self._stopped.set()
+
+    async def run(self, *, once: bool = False) -> None:
+        """Archive until `stop`, or, with `once`, what the topics hold by now.
+
+        Raises TopicError where the topics can't be read, ArchiveError where the archive can't.
+        """
+        named = Named(self._settings, self._storage)
+        try:
+            await asyncio.to_thread(named.classifier)
+            while True:
+                try:
+                    await self._session(named, once=once)
+                except _OvertakenError:
+                    log.warning("overtaken", archive=self._storage.url)
+                    await self._pause(0 if once else _STANDBY)
+                    continue
+                return
+        finally:
+            await named.close()
+
+    async def _session(self, named: Named, *, once: bool) -> None:
+        """Read on from where the archive ends; raises _OvertakenError."""
+        self._manifest = await asyncio.to_thread(self._entries.read)
+        self._gaps = []
+        async with received(
+            self._settings, self._roles, starts=self._starts, told=self._gaps.append
+        ) as reception:
+            self._begin()
+            goals: Mapping[TopicPartition, int] | None = None
+            due = tidied = time.monotonic()
+            while not self._stopped.is_set():
+                records = await reception.take(wait_ms=_WAIT_MS)
+                if self._gaps:  # a block spans offsets without a gap
+                    await self._publish(named)
+                    self._begin()
+                    self._gaps.clear()
+                following = reception.following
+                self._block.add(records, following)
+                if once and goals is None:
+                    goals = await reception.ends()
+                ended = goals is not None and all(following[p] >= goals[p] for p in goals)
+                if ended or self._due(due):
+                    await self._publish(named)
+                    due = time.monotonic()
+                if ended:
+                    return
+                if time.monotonic() - tidied > self._section.tidy_seconds:
+                    tidied = time.monotonic()
+                    await self._tidy()
+            await self._publish(named)
+
+    async def _starts(self, places: frozenset[TopicPartition]) -> dict[TopicPartition, int]:
+        known = self._ends()
+        return {place: known[place] for place in places if place in known}
+
+    def _ends(self) -> dict[TopicPartition, int]:
+        return {TopicPartition(*place): end for place, end in self._manifest.ends.items()}
+
+    def _begin(self) -> None:
+        self._block = Block(self._kinds, self._ends())
+
+    def _due(self, since: float) -> bool:
+        section, block = self._section, self._block
+        return (
+            block.rows >= section.block_rows
+            or block.bytes >= section.block_bytes
+            or (time.monotonic() - since >= section.block_seconds)
+        )
+
+    async def _publish(self, named: Named) -> None:
+        """Write the block and publish it; raises _OvertakenError where another was faster."""
+        block = self._block
+        if not block.ranges():
+            return
+        await named.keep(block.policies, block.pointers)
+        entry = await asyncio.to_thread(block.write, self._storage, datetime.now(UTC))
+        after = await asyncio.to_thread(self._entries.publish, entry, self._manifest)
+        if after is None:
+            raise _OvertakenError
+        self._manifest = after
+        self.rows += block.rows
+        self.blocks += 1
+        log.info("block_archived", rows=block.rows, files=len(entry.adds))
+        self._begin()
+        if after.uncovered >= _CHECKPOINT:
+            checkpoint = after.checkpoint(datetime.now(UTC))
+            found = await asyncio.to_thread(self._entries.publish, checkpoint, after)
+            self._manifest = found or self._manifest
+
+    async def _tidy(self) -> None:
+        try:
+            await asyncio.to_thread(tidy, self._storage, self._section, datetime.now(UTC))
+        except ArchiveError as error:
+            log.warning("not_tidied", error=str(error))
+        self._manifest = await asyncio.to_thread(self._entries.read)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopped.wait(), seconds)
+        except TimeoutError:
+            return
