@@ -127,7 +127,7 @@ class _Search:
         if policy is not terms.policy:
             terms = prepare(policy, terms.policy_digest, terms.stack, terms.context, terms.engine)
         # What a rule said then holds only while all that it read is as it was.
-        before = None if any(change.results for change in changes) else self._terms
+        before = None if any(change.results for change in changes) else self._terms.policy
         return rejudge(replace(self._verdict, basis=basis), terms, before=before)
 
     def one_by_one(self, changes: Iterable[Possible], side: Side) -> list[_Tried]:
@@ -245,19 +245,18 @@ def _apart(changes: Sequence[Possible]) -> list[Possible]:
 
 
 def _without_explained(found: Sequence[_Tried]) -> list[_Tried]:
-    """Leave out a group where one of its signals does it."""
-    alone = {name for each in found for name in _signals_of(each.changes)}
+    """Leave out a group where a fact, or one of its signals, does it."""
+    alone = {
+        name
+        for each in found
+        if each.changes[0].change.kind in {"fact", "signal"}
+        for name in each.changes[0].without
+    }
     return [
         each
         for each in found
         if each.changes[0].change.kind != "group" or not each.changes[0].without & alone
     ]
-
-
-def _signals_of(changes: Iterable[Possible]) -> Iterator[str]:
-    for change in changes:
-        if change.change.kind == "signal":
-            yield from change.without
 
 
 def _told(family: Family, found: Sequence[_Tried]) -> Iterator[Alternative]:

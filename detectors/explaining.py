@@ -107,7 +107,7 @@ def explain_recorded(verdict: Verdict, terms: Terms) -> Explanation:
         _predictions(verdict, basis),
         not np.isnan(recorded_history(verdict).numbers).all(),
         not {basis.spf, basis.dkim, basis.dmarc} <= {"", "missing"},
-        lambda other: _verdict_of(rejudge(verdict, other, before=terms)),
+        lambda other: _verdict_of(rejudge(verdict, other, before=terms.policy)),
     )
     return _explanation(case, terms, *_rehearsals(terms))
 

@@ -61,7 +61,7 @@ def rejudge(
     votes: Votes | None = None,
     theta: asking.Asking | UnsetType | None = UNSET,
     shadow_models: tuple[ShadowModel, ...] | UnsetType | None = None,
-    before: Terms | None = None,
+    before: Policy | None = None,
 ) -> Verdict | Needs:
     """Return the verdict on the same message under these terms; a function of its arguments.
 
@@ -73,7 +73,7 @@ def rejudge(
         votes: what the models say; what they said then, where not given.
         theta: how the audit asks (None: not at all); the recorded question where not given.
         shadow_models: what shadows say instead of what they said (UNSET: there are none).
-        before: the terms of the recorded verdict. With them, a rule that reads what isn't
+        before: the policy of the recorded verdict. With it, a rule that reads what isn't
             recorded is known wherever it stood there with all that it reads the same.
     """
     if isinstance(recorded.basis, UnsetType):
@@ -167,7 +167,7 @@ def _rules_told(
     basis: Basis,
     terms: Terms,
     weighed: Weighed,
-    before: Terms | None,
+    before: Policy | None,
     missing: list[str],
 ) -> dict[str, bool | None]:
     """Return what rules said that read what isn't recorded; add to `missing` where unknown."""
@@ -180,7 +180,7 @@ def _rules_told(
         unknown |= {"sender_age", "sender_messages", "first_contact"}
     if not terms.rules.reads & unknown:
         return {}
-    stood = {} if before is None else {rule.name: rule for rule in before.policy.rules}
+    stood = {} if before is None else {rule.name: rule for rule in before.rules}
     same = _unmoved(recorded, weighed)
     told: dict[str, bool | None] = {}
     for rule, reads in terms.rules.reading(unknown):

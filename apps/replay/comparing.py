@@ -59,6 +59,7 @@ class Comparing(msgspec.Struct):
     scores_changed: int = 0
     flows: dict[str, int] = {}
     untold: dict[str, int] = {}
+    unread: dict[str, int] = {}
     shadow: dict[str, int] = {}
     outcomes: dict[str, int] = {}
     tenants: dict[str, list[int]] = {}
@@ -71,12 +72,14 @@ class Comparing(msgspec.Struct):
     digest_before: str = RunDigest().hex
     digest_after: str = RunDigest().hex
 
-    def miss(self, what: str, messages: int = 1) -> None:
-        """Count messages of which nothing can be said, for want of this."""
-        self.messages += messages
-        if what not in self.untold and len(self.untold) >= _KINDS:
-            what = _OTHERS
-        _count(self.untold, what, messages)
+    def miss(self, reason: str) -> None:
+        """Add something that the source couldn't give."""
+        _bounded(self.unread, reason)
+
+    def leave(self, what: str) -> None:
+        """Count a message of which nothing can be said, for want of this."""
+        self.messages += 1
+        _bounded(self.untold, what)
 
     def add(
         self,
@@ -116,9 +119,9 @@ class Comparing(msgspec.Struct):
         for name in ("flows", "shadow", "outcomes", "histograms"):
             for key, number in getattr(other, name).items():
                 _count(getattr(self, name), key, number)
-        for what, number in other.untold.items():
-            self.miss(what, number)
-            self.messages -= number
+        for reasons, its_ in ((self.untold, other.untold), (self.unread, other.unread)):
+            for what, number in its_.items():
+                _bounded(reasons, what, number)
         for slices, its in ((self.tenants, other.tenants), (self.domains, other.domains)):
             for name, numbers in its.items():
                 _add(slices, name, numbers)
@@ -169,6 +172,7 @@ class Comparing(msgspec.Struct):
             curves=curves(logits),
             shadow=dict(sorted(self.shadow.items())),
             untold=tuple(Untold(what, n) for what, n in sorted(self.untold.items())),
+            unread=tuple(Untold(what, n) for what, n in sorted(self.unread.items())),
             digest_before=self.digest_before,
             digest_after=self.digest_after,
             interrupted=interrupted,
@@ -301,6 +305,10 @@ def _bin(logit: int) -> int:
 
 def _count(counts: dict[str, int], key: str, number: int = 1) -> None:
     counts[key] = counts.get(key, 0) + number
+
+
+def _bounded(counts: dict[str, int], key: str, number: int = 1) -> None:
+    _count(counts, key if key in counts or len(counts) < _KINDS else _OTHERS, number)
 
 
 def _add(slices: dict[str, list[int]], name: str, numbers: list[int]) -> None:

@@ -204,11 +204,11 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     `asked` says in words what was to be otherwise, a line each; `before` and `after` name the
     runs. `messages` were read: `compared` of them, `by_mail` of these judged anew from the message
-    itself, and the rest is in `untold`. `other_engine` of the compared were judged by another
-    release or installation, which may have a part in what differs. `changes` are the gravest of all
-    that changed. `domains` are the senders' domains with the most changes. `digest_before` and
-    `digest_after` are those of the compared verdicts (apps.replay.digest). `interrupted`: it ended
-    before the source did.
+    itself, and the rest is in `untold`; `unread` is what the source couldn't give. `other_engine`
+    of the compared were judged by another release or installation, which may have a part in what
+    differs. `changes` are the gravest of all that changed. `domains` are the senders' domains with
+    the most changes. `digest_before` and `digest_after` are those of the compared verdicts
+    (apps.replay.digest). `interrupted`: it ended before the source did.
     """
 
     schema: int = 1
@@ -236,6 +236,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     curves: tuple[Curve, ...]
     shadow: dict[str, int]
     untold: tuple[Untold, ...]
+    unread: tuple[Untold, ...] = ()
     digest_before: str
     digest_after: str
     interrupted: bool = False

@@ -125,7 +125,7 @@ class Verifier:
             terms = self._by_vector.terms(named, verdict.tenant)
             votes = None if said is None else Votes(said, verdict.models)
             try:
-                again = rejudge(verdict, terms, votes=votes, theta=theta, before=terms)
+                again = rejudge(verdict, terms, votes=votes, theta=theta, before=terms.policy)
             except (msgspec.MsgspecError, ValueError, KeyError) as error:
                 found.append(_none(case.recorded, verdict.id, f"its basis isn't readable: {error}"))
                 continue

@@ -163,7 +163,7 @@ reason = "r"
     before, after = then.terms_of(_incoming("any", b"")), now.terms_of(_incoming("any", b""))
     matched = set()
     for recorded, wanted in zip(_verdicts(then), _verdicts(now), strict=True):
-        found = rejudge(decode(recorded), after, before=before)
+        found = rejudge(decode(recorded), after, before=before.policy)
         assert not isinstance(found, Needs)
         assert encode(found) == wanted
         matched.add(bool(found.overrides))
@@ -182,8 +182,8 @@ reason = "r"
     now = _under(judge, rule + "[signals.learned_classifier]\nweight = 0.1\n")
     before, after = then.terms_of(_incoming("any", b"")), now.terms_of(_incoming("any", b""))
     recorded = decode(_verdicts(then)[0])
-    assert rejudge(recorded, after, before=before) == Needs(("subject",))
-    assert not isinstance(rejudge(recorded, before, before=before), Needs)
+    assert rejudge(recorded, after, before=before.policy) == Needs(("subject",))
+    assert not isinstance(rejudge(recorded, before, before=before.policy), Needs)
 
 
 def test_a_rule_that_reads_the_sender_needs_the_vector(judge):

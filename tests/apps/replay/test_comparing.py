@@ -72,8 +72,10 @@ def test_parts_of_a_run_come_to_what_one_pass_comes_to_in_any_order():
     for at, (before, after, truth) in enumerate(_drawn(700)):
         _add(whole, before, after, truth, by_mail=at % 3 == 0)
         _add(parts[at % 7], before, after, truth, by_mail=at % 3 == 0)
-    whole.miss("policy x")
-    parts[2].miss("policy x")
+    whole.leave("policy x")
+    parts[2].leave("policy x")
+    whole.miss("a file")
+    parts[3].miss("a file")
     merged = Comparing(20)
     for part in reversed(parts):
         travelled = msgspec.json.decode(msgspec.json.encode(part), type=Comparing)
@@ -85,7 +87,7 @@ def test_a_comparison_is_written_and_read_back():
     comparing = Comparing()
     for before, after, truth in _drawn(50):
         _add(comparing, before, after, truth)
-    comparing.miss("the mail, for subject")
+    comparing.leave("the mail, for subject")
     told = comparing.comparison(("reject from 0.9 on",))
     assert msgspec.json.decode(msgspec.json.encode(told), type=Comparison) == told
 
@@ -95,7 +97,7 @@ def test_flows_and_changes_are_counted_and_add_up():
     _add(comparing, _verdict(0), _verdict(0))
     _add(comparing, _verdict(1), _verdict(1, "reject", 5_000_000))
     _add(comparing, _verdict(2, "reject"), _verdict(2, "quarantine"))
-    comparing.miss("basis")
+    comparing.leave("basis")
     told = comparing.comparison(())
     assert [(it.before, it.after, it.messages) for it in told.flows] == [
         ("accept", "accept", 1),
@@ -105,6 +107,7 @@ def test_flows_and_changes_are_counted_and_add_up():
     assert (told.messages, told.compared, told.changed) == (4, 3, 2)
     assert (told.harsher, told.milder, told.scores_changed) == (1, 1, 1)
     assert [(it.what, it.messages) for it in told.untold] == [("basis", 1)]
+    assert told.unread == ()
     assert told.since == datetime(2026, 1, 1, tzinfo=UTC)
     assert told.until == datetime(2026, 1, 1, 0, 2, tzinfo=UTC)
 
