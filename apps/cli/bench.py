@@ -161,6 +161,28 @@ def state(messages: int, batch: int, mail: str | None, as_json: bool) -> None:
 
 @bench.command()
 @click.option(
+    "--verdicts",
+    type=click.IntRange(1_000),
+    default=1_000_000,
+    show_default=True,
+    help="Verdicts in the archive.",
+)
+@_MAIL
+@as_json
+@config
+def sql(config: Path | None, verdicts: int, mail: str | None, as_json: bool) -> None:
+    """How long questions to an archive take: a day's aggregate, one message, a domain.
+
+    The archive is made for it, of verdicts on the mail under other ids, times and senders, and is
+    deleted after it: about 1 KB a verdict, and a minute for each 200,000.
+    """
+    from apps.bench.questions import measure_sql
+
+    _print(measure_sql(read_settings(config), mail, verdicts=verdicts, say=_say), as_json)
+
+
+@bench.command()
+@click.option(
     "--cases", type=click.IntRange(4), default=200, show_default=True, help="Campaigns labelled."
 )
 @click.option(

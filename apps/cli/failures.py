@@ -38,6 +38,8 @@ _ONE_LINE = {
     "streams.keys": ("KeysError", Code.USAGE),
     "streams.topics": ("TopicError", Code.UNREACHABLE),
     "streams.stores.protocol": ("StoreError", Code.UNREACHABLE),
+    "apps.replay.sources": ("SourceError", Code.USAGE),
+    "apps.subscriber.archive.storage": ("ArchiveError", Code.INPUT),
     "apps.local.errors": ("StackError", Code.NO),
 }
 _SERVICES = {
