@@ -5,10 +5,13 @@ from errno import ENOENT
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["BadIndexError", "Entry", "read_index"]
+from apps.foreign_files import BYTE_ORDER_MARK
+
+__all__ = ["BadIndexError", "Entry", "is_index", "read_index"]
 
 _LABELS = {"spam": True, "ham": False}
 _SHOWN = 60  # characters of a malformed line
+_FIRST = 4096  # bytes of the line by which an index is known
 
 
 class BadIndexError(ValueError):
@@ -40,6 +43,15 @@ def read_index(index: Path) -> list[Entry]:
             f"{index}: no message named; wanted are lines `spam PATH` or `ham PATH`"
         )
     return entries
+
+
+def is_index(file: Path) -> bool:
+    """Tell whether a file begins as an index does, and not as mail; raises OSError."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as lines:
+        words = lines.readline(_FIRST).removeprefix(BYTE_ORDER_MARK).split(maxsplit=1)
+    return len(words) > 1 and words[0].lower() in {label.encode() for label in _LABELS}
 
 
 def _entries(index: Path) -> Iterator[Entry]:

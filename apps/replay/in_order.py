@@ -2,20 +2,31 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import msgspec
 
 from features.envelope import Envelope, Incoming, LogPosition
 from streams.wire import Arrival
 
-__all__ = ["in_order"]
+__all__ = ["Received", "Spool", "in_order"]
+
+
+class Received(NamedTuple):
+    """A message to judge, with the verdict on it that was recorded, where one was.
+
+    `event` is the verdict's ce_id, `value` its bytes; both are empty where there is none.
+    """
+
+    arrival: Arrival
+    event: str = ""
+    value: bytes = b""
 
 
 class _Kept(msgspec.Struct, array_like=True):
-    """What judging needs of a record of the mail log."""
+    """What judging needs of a record of the mail log, and the verdict."""
 
     envelope: Envelope
     raw: bytes
@@ -24,35 +35,70 @@ class _Kept(msgspec.Struct, array_like=True):
     flags: tuple[str, ...]
     appended_ms: int
     requeued: bool
+    event: str
+    value: bytes
 
 
 _DECODER = msgspec.msgpack.Decoder(_Kept)
 
 
-def in_order(arrivals: Iterable[Arrival], folder: Path | None = None) -> Iterator[Arrival]:
-    """Yield messages by time of receipt, then partition and offset.
+class Spool:
+    """Mail that is put down in any order and taken up in that of receipt.
 
-    Meanwhile they lie in a nameless file of `folder` (the system's for temporary files by
-    default), so that memory holds some 200 bytes of each. Keys and headers that only a reply
-    needs don't come along. Raises OSError where the file can't be written.
+    It lies in a nameless file of `folder` (the system's for temporary files by default), so that
+    memory holds some 200 bytes of each message. Keys and headers that only a reply needs don't
+    come along. Raises OSError where the file can't be written.
     """
-    places: list[tuple[datetime, int, int, int, int]] = []
-    with closing(tempfile.TemporaryFile(prefix="weir-replay-", dir=folder)) as file:
-        at = 0
-        for each in arrivals:
-            kept = msgspec.msgpack.encode(_kept(each))
-            file.write(kept)
-            received = each.incoming.envelope.received_at
-            places.append((received, each.position.partition, each.position.offset, at, len(kept)))
-            at += len(kept)
-        places.sort()
-        for *_, at, size in places:
-            file.seek(at)
-            yield _arrival(_DECODER.decode(file.read(size)))
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._file = tempfile.TemporaryFile(prefix="weir-replay-", dir=folder)  # noqa: SIM115 - closed with the spool
+        self._places: list[tuple[datetime, int, int, str, int, int]] = []
+        self._end = 0
+
+    def __enter__(self) -> Self:
+        """Return the spool, which is gone with the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Delete the file."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        """Return how many messages were put down."""
+        return len(self._places)
+
+    def add(self, received: Received) -> None:
+        """Put a message down."""
+        arrival = received.arrival
+        content = msgspec.msgpack.encode(_kept(received))
+        self._file.write(content)
+        epoch, partition, offset = arrival.position
+        at = arrival.incoming.envelope.received_at
+        self._places.append((at, partition, offset, epoch, self._end, len(content)))
+        self._end += len(content)
+
+    def in_order(self) -> Iterator[Received]:
+        """Yield messages by time of receipt, partition and offset; of one place only the first."""
+        self._places.sort()
+        before: tuple[object, ...] = ()
+        for *place, at, size in self._places:
+            if tuple(place) == before:
+                continue
+            before = tuple(place)
+            self._file.seek(at)
+            yield _received(_DECODER.decode(self._file.read(size)))
 
 
-def _kept(arrival: Arrival) -> _Kept:
-    incoming = arrival.incoming
+def in_order(received: Iterable[Received]) -> Iterator[Received]:
+    """Yield messages in the order of receipt, by way of a spool of their own."""
+    with Spool() as spool:
+        for each in received:
+            spool.add(each)
+        yield from spool.in_order()
+
+
+def _kept(received: Received) -> _Kept:
+    arrival, incoming = received.arrival, received.arrival.incoming
     return _Kept(
         incoming.envelope,
         incoming.raw,
@@ -61,10 +107,15 @@ def _kept(arrival: Arrival) -> _Kept:
         incoming.flags,
         arrival.appended_ms,
         arrival.requeued,
+        received.event,
+        received.value,
     )
 
 
-def _arrival(kept: _Kept) -> Arrival:
+def _received(kept: _Kept) -> Received:
     position = kept.position if kept.in_log else None
     incoming = Incoming(kept.envelope, kept.raw, position, kept.flags)
-    return Arrival(incoming, kept.position, kept.appended_ms, None, None, False, kept.requeued, [])
+    arrival = Arrival(
+        incoming, kept.position, kept.appended_ms, None, None, False, kept.requeued, []
+    )
+    return Received(arrival, kept.event, kept.value)

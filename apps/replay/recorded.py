@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from detectors.verdict import LogPlace
 from features.envelope import Incoming
-from streams.wire import read_arrival
+from streams.wire import Arrival, read_arrival
 
-__all__ = ["KeptMail", "Recorded", "Unread", "incoming_of"]
+__all__ = ["KeptMail", "Recorded", "Unread", "arrival_of", "incoming_of"]
 
 
 class KeptMail(NamedTuple):
@@ -43,8 +43,14 @@ class Unread(NamedTuple):
 
 def incoming_of(mail: KeptMail, log: LogPlace) -> Incoming:
     """Return a message as the worker took it from this place of the log; never raises."""
+    message = arrival_of(mail, log).incoming
+    return message._replace(flags=(*message.flags, "requeued")) if mail.requeued else message
+
+
+def arrival_of(mail: KeptMail, log: LogPlace) -> Arrival:
+    """Return a record of the mail log as the worker read it; never raises."""
     headers = [("weir-envelope", mail.envelope)] if mail.envelope is not None else []
-    message = read_arrival(
+    return read_arrival(
         epoch=log.epoch,
         partition=log.partition,
         offset=log.offset,
@@ -52,5 +58,4 @@ def incoming_of(mail: KeptMail, log: LogPlace) -> Incoming:
         key=None,
         value=mail.raw,
         headers=headers,
-    ).incoming
-    return message._replace(flags=(*message.flags, "requeued")) if mail.requeued else message
+    )._replace(requeued=mail.requeued)

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from apps.replay.in_order import Received
 from detectors.judging import Judge, Judged
 from detectors.record import encode
 from detectors.verdict import Verdict
@@ -20,7 +21,6 @@ from streams.sandbox.sandbox import Sandbox
 from streams.sender_state import arrival, history, outcome
 from streams.stores.memory import MemoryStore
 from streams.stores.protocol import Move
-from streams.wire import Arrival
 
 __all__ = ["BATCH", "Relive", "Relived"]
 
@@ -33,6 +33,7 @@ _T = TypeVar("_T")
 class Relived(NamedTuple):
     """A message's new verdict and its bytes; `judged` has what learning from it needs."""
 
+    received: Received
     verdict: Verdict
     value: bytes
     judged: Judged
@@ -54,16 +55,16 @@ class Relive:
         # Nothing is delivered twice here, so no recorded verdict is ever asked for.
         self.store = MemoryStore(record_seconds=0.0, clock=lambda: self._now)
 
-    def run(self, arrivals: Iterable[Arrival]) -> Iterator[Relived]:
+    def run(self, received: Iterable[Received]) -> Iterator[Relived]:
         """Yield a verdict for each message, in order; see `in_order` for the order of receipt."""
-        rest = iter(arrivals)
+        rest = iter(received)
         while batch := list(islice(rest, BATCH)):
             yield from self.judge(batch)
 
-    def judge(self, batch: Sequence[Arrival]) -> list[Relived]:
+    def judge(self, batch: Sequence[Received]) -> list[Relived]:
         """Judge the next messages as one batch, and count them."""
-        cases = [Case(one) for one in batch]
-        self._now = max([self._now, *(one.appended_ms / 1000 for one in batch)])
+        cases = [Case(one.arrival) for one in batch]
+        self._now = max([self._now, *(case.arrival.appended_ms / 1000 for case in cases)])
         asked = queries(cases)
         prepared = prepare_safely(self.core, [incoming(case) for case in cases])
         if self._sandbox is not None:
@@ -77,12 +78,15 @@ class Relive:
             case.advanced = answer
         messages = [settled(case) for case in cases]
         judged = conclude_safely(self.core, messages, [history(case) for case in cases])
-        relived = [self._encoded(case, one) for case, one in zip(cases, judged, strict=True)]
+        relived = [
+            Relived(one, *self._encoded(case, said), said)
+            for one, case, said in zip(batch, cases, judged, strict=True)
+        ]
         outcomes = [_unplaced(move) for move in map(outcome, cases) if move is not None]
         _done(self.store.record([keeping(case) for case in cases], outcomes))
         return relived
 
-    def _encoded(self, case: Case, judged: Judged) -> Relived:
+    def _encoded(self, case: Case, judged: Judged) -> tuple[Verdict, bytes]:
         case.error = judged.error
         case.verdict = numbered(case, judged.verdict)
         try:
@@ -91,7 +95,7 @@ class Relive:
             case.error = f"encode: {type(error).__name__}: {error}"
             case.verdict = numbered(case, self.core.degraded(incoming(case), "pipeline"))
             case.value = encode(case.verdict)
-        return Relived(case.verdict, case.value, judged)
+        return case.verdict, case.value
 
 
 def _unplaced(move: Move) -> Move:

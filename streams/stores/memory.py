@@ -57,6 +57,11 @@ class MemoryStore:
         if path is not None and path.exists():
             self._restore(read_file(path))
 
+    @property
+    def senders(self) -> RollingMemory:
+        """What is kept of senders, and of labels."""
+        return self._state
+
     async def look_up(self, queries: Sequence[Query]) -> list[Found]:
         """Return what is known of each message, in order, and remember them: ids and keys 1 d."""
         now = self._clock()

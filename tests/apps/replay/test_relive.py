@@ -10,8 +10,8 @@ import pytest
 
 from apps.evaluation.index import read_index
 from apps.replay.digest import RunDigest
-from apps.replay.in_order import in_order
-from apps.replay.mail_files import arrivals_of_files, arrivals_of_index
+from apps.replay.in_order import Received, in_order
+from apps.replay.mail_files import mail_of_files, mail_of_index
 from apps.replay.relive import BATCH, Relive
 from detectors.engine import engine_digest
 from detectors.judging import Judge
@@ -40,7 +40,7 @@ def logged(raw, offset, received=NOW, ident=None, appended=None, **envelope):
     """Mail as it lies in the log."""
     told = Envelope(id=ident or f"id-{offset}", received_at=received, **envelope)
     at = appended or received
-    return read_arrival(
+    arrival = read_arrival(
         epoch="e",
         partition=0,
         offset=offset,
@@ -49,6 +49,7 @@ def logged(raw, offset, received=NOW, ident=None, appended=None, **envelope):
         value=raw,
         headers=[("weir-envelope", msgspec.json.encode(told))],
     )
+    return Received(arrival, f"{told.id}.judged", b"{}")
 
 
 def examples():
@@ -82,12 +83,12 @@ async def judged_by_a_worker(core, arrivals):
             worker="test",
         )
         for begin in range(0, len(arrivals), BATCH):
-            await worker.process(arrivals[begin : begin + BATCH])
+            await worker.process([one.arrival for one in arrivals[begin : begin + BATCH]])
     return {record.value for record in produced if record.topic == "verdicts"}
 
 
 def files(folder):
-    return arrivals_of_files([str(folder)], Limits(), lambda item: pytest.fail(item.reason))
+    return mail_of_files([str(folder)], Limits(), lambda item: pytest.fail(item.reason))
 
 
 def test_the_same_mail_gives_the_same_digest_on_every_run(core):
@@ -129,10 +130,12 @@ def test_mail_is_sorted_by_receipt_partition_and_offset_and_comes_back_whole():
         logged(raw, 3, NOW),
         logged(raw, 9, NOW - timedelta(hours=1), appended=NOW),
     ]
-    sorted_ = list(in_order(given))
-    assert [one.position.offset for one in sorted_] == [9, 3, 7]
-    assert [one.incoming for one in sorted_] == [given[at].incoming for at in (2, 1, 0)]
-    assert [one.appended_ms for one in sorted_] == [given[at].appended_ms for at in (2, 1, 0)]
+    again = list(in_order([*given, given[1]]))  # delivered twice, judged once
+    assert [one.arrival.position.offset for one in again] == [9, 3, 7]
+    for one, other in zip(again, (given[at] for at in (2, 1, 0)), strict=True):
+        assert one.arrival.incoming == other.arrival.incoming
+        assert one.arrival.appended_ms == other.arrival.appended_ms
+        assert one[1:] == other[1:]
 
 
 async def test_mail_of_a_log_gets_the_verdicts_of_a_worker(core):
@@ -167,21 +170,22 @@ def test_mail_that_tells_no_time_has_the_time_of_the_mail_before_it(tmp_path):
     (tmp_path / "a.eml").write_bytes(dated)
     (tmp_path / "b.eml").write_bytes(b"From: a@b.example\nSubject: x\n\nhello\n")
     first, second = files(tmp_path)
-    assert second.incoming.envelope.received_at == first.incoming.envelope.received_at
+    times = [one.arrival.incoming.envelope.received_at for one in (first, second)]
+    assert times[0] == times[1] > datetime(2001, 1, 1, tzinfo=UTC)
 
 
 def test_what_is_no_mail_is_told_and_the_rest_is_read(tmp_path):
     (tmp_path / "a.eml").write_bytes(b"\x1f\x8b\x08\0")
     (tmp_path / "b.eml").write_bytes(b"From: a@b.example\nSubject: x\n\nhello\n")
     told = []
-    read = list(arrivals_of_files([str(tmp_path)], Limits(), told.append))
+    read = list(mail_of_files([str(tmp_path)], Limits(), told.append))
     assert len(read) == 1
     assert [Path(item.name).name for item in told] == ["a.eml"]
 
 
 def test_an_index_is_read_in_its_order_with_times_that_never_go_back():
-    arrivals = list(arrivals_of_index(read_index(INDEX), Limits(), NOW))
-    times = [one.incoming.envelope.received_at for one in arrivals]
+    arrivals = list(mail_of_index(read_index(INDEX), Limits(), NOW))
+    times = [one.received.arrival.incoming.envelope.received_at for one in arrivals]
     assert times == sorted(times)
     assert len(times) == len(read_index(INDEX))
 
