@@ -55,6 +55,10 @@ def run(request: Request) -> int:
     told = as_json(work.found, seconds=time.monotonic() - began, stopped=work.stopped, source=text)
     if request.out is not None:
         request.out.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
+    if request.report is not None:
+        from apps.replay.report_verified import write_verified  # noqa: PLC0415 - only then
+
+        write_verified(request.report, work.found)
     if request.as_json:
         click.echo(msgspec.json.encode(told))
     else:
