@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import orjson
 
-from detectors.explanation import Explanation
 from detectors.verdict import Verdict
 
 __all__ = ["decode", "encode"]
@@ -14,8 +13,8 @@ __all__ = ["decode", "encode"]
 _DECODER = msgspec.json.Decoder(Verdict)
 
 
-def encode(record: Verdict | Explanation) -> bytes:
-    """Return the record as JSON (verdict.md, explanation.md), fields in their fixed order.
+def encode(record: msgspec.Struct) -> bytes:
+    """Return a verdict, or any other record, as JSON, fields in their fixed order.
 
     Times are RFC 3339 in UTC with microseconds and a Z. Text that isn't Unicode comes out as
     backslash escapes, an integer beyond 64 bits as text: nothing in a message makes this raise.

@@ -15,7 +15,7 @@ from detectors.explanation import Explanation, GroupSum, Step, Tried
 from detectors.margins import LEARNED
 from detectors.verdict import MICRO, Verdict
 
-__all__ = ["page"]
+__all__ = ["action_text", "columns", "number", "page", "paged", "told"]
 
 _WIDEST = 100
 _KINDS = {"abuse_report": "in a report", "bounce": "in a bounce", "invitation": "an invitation"}
@@ -28,12 +28,17 @@ def page(shown: Shown, explanation: Explanation, width: int, only: Collection[st
 
     With `only`, names of signals and groups, it has those alone, each in full.
     """
+    parts = _of_signals(explanation, only) if only else _whole(explanation)
+    return paged(_head(shown), parts, width)
+
+
+def paged(head: RenderableType, parts: Iterable[tuple[str, RenderableType]], width: int) -> str:
+    """Return parts below their titles, with ANSI colours, at most `width` columns wide."""
     console = Console(
         width=min(width, _WIDEST), force_terminal=True, color_system="standard", highlight=False
     )
-    parts = _of_signals(explanation, only) if only else _whole(explanation)
     with console.capture() as captured:
-        console.print(_head(shown))
+        console.print(head)
         for title, body in parts:
             console.print(Text(f"\n{title}", style="bold"))
             console.print(Padding(body, (0, 0, 0, 1)))
@@ -45,7 +50,7 @@ def _head(shown: Shown) -> RenderableType:
     verdict = shown.verdict
     lines = [Text(clean(shown.name), style="bold")] if shown.name else []
     total = "" if verdict.logit is None else f"  sum {verdict.logit / MICRO:+.2f}"
-    judged = _action(verdict.action)
+    judged = action_text(verdict.action)
     judged.append(f"  {verdict.class_}  score {plain_score(verdict)}{total}", style="not bold")
     lines += [
         judged,
@@ -61,6 +66,15 @@ def _head(shown: Shown) -> RenderableType:
 
 
 def _whole(explanation: Explanation) -> Iterator[tuple[str, RenderableType]]:
+    yield from told(explanation)
+    if explanation.verdict.logit is None:
+        return
+    silent = [t for t in explanation.signals if not (t.found or t.unheard)]
+    yield f"Tried, and found nothing ({len(silent)}), with their weights", _silent(silent)
+
+
+def told(explanation: Explanation) -> Iterator[tuple[str, RenderableType]]:
+    """Yield title and body of all that there is to tell but the signals that found nothing."""
     yield "How the action came about", _steps(explanation)
     if explanation.verdict.logit is None:
         return
@@ -71,24 +85,23 @@ def _whole(explanation: Explanation) -> Iterator[tuple[str, RenderableType]]:
     unheard = [tried for tried in explanation.signals if tried.unheard]
     if unheard:
         yield "What couldn't speak", _unheard(unheard)
-    silent = [t for t in explanation.signals if not (t.found or t.unheard)]
-    yield f"Tried, and found nothing ({len(silent)}), with their weights", _silent(silent)
 
 
-def _table(*ratios: int) -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), expand=True)
+def columns(*ratios: int) -> Table:
+    """Return a table without lines: a column for each ratio, 0 for one that isn't wrapped."""
+    made = Table(box=None, show_header=False, padding=(0, 2, 0, 0), expand=True)
     for ratio in ratios:
         if ratio:
-            table.add_column(ratio=ratio, overflow="fold")
+            made.add_column(ratio=ratio, overflow="fold")
         else:
-            table.add_column(no_wrap=True)
-    return table
+            made.add_column(no_wrap=True)
+    return made
 
 
 def _steps(explanation: Explanation) -> Table:
-    table = _table(0, 0, 1)
+    table = columns(0, 0, 1)
     for step in explanation.steps:
-        table.add_row(clean(step.by), _action(step.action), _why(step, explanation.verdict))
+        table.add_row(clean(step.by), action_text(step.action), _why(step, explanation.verdict))
     return table
 
 
@@ -102,28 +115,29 @@ def _why(step: Step, verdict: Verdict) -> Text:
 
 def _found(explanation: Explanation) -> Table:
     """Return a row a group that said something, and below it one a signal of it that counts."""
-    table = _table(0, 0, 1)
+    table = columns(0, 0, 1)
     for group in sorted(explanation.groups, key=lambda group: -(group.against + group.in_favour)):
         members = [t for t in explanation.signals if t.group == group.name and _counts(t)]
         table.add_row(
-            _number(group.against + group.in_favour, "bold"),
+            number(group.against + group.in_favour, "bold"),
             Text("models" if group.name == LEARNED else clean(group.name), style="bold"),
             Text(_of_group(group, capped=any(t.capped for t in members)), style="dim"),
         )
         said: set[str] = set()
         for tried in sorted(members, key=lambda tried: -abs(tried.contribution)):
-            table.add_row(_number(tried.contribution), _weight(tried), _reason(tried, said))
+            table.add_row(number(tried.contribution), _weight(tried), _reason(tried, said))
             said.add(tried.reason)
     bias = explanation.verdict.bias
-    table.add_row(_number(bias, "bold"), Text("bias", style="bold"), "where every message starts")
+    table.add_row(number(bias, "bold"), Text("bias", style="bold"), "where every message starts")
     table.add_row(
-        _number(bias + sum(t.contribution for t in explanation.signals), "bold"), "", "sum"
+        number(bias + sum(t.contribution for t in explanation.signals), "bold"), "", "sum"
     )
     return table
 
 
 def _counts(tried: Tried) -> bool:
-    return tried.found and tried.mode == "live"
+    silent = tried.group == LEARNED and not (tried.contribution or tried.reason)
+    return tried.found and tried.mode == "live" and not silent
 
 
 def _of_group(group: GroupSum, *, capped: bool) -> str:
@@ -169,27 +183,27 @@ def _origin(tried: Tried) -> str:
 
 
 def _held(explanation: Explanation, held: Iterable[Tried]) -> RenderableType:
-    table = _table(0, 0, 1)
+    table = columns(0, 0, 1)
     for tried in held:
         would = tried.would or 0
-        table.add_row(_number(would), Text(tried.mode, style="cyan"), _reason(tried))
+        table.add_row(number(would), Text(tried.mode, style="cyan"), _reason(tried))
     for rule in explanation.rules:
         if rule.mode != "live":
             said = "failed" if rule.matched is None else "matches" if rule.matched else "no match"
             what = Text(f"rule {clean(rule.name)}: {said}")
             if rule.matched:
-                what.append(", would ").append(_action(rule.action))
+                what.append(", would ").append(action_text(rule.action))
             table.add_row("", Text(rule.mode, style="cyan"), what)
     if explanation.rehearsal is None:
         return table
     would_be = explanation.rehearsal
-    end = Text("Were all of it live: ").append(_action(would_be.action))
+    end = Text("Were all of it live: ").append(action_text(would_be.action))
     end.append(f", score {would_be.score:.3f}, sum {would_be.logit / MICRO:+.2f}")
     return Group(table, end)
 
 
 def _unheard(unheard: Iterable[Tried]) -> Table:
-    table = _table(2, 3)
+    table = columns(2, 3)
     by_reason: dict[str, list[Tried]] = defaultdict(list)
     for tried in unheard:
         by_reason[tried.unheard].append(tried)
@@ -199,7 +213,7 @@ def _unheard(unheard: Iterable[Tried]) -> Table:
 
 
 def _silent(silent: Iterable[Tried]) -> Table:
-    table = _table(0, 1)
+    table = columns(0, 1)
     by_group: dict[str, list[Tried]] = defaultdict(list)
     for tried in silent:
         by_group[tried.group].append(tried)
@@ -219,7 +233,7 @@ def _of_signals(
 ) -> Iterator[tuple[str, RenderableType]]:
     """Yield each wanted signal with all that there is to say of it."""
     for tried in restricted(explanation, only).signals:
-        table = _table(0, 1)
+        table = columns(0, 1)
         table.add_row("looks for", clean(tried.what))
         table.add_row("speaks for", f"{tried.speaks_for}, in the group {tried.group}")
         table.add_row("mode", tried.mode)
@@ -231,7 +245,7 @@ def _of_signals(
             table.add_row("strength", f"{tried.strength:.3f}")
             what = "would add" if tried.would is not None else "counts"
             value = tried.contribution if tried.would is None else tried.would
-            table.add_row(what, _number(value).append("  ").append(_less(tried), style="dim"))
+            table.add_row(what, number(value).append("  ").append(_less(tried), style="dim"))
         for key, given in tried.inputs.items():
             table.add_row(f"  {clean(key)}", clean(str(given), 300))
         yield tried.name, table
@@ -248,10 +262,12 @@ def _provenance(tried: Tried) -> str:
     )
 
 
-def _number(micro: int, style: str = "") -> Text:
+def number(micro: int, style: str = "") -> Text:
+    """Return millionths of a logit as logits, red for what speaks of abuse."""
     colour = "red" if micro > 0 else "green"
     return Text(f"{micro / MICRO:+6.2f}", style=f"{style} {colour}".strip())
 
 
-def _action(action: str) -> Text:
+def action_text(action: str) -> Text:
+    """Return an action in its colour."""
     return Text(action, style=f"bold {COLOURS.get(action, 'white')}")

@@ -26,7 +26,7 @@ from streams.settings import Settings
 from streams.topics import TopicError, check, name
 from streams.wire import Arrival, read_head
 
-__all__ = ["TopicReading", "open_topic"]
+__all__ = ["TopicReading", "kept_mail", "open_topic"]
 
 _WAIT_MS: Final = 500
 _PATIENCE: Final = 60  # empty fetches in a row after which what is there isn't to be had
@@ -191,7 +191,7 @@ class TopicReading:
                 self._logs[epoch] = await self._opened.enter_async_context(opening)
             own = [place for place in places if place.epoch == epoch]
             for place, arrival in (await self._logs[epoch].messages(own)).items():
-                found[place] = _kept_mail(arrival)
+                found[place] = kept_mail(arrival)
         return found
 
 
@@ -213,7 +213,8 @@ async def _fetched(
             raise TopicError(f"{place.topic}, partition {place.partition}: nothing comes")
 
 
-def _kept_mail(arrival: Arrival) -> KeptMail:
+def kept_mail(arrival: Arrival) -> KeptMail:
+    """Return what judging needs of a record of the mail log."""
     envelope = next((value for key, value in arrival.headers if key == "weir-envelope"), None)
     return KeptMail(arrival.incoming.raw, envelope, arrival.appended_ms, arrival.requeued)
 

@@ -1,0 +1,1 @@
+"""What an analyst asks of recorded verdicts: to find, explain and count them."""
