@@ -16,7 +16,7 @@ from models.classifier import Classifier
 from streams.registry import identify, open_classifier
 from streams.settings import Settings
 
-__all__ = ["Otherwise", "read_otherwise"]
+__all__ = ["Otherwise", "read_otherwise", "words_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,21 @@ class Otherwise:
         return then if self.online is None else then._replace(online=self.online)
 
 
+def words_of(asked: WhatIf, settings: Settings, stack: Stack) -> tuple[str, ...]:
+    """Return in words what is asked for, a line each, once policy and changes could be read.
+
+    Raises ChangesError, PolicyError or OSError: before anything else is read.
+    """
+    _, changes = _policy_and_changes(asked, settings, stack)
+    return _words(asked, changes)
+
+
 def read_otherwise(asked: WhatIf, settings: Settings, stack: Stack, kept: Materials) -> Otherwise:
     """Read all that is asked for.
 
     Raises ChangesError, PolicyError, ArtifactError or OSError, in words for whoever asked.
     """
-    changes = read_changes(asked.thresholds, asked.without, asked.rules, stack)
-    policies = None if asked.policy is None else read_policy_in_force(asked.policy, settings)
-    if policies is not None:
-        changes.on(policies)
+    policies, changes = _policy_and_changes(asked, settings, stack)
     classifier: Classifier | None = None
     online: tuple[str, int] | None = None
     for given in asked.models:
@@ -59,12 +65,25 @@ def read_otherwise(asked: WhatIf, settings: Settings, stack: Stack, kept: Materi
             classifier = found
         else:
             online = found
-    words = (
+    return Otherwise(policies, classifier, online, changes, _words(asked, changes))
+
+
+def _policy_and_changes(
+    asked: WhatIf, settings: Settings, stack: Stack
+) -> tuple[PolicySet | None, Changes]:
+    changes = read_changes(asked.thresholds, asked.without, asked.rules, stack)
+    policies = None if asked.policy is None else read_policy_in_force(asked.policy, settings)
+    if policies is not None:
+        changes.on(policies)  # what they can't say together is told at once
+    return policies, changes
+
+
+def _words(asked: WhatIf, changes: Changes) -> tuple[str, ...]:
+    return (
         *(() if asked.policy is None else (f"policy {asked.policy.name}",)),
         *(f"model {Path(given).name}" for given in asked.models),
         *changes.words(),
     )
-    return Otherwise(policies, classifier, online, changes, words)
 
 
 def _model(given: str, settings: Settings, kept: Materials) -> Classifier | tuple[str, int]:

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from apps.cli.progress import bar
 from apps.replay.reading import Mark, Reading, open_reading
 from apps.replay.request import Request
 from apps.replay.resuming import Checkpoint
-from apps.replay.sources import archive_url, parse_source
+from apps.replay.sources import Source, archive_url, parse_source
 from apps.replay.workers import Task, tallied
 
 __all__ = ["INTERRUPTED", "Run", "run_through"]
@@ -52,16 +52,20 @@ async def run_through(
     task: Callable[[str, str], Task[T]],
     work: Run[T],
     checkpoint: Checkpoint[T] | None,
+    gather: Callable[[Source, Path], Awaitable[None]] | None = None,
 ) -> None:
     """Do all of a source into `work`; Ctrl-C leaves what was found until then.
 
     `task` is made with the folder in which the source's history of models lies and the URL of the
-    archive that keeps policies and artifacts, "" for none.
+    archive that keeps policies and artifacts, "" for none. `gather` puts into that folder what the
+    task needs beside.
     """
     source = parse_source(text, request.settings)
     with tempfile.TemporaryDirectory(prefix="weir-replay-") as folder:
         async with open_reading(request.settings, source) as reading:
             await reading.history(Path(folder))
+            if gather is not None:
+                await gather(source, Path(folder))
             archive = getattr(source, "url", "") or archive_url(request.settings)
             made = task(folder, archive if reading.kept else "")
             try:
