@@ -10,8 +10,10 @@ from apps.replay.verify_result import VerifyResult
 __all__ = ["as_json", "as_text"]
 
 
-def as_json(found: VerifyResult, *, source: str, seconds: float, stopped: bool) -> dict[str, Any]:
-    """Return the result as `--json` and `--out` have it."""
+def as_json(
+    found: VerifyResult, *, source: str, seconds: float, rate_of: int, stopped: bool
+) -> dict[str, Any]:
+    """Return the result as `--json` and `--out` have it; `rate_of` verdicts took the `seconds`."""
     return {
         "mode": "verify",
         "source": source,
@@ -31,6 +33,7 @@ def as_json(found: VerifyResult, *, source: str, seconds: float, stopped: bool) 
         "digest": found.digest,
         "recorded_digest": found.recorded,
         "seconds": round(seconds, 3),
+        "per_second": round(rate_of / seconds) if seconds else 0,
     }
 
 
@@ -38,9 +41,9 @@ def as_text(told: dict[str, Any]) -> list[str]:
     """Return what a person reads of a result of `as_json`."""
     same, differing, seconds = told["same"], told["differing"], told["seconds"]
     compared = sum(same.values()) + sum(differing.values())
-    rate = f", {compared / seconds:,.0f}/s" if seconds else ""
+    spent = f"{seconds:,.1f} s, {told['per_second']:,}/s"
     lines = [
-        f"{told['verdicts']:,} verdicts, {compared:,} judged again in {seconds:,.1f} s{rate}",
+        f"{told['verdicts']:,} verdicts, {compared:,} judged again in {spent}",
         f"  the same   {same['raw']:,} from the mail, {same['vector']:,} from the vector",
         f"  different  {differing['raw']:,} from the mail, {differing['vector']:,} from the vector",
     ]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from dataclasses import replace
 
 import msgspec
@@ -12,8 +13,11 @@ from apps.cli.main import weir
 from apps.replay import topic_reading
 from apps.replay.request import Request
 from apps.replay.resuming import Checkpoint
-from apps.replay.verify_command import _Run, _verify, run
+from apps.replay.running import Run, run_through
+from apps.replay.verify_command import run
 from apps.replay.verify_result import VerifyResult
+from apps.replay.verify_task import VerifyTask
+from apps.subscriber.archive.running import Archiver
 from detectors.record import decode, encode
 from tests.apps.replay.installation import EXAMPLES, as_fallback
 
@@ -44,6 +48,10 @@ async def told(installation, *arguments, source="topic"):
         return done.exit_code, done.stdout
 
     return await asyncio.to_thread(call)
+
+
+def timeless(found):
+    return {**found, "seconds": 0, "per_second": 0}
 
 
 async def a_run(installation):
@@ -83,7 +91,7 @@ async def test_several_processes_find_the_same_digest(installation, monkeypatch)
     _, alone = await replay(installation)
     code, together = await replay(installation, "--workers", "2")
     assert code == 0
-    assert {**together, "seconds": 0} == {**alone, "seconds": 0}
+    assert timeless(together) == timeless(alone)
 
 
 async def test_what_differs_is_told_field_by_field_and_by_the_exit_code(installation):
@@ -230,9 +238,17 @@ async def test_a_run_that_was_stopped_goes_on_to_the_same_end(installation, monk
     _, whole = await replay(installation)
     out = tmp_path / "found.json"
     request = Request(installation.settings, ("topic",), "verify", out, resume=True)
-    work = _Run(VerifyResult(), {})
+    work = Run(VerifyResult(), {})
     checkpoint = Checkpoint(out, "verify topic", VerifyResult)
-    task = asyncio.create_task(_verify(request, "topic", work, checkpoint))
+    task = asyncio.create_task(
+        run_through(
+            request,
+            "topic",
+            lambda folder, archive: VerifyTask(request.settings, folder, archive),
+            work,
+            checkpoint,
+        )
+    )
     while not work.found.verdicts:  # noqa: ASYNC110 - a stretch is done when it is done
         await asyncio.sleep(0.01)
     task.cancel()
@@ -243,5 +259,27 @@ async def test_a_run_that_was_stopped_goes_on_to_the_same_end(installation, monk
 
     assert await asyncio.to_thread(run, replace(request, as_json=True)) == 0
     found = json.loads(out.read_bytes())
-    assert {**found, "seconds": 0} == {**whole, "seconds": 0}
+    assert timeless(found) == timeless(whole)
     assert checkpoint.read() is None
+
+
+async def test_an_archive_gives_the_same_digest_from_mail_and_from_vectors(installation, tmp_path):
+    await a_run(installation)
+    _, live = await replay(installation)
+    archive = msgspec.structs.replace(
+        installation.settings.archive, url=str(tmp_path / "archive"), raw=True
+    )
+    await Archiver(other(installation.settings, archive=archive)).run(once=True)
+    installation.expire("models")
+    shutil.rmtree(installation.folder / "snapshots")
+    shutil.rmtree(installation.folder / "policies")
+    code, found = await replay(installation, source=archive.url)
+    assert (code, found["same"]) == (0, {"raw": 18, "vector": 0}), found
+    assert found["digest"] == live["digest"]
+
+
+async def test_the_report_is_a_page(installation, tmp_path):
+    installation.receive(MAILS[:1])
+    report = tmp_path / "report.html"
+    assert (await replay(installation, "--report", str(report)))[0] == 0
+    assert report.read_text().startswith("<!doctype html>")
