@@ -1,8 +1,9 @@
 """The frame of a page: a document that may load and run nothing, whatever stands in it.
 
 What mail wrote is escaped before it comes here. The content security policy is the second wall:
-it allows one style sheet, by its hash, and no script, image, font, form or connection at all
-(CSP Level 3, W3C). So an element that slipped through would still do nothing.
+it allows one style sheet, by its hash, and no script, image, font, frame, form or connection at all
+(CSP Level 3, W3C). So an element that slipped through would run and load nothing; it could still be
+a link, or a <meta> that leads elsewhere, which no policy in a page forbids.
 """
 
 from base64 import b64encode

@@ -6,8 +6,11 @@ What mail, senders and rules wrote in it is cleaned and escaped where it is put 
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 
+from msgspec.structs import replace
+
+from apps.cli.rendering import clean
 from apps.pages.frame import document, shown
 from apps.replay.comparison import Comparison, Consequence
 from apps.replay.report_changes import changed_messages
@@ -22,6 +25,8 @@ from apps.replay.report_tables import (
 
 __all__ = ["comparison_page", "write_comparison"]
 
+_NAME: Final = 24  # columns of a run's name
+
 
 def write_comparison(file: Path, found: Comparison) -> None:
     """Write the report of a comparison; raises OSError."""
@@ -30,7 +35,10 @@ def write_comparison(file: Path, found: Comparison) -> None:
 
 def comparison_page(found: Comparison) -> str:
     """Return the report of a comparison as an HTML document; deterministic."""
-    return document(_title(found), _body(found))
+    # The runs' names stand in heads and legends, where a path has no room.
+    before, after = (clean(name, _NAME) for name in (found.before, found.after))
+    named = replace(found, before=before, after=after)
+    return document(_title(found), _body(named))
 
 
 def _title(found: Comparison) -> str:

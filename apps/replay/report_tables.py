@@ -40,27 +40,21 @@ def effect_table(effects: Sequence[Effect], before: str, after: str) -> Iterator
     columns = [
         Column("by labels"),
         Column(before, numeric=True),
-        Column("95 %", numeric=True),
         Column(after, numeric=True),
-        Column("95 %", numeric=True),
         Column("difference", numeric=True),
-        Column("95 %", numeric=True),
-        Column(""),
+        Column("so it is"),
     ]
     rows = [
         [
             shown(effect.what),
             _counted(effect.before),
-            _between(effect.before),
             _counted(effect.after),
-            _between(effect.after),
-            "-" if effect.difference is None else f"{100 * effect.difference.value:+.2f}",
-            "" if effect.difference is None else _range(effect.difference),
+            _differing(effect.difference),
             _judged(effect),
         ]
         for effect in effects
     ]
-    caption = "Shares in %, differences in percentage points."
+    caption = "Shares in %, differences in percentage points, each with its 95 % interval."
     yield from table(columns, rows, caption=caption, kind="cards")
 
 
@@ -116,15 +110,15 @@ def untold_table(found: Comparison) -> Iterator[str]:
 def _counted(share: Share) -> str:
     if share.share is None:
         return "-"
-    return f"{100 * share.share:.2f} ({share.hits:,} of {share.total:,})"
+    interval = f"{100 * share.low:.2f} to {100 * share.high:.2f}"
+    return f"{100 * share.share:.2f} ({share.hits:,} of {share.total:,})<br>{interval}"
 
 
-def _between(share: Share) -> str:
-    return f"{100 * share.low:.2f} to {100 * share.high:.2f}" if share.total else ""
-
-
-def _range(difference: Range) -> str:
-    return f"{100 * difference.low:+.2f} to {100 * difference.high:+.2f}"
+def _differing(difference: Range | None) -> str:
+    if difference is None:
+        return "-"
+    interval = f"{100 * difference.low:+.2f} to {100 * difference.high:+.2f}"
+    return f"{100 * difference.value:+.2f}<br>{interval}"
 
 
 def _judged(effect: Effect) -> str | Cell:
