@@ -98,25 +98,34 @@ def _curve(
     ]
     return Curve(
         run,
-        tuple(_thinned(points)),
+        tuple(_thinned(points, len(ranked.of_ham), len(ranked.of_spam))),
         _finite(100 * area.complement),
         _finite(100 * area.low),
         _finite(100 * area.high),
     )
 
 
-def _thinned(points: Sequence[RocPoint]) -> Iterable[RocPoint]:
-    """Yield the ends, and what lies far enough from the point before to be seen."""
+def _thinned(points: Sequence[RocPoint], ham: int, abuse: int) -> Iterable[RocPoint]:
+    """Yield the ends, and what lies far enough from the point before to be seen by logarithm.
+
+    Both errors are to be small, so that it is the smallest that a reader compares. None at all
+    stands where half a message would.
+    """
     last = None
     for at, point in enumerate(points):
+        place = (
+            _depth(point.ham_misjudged, 0.5 / ham),
+            _depth(1.0 - point.abuse_caught, 0.5 / abuse),
+        )
         ends = at in {0, len(points) - 1}
-        if last is None or ends or _length(last, point) >= 2 / _POINTS:
-            last = point
+        if last is None or ends or math.dist(last, place) >= 2 / _POINTS:
+            last = place
             yield point
 
 
-def _length(one: RocPoint, other: RocPoint) -> float:
-    return abs(other.ham_misjudged - one.ham_misjudged) + abs(other.abuse_caught - one.abuse_caught)
+def _depth(error: float, least: float) -> float:
+    """Return 0 for all, 1 for the least share that can be told from none, by logarithm."""
+    return math.log(max(error, least)) / math.log(least)
 
 
 def _apart(one: float, other: float, along: float) -> float:

@@ -31,7 +31,7 @@ def flow_matrix(found: Comparison) -> Iterator[str]:
         rows.append(cells)
     sums = [sum(n for (_, name), n in counts.items() if name == after) for after in present]
     rows.append(["in all", *(f"{number:,}" for number in (*sums, sum(sums)))])
-    caption = "Each row is what the first run did; columns say what the second does with it."
+    caption = "Rows: what the first run did. Columns: what the second does."
     yield from table(heads, rows, caption=caption)
 
 

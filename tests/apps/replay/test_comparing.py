@@ -231,6 +231,17 @@ def test_the_interval_of_a_paired_difference_is_newcombes():
     assert (found.low, found.high) == pytest.approx((0.0569, 0.3404), abs=2e-4)
 
 
+def test_a_thinned_curve_keeps_what_lies_near_the_threshold():
+    """One ham in ten thousand is what thresholds are chosen by: it mustn't go as too small."""
+    draw = random.Random(3)
+    labelled = [(int(draw.gauss(-5e6, 2e6)), 0, False) for _ in range(20_000)]
+    labelled += [(int(draw.gauss(3e6, 2e6)), 0, True) for _ in range(2_000)]
+    points = curves(labelled)[0].points
+    small = [point for point in points if 0 < point.ham_misjudged < 0.001]
+    assert len(small) > 8
+    assert len(points) < 450
+
+
 def test_curves_need_both_classes_and_end_in_both_corners():
     assert curves([(0, 1, True)]) == ()
     labelled = [(at * 1000, -at * 1000, at > 500) for at in range(1000)]
