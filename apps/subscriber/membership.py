@@ -28,7 +28,6 @@ __all__ = ["Membership", "Offsets", "open_membership"]
 Offsets = Mapping[TopicPartition, int]
 
 _SLOWEST_MS: Final = 3_600_000  # between two fetches: a slow consumer is still one
-_STANDBY: Final = 0.2  # seconds between two tries to become the member of a local group
 
 log = structlog.get_logger(__name__)
 
@@ -101,10 +100,7 @@ class _LocalMember(_Alone):
         self._group = LocalGroup(settings.embedded.folder, group)
 
     async def assigned(self) -> frozenset[TopicPartition]:
-        if await asyncio.to_thread(self._group.joined):
-            return self._places
-        await asyncio.sleep(_STANDBY)
-        return frozenset()
+        return self._places if await asyncio.to_thread(self._group.joined) else frozenset()
 
     async def committed(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         found = await asyncio.to_thread(self._group.committed)

@@ -4,6 +4,7 @@ What is built on it (verdicts, the archive) says how far it is done with them; a
 from there.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -24,6 +25,7 @@ from streams.topics import Role, TopicError, check, name, unreachable
 __all__ = ["Gap", "Received", "Reception", "Starts", "received"]
 
 _MOST: Final = 500
+_UNASSIGNED: Final = 0.05  # seconds between two looks whether there is something for us
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +99,7 @@ class Reception:
         if self._generation != self._membership.generation or assigned != self._following.keys():
             await self._place(assigned)
         if not self._following:
+            await asyncio.sleep(_UNASSIGNED)  # what shares partitions needs the loop for it
             return []
         try:
             found = await self._membership.consumer.getmany(timeout_ms=wait_ms, max_records=most)
