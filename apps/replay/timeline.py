@@ -60,6 +60,9 @@ class Timeline:
 
         They are the timeline's own, and stand there until the next call.
         """
+        if self._states and self._states[-1].sequence == sequence:  # as most of a stretch
+            self._states[-1].digest = digest
+            return self._states[-1]
         models = self._nearest(sequence) or self._restored(digest, sequence)
         self._states = [it for it in self._states if it is not models]
         try:
