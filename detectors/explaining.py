@@ -105,7 +105,7 @@ def explain_recorded(verdict: Verdict, terms: Terms) -> Explanation:
         verdict,
         findings_of(basis, verdict.signals),
         _predictions(verdict, basis),
-        not np.isnan(recorded_history(verdict).numbers).all(),
+        _remembered(verdict),
         not {basis.spf, basis.dkim, basis.dmarc} <= {"", "missing"},
         lambda other: _verdict_of(rejudge(verdict, other, before=terms.policy)),
     )
@@ -155,6 +155,12 @@ def _rehearsals(terms: Terms) -> tuple[Terms, Terms]:
 def _predictions(verdict: Verdict, basis: Basis) -> list[Prediction]:
     versions = {model.name: model.version for model in verdict.models}
     return [Prediction(name, versions.get(name, ""), x) for name, x in basis.margins.items()]
+
+
+def _remembered(verdict: Verdict) -> bool:
+    if not verdict.features.f32:  # it is kept no more
+        return "sender" not in verdict.degraded
+    return not np.isnan(recorded_history(verdict).numbers).all()
 
 
 def _verdict_of(judged: Verdict | Needs) -> Verdict | None:

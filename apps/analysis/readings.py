@@ -47,7 +47,9 @@ def readings(verdict: Verdict) -> tuple[Told, ...]:
     basis = None if isinstance(verdict.basis, UnsetType) else verdict.basis
     history = recorded_history(verdict)
     found = [*_identity(verdict, basis), *_facts(verdict)]
-    if all(isnan(number) for number in history.numbers.tolist()):
+    if not verdict.features.f32:
+        found.append(Told("sender", "the numbers that were read of it aren't kept any more"))
+    elif all(isnan(number) for number in history.numbers.tolist()):
         found.append(Told("sender", "nothing was read of what is known of it"))
     else:
         found += [Told(name, ", ".join(said)) for name, said in _known(history) if said]
@@ -191,7 +193,8 @@ def _distinct(history: History, name: str, thing: str) -> Iterator[str]:
 
 
 def _labels(history: History, entity: str) -> Iterator[str]:
-    abuse, ham = history[f"{entity}.spam"], history[f"{entity}.ham"]
+    sides = (history[f"{entity}.{side}"] for side in ("spam", "ham"))
+    abuse, ham = (0.0 if isnan(number) else number for number in sides)
     if abuse > 0 or ham > 0:
         yield f"labels: {abuse:.3g} abuse, {ham:.3g} legitimate"
 

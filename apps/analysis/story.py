@@ -189,14 +189,21 @@ def _weightiest(verdict: Verdict) -> str:
 
 
 def _replayable(dossier: Dossier, verdict: Verdict, unexplained: str) -> Replayable:
-    if verdict.kind == "fallback":
-        return Replayable("none", "a hook judged it by itself, in the time that it had")
-    if verdict.features.schema != SCHEMA.digest:
-        return Replayable("none", "its vector has the schema of another release")
-    if unexplained:
-        return Replayable("none", unexplained)
+    if why := _unreplayable(verdict) or unexplained:
+        return Replayable("none", why)
     if dossier.mail is not None:
         return Replayable("raw", "its mail is kept: weir replay --mode verify judges it again")
-    if isinstance(verdict.basis, UnsetType):
+    if verdict.logit is not None and not verdict.features.f32:
+        return Replayable("none", "neither its mail nor its vector is kept any more")
+    if verdict.logit is not None and isinstance(verdict.basis, UnsetType):
         return Replayable("none", "its mail isn't kept, nor what the verdict rests on")
     return Replayable("vector", "its mail isn't kept; vector and basis are")
+
+
+def _unreplayable(verdict: Verdict) -> str:
+    """Say why a verdict can't be had again, whatever is kept; '' where it can."""
+    if verdict.kind == "fallback":
+        return "a hook judged it by itself, in the time that it had"
+    if verdict.features.schema != SCHEMA.digest:
+        return "its vector has the schema of another release"
+    return ""

@@ -4,16 +4,34 @@ import asyncio
 import json
 
 import click
+import msgspec
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
 from apps.cli.main import weir
+from apps.subscriber.archive.running import Archiver
+from models.label import Label, Target
+from streams.settings import load
 from streams.wire import hashed_id
-from tests.apps.replay.installation import EXAMPLES, Installation, as_fallback
+from tests.apps.replay.installation import EXAMPLES, NOW, Installation, as_fallback
 
 PHISH = next(path for path in EXAMPLES if path.stem == "written-phish-parcel-de").read_bytes()
 HAM = next(path for path in EXAMPLES if path.stem == "written-newsletter-service").read_bytes()
+
+
+@pytest.fixture
+async def archived(installation, tmp_path):
+    """Archive what the topics hold, and let it expire there."""
+    installation.env["WEIR_ARCHIVE__URL"] = str(tmp_path / "archive")
+    installation.env["WEIR_ARCHIVE__RAW"] = "true"
+
+    async def run():
+        await Archiver(load(None, installation.env)).run(once=True)
+        for role in ("verdicts", "messages", "models"):
+            installation.expire(role)
+
+    return run
 
 
 @pytest.fixture
@@ -139,3 +157,43 @@ async def test_what_cannot_be_a_name_or_a_source_is_a_usage_error(installation, 
     done = await explain(installation, "m0", "--source", str(mail))
     assert done.exit_code == 2
     assert "weir check --explain" in done.stderr
+
+
+async def test_what_only_the_archive_has_is_explained_from_it_and_the_rest_from_the_topic(
+    installation, archived
+):
+    installation.learn(2)
+    installation.receive([PHISH])
+    await archived()
+    installation.receive([HAM])
+    told = await story(installation, "m0")
+    assert told["place"].startswith("archive ")
+    assert told["counterfactual"]["milder"]
+    assert told["replay"]["way"] == "raw"
+    assert (await story(installation, "m1"))["place"].startswith("topic ")
+
+
+async def test_labels_that_are_archived_are_told_with_those_that_were_taken_back(
+    installation, archived
+):
+    installation.receive([PHISH])
+    for number, retracts in ((1, ""), (2, "l1"), (3, "")):
+        label = Label(
+            id=f"l{number}",
+            of=Target(id="m0"),
+            truth=None if retracts else "phish",
+            source="analyst",
+            reporter="k:1",
+            tenant="default",
+            given_at=NOW,
+            retracts=retracts,
+        )
+        installation.append("labels", b"m0", msgspec.json.encode(label))
+    await archived()
+    told = await story(installation, "m0")
+    assert [(each["label"], each["stands"]) for each in told["labels"]] == [
+        ("l1", False),
+        ("l3", True),
+    ]
+    page = click.unstyle((await explain(installation, "m0")).stdout)
+    assert "label phish by analyst, taken back (l1)" in page
