@@ -14,6 +14,7 @@ from apps.subscriber.archive.rows import label_row, message_row, model_row
 from apps.subscriber.archive.schema import COLUMNS
 from apps.subscriber.archive.storage import Storage
 from apps.subscriber.archive.verdict_rows import verdict_row
+from apps.subscriber.once import Once
 from apps.subscriber.received import Received
 from streams.model_records import Pointer, read_model_record
 
@@ -31,11 +32,17 @@ Group = tuple[Kind, str, str]
 
 
 class Block:
-    """Rows by kind, date and tenant; `ends` are where the archive ended before it."""
+    """Rows by kind, date and tenant; `ends` are where the archive ended before it.
 
-    def __init__(self, kinds: Mapping[str, Kind], ends: Mapping[TopicPartition, int]) -> None:
+    A verdict that came already, by what `once` remembers, gives no row.
+    """
+
+    def __init__(
+        self, kinds: Mapping[str, Kind], ends: Mapping[TopicPartition, int], once: Once
+    ) -> None:
         self._kinds = kinds
         self._ends = ends
+        self._once = once
         self._rows: dict[Group, list[Any]] = {}
         self._spans: dict[TopicPartition, tuple[int, int]] = {}
         self.rows = 0
@@ -48,12 +55,15 @@ class Block:
         firsts: dict[TopicPartition, int] = {}
         for record in records:
             kind = self._kinds[record.topic]
+            firsts.setdefault(record.place, record.offset)
+            event = kind == "verdicts" and dict(record.headers).get("ce_id")
+            if event and not self._once.first(record.place, event):
+                continue
             row = _ROW[kind](record)
             group = (kind, row.at.astimezone(UTC).date().isoformat(), row.tenant)
             self._rows.setdefault(group, []).append(row)
             self.rows += 1
             self.bytes += len(record.value)
-            firsts.setdefault(record.place, record.offset)
             if kind == "verdicts" and row.policy:
                 self.policies.add(row.policy)
             if kind == "models" and (pointer := _pointer(record)):

@@ -16,8 +16,10 @@ from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
 from apps.subscriber.archive.block import Block
 from apps.subscriber.archive.manifest import Kind, Manifest, ManifestFiles
 from apps.subscriber.archive.named import Named
+from apps.subscriber.archive.reading import Archive
 from apps.subscriber.archive.storage import ArchiveError, Storage
 from apps.subscriber.archive.tidying import tidy
+from apps.subscriber.once import Once
 from apps.subscriber.received import Gap, received
 from streams.settings import Settings
 from streams.topics import Role, name
@@ -26,6 +28,8 @@ __all__ = ["Archiver"]
 
 _WAIT_MS: Final = 500
 _STANDBY: Final = 5.0  # seconds that an overtaken writer leaves to the other
+_REMEMBERED: Final = 20_000  # events of a partition, by which repetitions are told
+_LOOKED: Final = 8  # files of the archive from which they are learnt at the start
 _CHECKPOINT: Final = 64  # entries between two checkpoints
 
 log = structlog.get_logger(__name__)
@@ -52,7 +56,8 @@ class Archiver:
         self._stopped = asyncio.Event()
         self._gaps: list[Gap] = []
         self._manifest = Manifest()
-        self._block = Block({}, {})
+        self._once = Once(_REMEMBERED)
+        self._block = Block({}, {}, self._once)
         self.rows = 0
         self.blocks = 0
 
@@ -83,6 +88,7 @@ class Archiver:
         """Read on from where the archive ends; raises _OvertakenError."""
         self._manifest = await asyncio.to_thread(self._entries.read)
         self._gaps = []
+        await asyncio.to_thread(self._remember)
         async with received(
             self._settings, self._roles, starts=self._starts, told=self._gaps.append
         ) as reception:
@@ -117,8 +123,19 @@ class Archiver:
     def _ends(self) -> dict[TopicPartition, int]:
         return {TopicPartition(*place): end for place, end in self._manifest.ends.items()}
 
+    def _remember(self) -> None:
+        """Remember the latest events of the archive: a worker that starts anew repeats some."""
+        self._once = Once(_REMEMBERED)
+        archive = Archive(self._storage, self._manifest)
+        latest = sorted(archive.files("verdicts"), key=lambda file: file.until)[-_LOOKED:]
+        topic = name(self._settings, "verdicts")
+        for batch in archive.verdicts(columns=["partition", "event"], files=latest):
+            places, events = (batch.column(column).to_pylist() for column in (0, 1))
+            for partition, event in zip(places, events, strict=True):
+                self._once.first(TopicPartition(topic, partition), event.encode())
+
     def _begin(self) -> None:
-        self._block = Block(self._kinds, self._ends())
+        self._block = Block(self._kinds, self._ends(), self._once)
 
     def _due(self, since: float) -> bool:
         section, block = self._section, self._block
