@@ -82,14 +82,14 @@ VIEWS: Final[dict[str, View]] = {
     ),
     "verdicts": View(
         "One row a message: the verdict in force. `logit` in logits, `signals` by name.",
-        "SELECT * EXCLUDE (spoken, record) FROM records" + _IN_FORCE,
+        "FROM records SELECT * EXCLUDE (spoken, record)" + _IN_FORCE,
     ),
     "signals": View(
         "One row for each signal that spoke in a verdict in force; `contribution` in logits.",
-        "SELECT received_at, date, tenant, direction, id, action, class, score, from_domain,"
-        ' s.name AS signal, s."group" AS signal_group, s.contribution / 1e6 AS contribution'
-        " FROM (SELECT *, unnest(spoken) AS s FROM ("
-        "SELECT * EXCLUDE (record) FROM records" + _IN_FORCE + "))",
+        "FROM (SELECT *, unnest(spoken) AS s FROM"
+        " (FROM records SELECT * EXCLUDE (record)" + _IN_FORCE + "))"
+        " SELECT received_at, date, tenant, direction, id, action, class, score, from_domain,"
+        ' s.name AS signal, s."group" AS signal_group, s.contribution / 1e6 AS contribution',
     ),
     "labels": View(
         "One row for each label that stands: neither taken back nor given anew since. `id` is the "

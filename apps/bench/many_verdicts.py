@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from apps.subscriber.archive.block import Block
 from apps.subscriber.archive.manifest import ManifestFiles
 from apps.subscriber.archive.storage import ArchiveError, Storage
+from apps.subscriber.once import Once
 from apps.subscriber.received import Received
 from detectors.actions import MICRO, probability
 from detectors.record import encode
@@ -46,7 +47,7 @@ def archive_of(
         for at in range(0, len(times), _ROWS):
             moments = [start + timedelta(milliseconds=ms) for ms in times[at : at + _ROWS]]
             made = list(_varied(judged, moments, offset, drawn, noise))
-            block = Block({_TOPIC.topic: "verdicts"}, {_TOPIC: offset})
+            block = Block({_TOPIC.topic: "verdicts"}, {_TOPIC: offset}, Once(0))
             following = {_TOPIC: offset + len(made)}
             block.add((_received(it, n) for n, it in enumerate(made, offset)), following)
             seen = manifests.read()

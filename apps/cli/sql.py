@@ -1,9 +1,10 @@
 """`weir sql`: questions to the archive in SQL."""
 
+import re
 import sys
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -18,7 +19,20 @@ if TYPE_CHECKING:
 
 __all__ = ["sql"]
 
-_FIRST = 1_000  # rows before the first is printed: until then a damaged file can be left out
+_SIZE: Final = re.compile(r"[1-9][0-9]{0,5} ?[MG]i?B", re.ASCII | re.IGNORECASE)
+_FIRST: Final = 1_000  # rows before the first is printed: until then a damaged file can be left out
+
+
+class _Size(click.ParamType):
+    """An amount of memory as DuckDB writes it."""
+
+    name = "size"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it as it is; fails with what is allowed."""
+        if not _SIZE.fullmatch(value):
+            self.fail(f"{value!r}; allowed: a number of MB or GB (500MB, 2GB)", param, ctx)
+        return value
 
 
 @click.command()
@@ -37,6 +51,7 @@ _FIRST = 1_000  # rows before the first is printed: until then a damaged file ca
 )
 @click.option(
     "--memory",
+    type=_Size(),
     default="2GB",
     show_default=True,
     metavar="SIZE",
