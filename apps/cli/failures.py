@@ -38,7 +38,10 @@ _ONE_LINE = {
     "streams.keys": ("KeysError", Code.USAGE),
     "streams.topics": ("TopicError", Code.UNREACHABLE),
     "streams.stores.protocol": ("StoreError", Code.UNREACHABLE),
+    "apps.replay.resuming": ("CheckpointError", Code.USAGE),
     "apps.replay.sources": ("SourceError", Code.USAGE),
+    "apps.replay.spark": ("SparkError", Code.NO),
+    "apps.replay.workers": ("WorkersError", Code.NO),
     "apps.subscriber.archive.storage": ("ArchiveError", Code.INPUT),
     "apps.local.errors": ("StackError", Code.NO),
 }

@@ -21,7 +21,10 @@ from streams.opening import load_classifier
 from streams.policies import KeptPolicy, read_policy_of
 from streams.registry import Artifact, Registry, open_classifier
 from streams.settings import Settings, SettingsError
+from streams.stores.memory_file import read_file
+from streams.stores.protocol import LayoutError
 from streams.stores.redis_store import open_redis
+from streams.stores.told_store import state_path
 
 __all__ = ["Kept", "Materials", "MissingError"]
 
@@ -59,6 +62,7 @@ class Materials:
         self._archive = archive
         folder = settings.models.snapshots
         self._registry = Registry(Path(folder) if folder else None)
+        self._saved: dict[str, bytes] | None = None
         self._policies: dict[str, PolicySet | str] = {}
         self._classifiers: dict[str, Classifier | str] = {}
 
@@ -101,7 +105,7 @@ class Materials:
 
     def _find_policy(self, digest: str) -> PolicySet | str:
         complaint = ""
-        for look in (self._archived_policy, self._policy_in_folder, self._policy_in_redis):
+        for look in (self._archived_policy, self._policy_in_folder, self._policy_in_store):
             content = look(digest)
             if content is not None:
                 try:
@@ -115,7 +119,7 @@ class Materials:
         if current is not None and current.digest == digest:
             return current
         return complaint or (
-            f"policy {digest} isn't kept: not in the archive, policy.archive or Redis; its "
+            f"policy {digest} isn't kept: not in the archive, policy.archive or the store; its "
             "verdicts can be judged under another one (--mode what-if --policy FILE)"
         )
 
@@ -131,8 +135,15 @@ class Materials:
         except OSError:
             return None
 
-    def _policy_in_redis(self, digest: str) -> bytes | None:
-        return None if self.settings.embedded.folder else _run(self._redis_policy(digest))
+    def _policy_in_store(self, digest: str) -> bytes | None:
+        if not self.settings.embedded.folder:
+            return _run(self._redis_policy(digest))
+        if self._saved is None:  # of an embedded installation, which has no Redis
+            try:
+                self._saved = read_file(state_path(self.settings)).policies
+            except LayoutError:
+                self._saved = {}
+        return self._saved.get(digest)
 
     async def _redis_policy(self, digest: str) -> bytes | None:
         client = open_redis(self.settings)
