@@ -2,7 +2,7 @@
 
 Its own readers of files are shut off, and so are its writers: DuckDB 2 runs `COPY ... TO` in the
 head of a `WITH` too, so whoever may read a file by DuckDB could overwrite it by a question. Tables
-come to it through Arrow instead (docs/decisions/0028): filters and columns are pushed down to
+come to it through Arrow instead (docs/decisions/0026): filters and columns are pushed down to
 Parquet, from a folder and from object storage alike.
 """
 
