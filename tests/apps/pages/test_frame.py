@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from apps.pages.frame import document, shown
+from apps.pages.frame import STYLE, document, shown
 from apps.pages.table import Cell, Column, table
 
 
@@ -23,9 +23,7 @@ def test_the_policy_names_the_very_style_that_the_page_has():
 
 
 def test_the_style_itself_asks_for_nothing():
-    assert not re.search(
-        r"url\(|@import|@font-face|http", document("t", []).replace(shown("t"), "")
-    )
+    assert not re.search(r"url\(|@import|@font-face|http", STYLE)
 
 
 def test_a_title_is_text():
