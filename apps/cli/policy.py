@@ -25,6 +25,7 @@ def policy() -> None:
       weir policy show --shipped > policy.toml     start from the shipped one
       weir policy check policy.toml
       weir policy test policy.toml ~/Maildir       what would it change?
+      weir policy test policy.toml --against last:7d
       weir policy show --tenant acme
     """
 

@@ -1,4 +1,4 @@
-"""`weir policy test`: what a policy would change, on mail that is at hand."""
+"""`weir policy test`: what a policy would change, on mail at hand or on what was recorded."""
 
 import heapq
 import sys
@@ -25,13 +25,14 @@ _RANK: Final = {action: rank for rank, action in enumerate(ACTIONS)}
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.argument("paths", nargs=-1, required=True, metavar="MAIL...")
+@click.argument("tried", metavar="FILE|RULE")
+@click.argument("paths", nargs=-1, metavar="[MAIL]...")
 @click.option(
     "--against",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Compare with this policy.  [default: the policy in force]",
+    default="",
+    metavar="SOURCE|FILE",
+    help="Try it on these recorded verdicts; with MAIL: compare with this policy file.  "
+    "[default: the archive, else the topic; with MAIL the policy in force]",
 )
 @direction
 @tenant
@@ -46,38 +47,50 @@ _RANK: Final = {action: rank for rank, action in enumerate(ACTIONS)}
 @config
 def test(
     config: Path | None,
-    file: Path,
+    tried: str,
     paths: tuple[str, ...],
-    against: Path | None,
+    against: str,
     direction: str,
     tenant: str,
     top: int,
     as_json: bool,
 ) -> None:
-    """Judge MAIL under the policy in force and under FILE, and say what changes.
+    """Say what a policy FILE or a RULE in CEL would change, on history or on MAIL.
 
-    Nothing is put in force. MAIL is as for `weir check`: messages, mboxes, Maildirs, folders or -.
-    Try a weight, a threshold or a rule on legitimate mail first, then on abuse. Senders have no
-    history here, so rules and signals that need one say nothing.
+    Nothing is put in force. Without MAIL it is tried on recorded verdicts, from the readings of
+    then: SOURCE is as for `weir replay`, such as last:7d. A RULE is [ACTION:]CEL, reject by
+    default, and comes before the rules of the policy of then. Changes come gravest first (ham that
+    would be refused), with the effect on mail that is labelled.
 
-    With --json each line is one message whose action changes, the last line the counts.
+    MAIL is as for `weir check`: messages, mboxes, Maildirs, folders or -. It is judged under the
+    policy in force and under FILE. Senders have no history there, so rules and signals that need
+    one say nothing; --direction and --tenant are of MAIL.
+
+    With --json: of history the comparison; of MAIL each line is one message whose action changes,
+    the last line the counts.
 
     \b
     Examples:
+      weir policy test 'reject: "bl.example" in blocklists' --against last:7d
+      weir policy test tried.toml --against last:30d
       weir policy test tried.toml ~/Maildir
       weir policy test tried.toml quarantine.mbox --top 100
       weir policy test tried.toml ~/Maildir --json | jq -r 'select(.after == "reject").source'
 
     \b
-    Exit codes: 0 no action changes, 1 at least one does, 2 settings or a policy are wrong,
-    3 some input could not be read (the rest was judged).
+    Exit codes: 0 no action changes, 1 at least one does, 2 settings, a policy or a rule are wrong,
+    3 some input could not be read (the rest was judged), 4 Kafka could not be reached.
     """
     from apps.cli.judging import judge_mail
     from apps.installation import open_judge, read_policy_in_force
 
     settings = read_settings(config)
-    before = open_judge(settings, against)
-    after = before.with_policies(read_policy_in_force(file, settings))
+    if not paths:
+        from apps.cli.policy_history import tried as tried_on_history
+
+        sys.exit(tried_on_history(settings, tried, against, top=top, as_json=as_json))
+    before = open_judge(settings, Path(against) if against else None)
+    after = before.with_policies(read_policy_in_force(Path(tried), settings))
     found = Changes(top)
     for item in judge_mail([before, after], settings, paths, direction=direction, tenant=tenant):
         if isinstance(item, Unreadable):

@@ -54,7 +54,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--against",
     type=_FILE,
     metavar="FILE",
-    help="What-if: compare with the result of another run, not with what was recorded.",
+    help="What-if: compare with what this policy would have said, not with what was recorded.",
 )
 @click.option(
     "--learning/--no-learning",

@@ -255,6 +255,26 @@ async def test_the_result_the_report_and_the_words_of_one_run_agree(installation
     assert not list(tmp_path.glob("*.checkpoint"))
 
 
+async def test_policy_test_tries_a_rule_or_a_file_on_history(installation, tmp_path):
+    installation.receive(MAILS)
+
+    async def tried(given, *arguments):
+        command = ("policy", "test", given, "--against", "topic@1d..", *arguments)
+        return await called(installation, *command)
+
+    done = await tried('quarantine: tenant == "default"')
+    assert done.exit_code == 1
+    assert "now held" in done.output
+    by_json = msgspec.json.decode((await tried("false", "--json")).stdout, type=Comparison)
+    assert (by_json.compared, by_json.changed) == (8, 0)
+    policy = tmp_path / "strict.toml"
+    policy.write_text(STRICT)
+    assert "what if: policy strict.toml" in (await tried(str(policy))).output
+    wrong = await tried("reject: scor > 1.0")
+    assert wrong.exit_code == 2
+    assert "line 1, column 9: unknown variable 'scor'" in wrong.output
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
