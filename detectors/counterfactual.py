@@ -24,10 +24,14 @@ from detectors.signals import AbuseClass
 from detectors.terms import Terms, prepare
 from detectors.verdict import Verdict
 
-__all__ = ["Alternative", "Counterfactual", "counterfactual"]
+__all__ = ["TOGETHER", "WIDTH", "Alternative", "Counterfactual", "counterfactual"]
 
-_TOGETHER: Final = 3  # changes of one alternative that are tried in all combinations
-_WIDTH: Final = 14  # changes that are combined: those that move the sum most
+TOGETHER: Final = 3
+"""Changes of one alternative that are tried in all combinations."""
+
+WIDTH: Final = 14
+"""Changes that are combined: those that move the sum most."""
+
 _TOLD: Final = 3  # alternatives of each outcome
 
 Side = Literal["milder", "harsher"]
@@ -142,8 +146,8 @@ class _Search:
         found = _without_explained(found)
         # Whatever shifts the sum the wrong way, or not at all, is no part of a smallest set.
         widest = sorted(singles, key=lambda each: -abs(each.moved))
-        several = _apart([each.changes[0] for each in widest if each.moved])[:_WIDTH]
-        for size in range(2, _TOGETHER + 1):
+        several = _apart([each.changes[0] for each in widest if each.moved])[:WIDTH]
+        for size in range(2, TOGETHER + 1):
             if self._is_far(found, side):
                 return found
             for some in combinations(several, size):
@@ -167,7 +171,7 @@ class _Search:
             tried = self._try(fewer)
             if tried and self._level(tried) == self._level(best):
                 best = tried
-        return [best] if len(best.changes) > _TOGETHER else []
+        return [best] if len(best.changes) > TOGETHER else []
 
     def _try(self, changes: tuple[Possible, ...]) -> _Tried | None:
         self.tried += 1

@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from apps.analysis.naming import Named
 from apps.replay.materials import Kept
 from apps.replay.model_history import ModelHistory
 from apps.replay.reading import open_reading
@@ -16,15 +15,13 @@ from apps.replay.topic_reading import kept_mail
 from apps.subscriber.archive.reading import Archive
 from detectors.record import decode
 from detectors.verdict import LogPlace, Verdict
-from features.context import Context
 from features.envelope import LogPosition
-from streams.labels.asking import open_answers
 from streams.labels.finding import CLOCK_AHEAD_MS, made_at
 from streams.labels.mail_log import open_mail_log, partition_of
 from streams.settings import Settings
 from streams.topics import check, name
 
-__all__ = ["Dossier", "find", "id_of"]
+__all__ = ["Dossier", "find"]
 
 _BACK: Final = timedelta(days=8)  # a time of receipt lies at most 7 days before the log's
 _AHEAD: Final = timedelta(days=1)
@@ -49,16 +46,6 @@ class Dossier(NamedTuple):
         return max(
             reversed(self.verdicts), key=lambda it: (it[1].revision, it[1].kind != "fallback")
         )
-
-
-async def id_of(settings: Settings, context: Context, wanted: Named, tenant: str) -> str:
-    """Return the id of the message that has a Message-ID, '' where none that is known has it.
-
-    Raises RedisError or StoreError where it can't be asked.
-    """
-    async with open_answers(settings) as answers:
-        (mention,) = await answers.known.by_message_id([wanted.message_id], context, tenant)
-    return mention.id if mention else ""
 
 
 async def find(

@@ -37,8 +37,8 @@ def explain(*, config: Path | None, message: str, source: str, tenant: str, as_j
     """Tell the story of a verdict: why, on what, what was missing, what would have changed it.
 
     ID is a message's id, a token (X-Weir-Id), the event of a verdict (ce_id), or the Message-ID of
-    a message of --tenant that was judged in the last days. It is looked for in the archive of the
-    settings, else in the topic of verdicts.
+    a message of --tenant that was judged in the last days, or whose mail is archived. It is looked
+    for in the archive of the settings, else in the topic of verdicts.
 
     The verdict is weighed once more by the policy and the models of its time. So each signal's
     weight is told, and the smallest changes that would have changed the action are found by
@@ -112,7 +112,8 @@ async def _found(
     settings: "Settings", wanted: "Named", source: str, tenant: str, folder: Path
 ) -> "Dossier | None":
     """Look for the message where it was asked for, else in the archive and then in the topic."""
-    from apps.analysis.finding import find, id_of
+    from apps.analysis.finding import find
+    from apps.analysis.message_ids import id_of
     from apps.installation import read_context
     from apps.replay.sources import ArchiveSource, TopicSource, parse_source
 
@@ -125,7 +126,8 @@ async def _found(
             return dossier
     if not wanted.message_id:
         return None
-    ident = await id_of(settings, read_context(settings), wanted, tenant)
+    context = read_context(settings)
+    ident = await id_of(settings, context, first, wanted.message_id, tenant)
     for place in places if ident else ():
         if dossier := await find(settings, place, ident, folder):
             return dossier

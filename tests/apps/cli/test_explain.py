@@ -197,3 +197,13 @@ async def test_labels_that_are_archived_are_told_with_those_that_were_taken_back
     ]
     page = click.unstyle((await explain(installation, "m0")).stdout)
     assert "label phish by analyst, taken back (l1)" in page
+
+
+async def test_a_message_whose_mail_is_archived_is_found_by_its_message_id(installation, archived):
+    named = HAM.replace(b"Message-ID:", b"X-Was:").replace(b"Message-Id:", b"X-Was:")
+    quoting = named.replace(b"\n\n", b"\n\nMessage-ID: <wanted@example.org>\n", 1)
+    folded = b"Message-Id:\r\n <wanted@example.org>\r\n" + named
+    installation.receive([quoting, folded, HAM])
+    await archived()
+    assert (await story(installation, "<wanted@example.org>"))["event"] == "m1.judged"
+    assert (await explain(installation, "<other@example.org>")).exit_code == 1
