@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from apps.cli.failures import Code, Failure
+from apps.cli.failures import Code
 from apps.cli.moment import Moment
 from apps.cli.options import as_json, config, read_settings, run
 from apps.cli.rendering import Shown, clean, one_line
+from apps.cli.where import condition
 from detectors.actions import ACTIONS
 from detectors.signals import AbuseClass
 from features.envelope import Direction
@@ -145,17 +146,11 @@ def search(  # noqa: PLR0913, PLR0917 - an option each
     could not be read (the rest was searched), 4 Kafka could not be reached.
     """
     from apps.analysis.sought import Sought
-    from apps.subscriber.condition import Condition
     from apps.subscriber.wanted import wanted
-    from detectors.rules import ExpressionError
     from streams.tokens import id_in
 
     settings = read_settings(config)
     said = (identifier or "").strip()
-    try:
-        condition = Condition(where) if where else None
-    except ExpressionError as error:
-        raise Failure(f"--where: {error}", Code.USAGE) from None
     least, most = score or (None, None)
     sought = Sought(
         id=id_in(said) or said,
@@ -173,7 +168,7 @@ def search(  # noqa: PLR0913, PLR0917 - an option each
         until=until,
         least=least,
         most=most,
-        where=condition,
+        where=condition(where),
     )
     unread: list[Unread] = []
     found = _search(settings, source, sought, limit, unread.append)

@@ -74,12 +74,13 @@ class Reception:
         membership: Membership,
         *,
         since: datetime | None,
+        last: int | None,
         starts: Starts | None,
         back: int,
         told: Callable[[Gap], None],
     ) -> None:
         self._membership = membership
-        self._back = back
+        self._back, self._last = back, last
         self._since_ms = None if since is None else int(since.timestamp() * 1000)
         self._starts = starts
         self._told = told
@@ -206,10 +207,14 @@ class Reception:
 
     async def _first_time(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
         consumer = self._membership.consumer
-        if not places or self._since_ms is None:
-            return dict(await consumer.beginning_offsets(places))
-        found = await consumer.offsets_for_times(dict.fromkeys(places, self._since_ms))
+        firsts: dict[TopicPartition, int] = await consumer.beginning_offsets(places)
+        if not places or (self._since_ms is None and self._last is None):
+            return dict(firsts)
         ends = await consumer.end_offsets(places)
+        if self._since_ms is None:
+            last = self._last or 0
+            return {place: max(firsts[place], ends[place] - last) for place in places}
+        found = await consumer.offsets_for_times(dict.fromkeys(places, self._since_ms))
         return {
             place: ends[place] if found[place] is None else found[place].offset for place in places
         }
@@ -237,6 +242,7 @@ async def received(
     *,
     group: str = "",
     since: datetime | None = None,
+    last: int | None = None,
     starts: Starts | None = None,
     back: int = 0,
     told: Callable[[Gap], None] | None = None,
@@ -246,9 +252,9 @@ async def received(
     In a `group` its members share the partitions, and what is done and committed doesn't come
     again; without one all partitions are read and nothing is kept. A partition begins where
     `starts` says, else behind what the group is done with, else at the first record appended at
-    `since` or later, else at the oldest that is kept; up to `back` records before that come too
-    (`Reception.known`), for whoever must know what came last. `told` hears of records that were to
-    be read and have expired; without it they are logged.
+    `since` or later, else `last` records before its end, else at the oldest that is kept; up to
+    `back` records before that come too (`Reception.known`), for whoever must know what came last.
+    `told` hears of records that were to be read and have expired; without it they are logged.
 
     What is done when the block ends is committed, whatever ends it. Raises TopicError where the
     brokers or topics can't be read, then or while the block reads.
@@ -258,7 +264,12 @@ async def received(
     try:
         async with _member(settings, group, topics) as membership:
             reception = Reception(
-                membership, since=since, starts=starts, back=back, told=told or _log_gap
+                membership,
+                since=since,
+                last=last,
+                starts=starts,
+                back=back,
+                told=told or _log_gap,
             )
             try:
                 yield reception

@@ -9,9 +9,7 @@ but not done with or not yet committed when the process died or its partition we
 member.
 """
 
-import asyncio
 import os
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import datetime
@@ -19,12 +17,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 import structlog
-from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 
 from apps.subscriber.condition import Condition
+from apps.subscriber.flow import flow
 from apps.subscriber.once import Once
-from apps.subscriber.received import Received, Reception, received
+from apps.subscriber.received import Received, received
 from apps.subscriber.stopping import ended_by_sigterm
 from apps.subscriber.wanted import OneOrMore, Wanted, wanted
 from detectors.record import decode
@@ -35,7 +32,6 @@ from streams.wire import VerdictHead
 __all__ = ["Delivered", "PassedOver", "deliveries", "subscribe"]
 
 _WINDOW: Final = 2_048  # a worker that was killed judges again what it hadn't committed: less
-_WAIT_MS: Final = 250
 _SCHEMA: Final = 1
 
 log = structlog.get_logger(__name__)
@@ -93,25 +89,41 @@ async def subscribe(  # noqa: PLR0913 - what one may ask of a verdict, by its na
                 yield verdict
 
 
-async def deliveries(
+async def deliveries(  # noqa: PLR0913 - where to begin and end, and who hears of what
     settings: Settings,
     *,
     group: str = "",
     chosen: Wanted | None = None,
     since: datetime | None = None,
+    last: int | None = None,
     follow: bool = True,
     window: int = _WINDOW,
     passed_over: PassedOver | None = None,
+    caught_up: Callable[[], None] | None = None,
 ) -> AsyncGenerator[Delivered, None]:
-    """Yield verdicts as `subscribe` does, each with its record; without a group nothing is kept."""
+    """Yield verdicts as `subscribe` does, each with its record; without a group nothing is kept.
+
+    Where a group is new `last` begins so many records before each partition's end. `caught_up` is
+    called once, when all has been given that was there at the beginning.
+    """
     once = Once(window)
     chosen = chosen or Wanted()
     told = passed_over or _log_passed_over
     back = window if group else 0
     async with (
         ended_by_sigterm() as stop,
-        received(settings, ["verdicts"], group=group, since=since, back=back) as reception,
-        aclosing(_records(reception, settings, stop, follow=follow)) as records,
+        received(
+            settings, ["verdicts"], group=group, since=since, last=last, back=back
+        ) as reception,
+        aclosing(
+            flow(
+                reception,
+                settings.kafka.commit_interval_seconds,
+                stop=stop,
+                follow=follow,
+                caught_up=caught_up,
+            )
+        ) as records,
     ):
         async for record in records:
             read = _read(record, told)
@@ -121,41 +133,6 @@ async def deliveries(
             if not reception.known(record) and chosen(read[1]):
                 yield Delivered(read[1], record)
             reception.done(record)
-
-
-async def _records(
-    reception: Reception, settings: Settings, stop: asyncio.Event, *, follow: bool
-) -> AsyncGenerator[Received, None]:
-    """Yield records until told to stop or at the end; drop what isn't ours any more."""
-    loop = asyncio.get_running_loop()
-    interval = settings.kafka.commit_interval_seconds
-    due = loop.time() + interval
-    ends: dict[TopicPartition, int] | None = None
-    while not stop.is_set():
-        if loop.time() >= due:
-            await _commit(reception)
-            due = loop.time() + interval
-        pending = deque(await reception.take(wait_ms=_WAIT_MS))
-        generation = reception.generation
-        while pending and not stop.is_set() and reception.generation == generation:
-            yield pending.popleft()
-            if loop.time() >= due:
-                await _commit(reception)
-                due = loop.time() + interval
-        if not follow and reception.assigned:
-            if ends is None or ends.keys() != reception.assigned:
-                ends = await reception.ends()
-            if all(reception.following[place] >= end for place, end in ends.items()):
-                return
-
-
-async def _commit(reception: Reception) -> None:
-    try:
-        await reception.commit()
-    except KafkaError as error:
-        if not error.retriable:
-            raise
-        log.warning("not_committed", error=str(error))
 
 
 def _read(record: Received, told: PassedOver) -> tuple[bytes, Verdict] | None:
