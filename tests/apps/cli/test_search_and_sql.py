@@ -134,7 +134,7 @@ def test_search_finds_nothing_and_its_exit_code_says_so(call, archive):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--where", "score >"], "--where: "),
+        (["--where", "score >"], "--where, line 1, column 8: "),
         (["--score", "0.5"], "allowed: LEAST..MOST"),
         (["--score", "5..9"], "allowed: LEAST..MOST"),
         (["--since", "yesterday"], "allowed: a time ago"),
