@@ -53,6 +53,7 @@ SOUGHT = [
     Sought(until=START),
     Sought(where=Condition("size(signals) > 3 && score < 0.99")),
     Sought(where=Condition('action == "reject"'), wanted=wanted(tenant="default"), least=0.9),
+    Sought(since=START + timedelta(minutes=1), until=START + timedelta(minutes=5)),
 ]
 
 
