@@ -20,6 +20,7 @@ from apps.evaluation.tutor import Tutor, kept_of
 from apps.installation import open_judge
 from apps.replay.in_order import Received, Spool
 from apps.replay.mail_files import mail_of_files, mail_of_index
+from apps.replay.opening import patient_sandbox
 from apps.replay.reading import open_reading
 from apps.replay.recorded import Recorded, Unread, arrival_of
 from apps.replay.relive import BATCH, Relive, Relived
@@ -48,7 +49,7 @@ def run(request: Request) -> int:
     found = ReliveResult(learned=0 if request.learning else None)
     stopped = False
     began = time.monotonic()
-    with Spool() as spool, closing(Sandbox(request.settings.attachments)) as sandbox:
+    with Spool() as spool, closing(patient_sandbox(request.settings)) as sandbox:
         labels = _read(sources, request, core.context.limits, spool, found)
         began = time.monotonic()
         try:

@@ -18,6 +18,7 @@ from apps.replay.reading import Mark, Stretch
 from apps.replay.recorded import KeptMail, Recorded, Unread
 from apps.replay.sources import SourceError, TopicSource
 from apps.replay.verifying import BATCH
+from apps.subscriber.once import Once
 from detectors.verdict import LogPlace
 from features.envelope import LogPosition
 from streams.labels.mail_log import MailLog, open_mail_log
@@ -29,6 +30,7 @@ from streams.wire import Arrival, read_head
 __all__ = ["TopicReading", "kept_mail", "open_topic"]
 
 _WAIT_MS: Final = 500
+_REPEATS: Final = 20_000  # verdicts of a partition among which a repetition is left out
 _PATIENCE: Final = 60  # empty fetches in a row after which what is there isn't to be had
 
 
@@ -81,6 +83,7 @@ class TopicReading:
         self._spans: dict[TopicPartition, tuple[int, int]] = {}
         self._expired: list[Unread] = []
         self._logs: dict[str, MailLog] = {}
+        self._once = Once(_REPEATS)
 
     async def place(self, source: TopicSource, partitions: Sequence[int]) -> None:
         """Find the offsets that a source means, and say which of them have expired."""
@@ -166,6 +169,7 @@ class TopicReading:
         for record in records:
             value = record.value or b""
             headers = dict(record.headers)
+            tp = TopicPartition(record.topic, record.partition)
             try:
                 event = headers.get("ce_id", b"").decode() or read_head(value).event_id
                 log = _DECODER.decode(value).log
@@ -173,6 +177,8 @@ class TopicReading:
                 place = f"{record.topic}, partition {record.partition}, offset {record.offset}"
                 unread.append(Unread(place, f"not a verdict ({error})"))
                 continue
+            if not self._once.first(tp, event.encode() + b"\0" + value):
+                continue  # delivery is at least once
             found.append(Recorded(event, value, record.timestamp))
             places.append(None if log is None else LogPosition(*msgspec.structs.astuple(log)))
         mails = await self._mails([place for place in places if place is not None])

@@ -8,11 +8,11 @@ import msgspec
 
 from apps.replay.materials import Materials
 from apps.replay.model_history import ModelHistory
+from apps.replay.opening import patient_sandbox
 from apps.replay.reading import kept_in
 from apps.replay.recorded import Recorded
 from apps.replay.verify_result import VerifyResult
 from apps.replay.verifying import Verifier
-from streams.sandbox.sandbox import Sandbox
 from streams.settings import Settings
 
 __all__ = ["VerifyTask"]
@@ -34,7 +34,7 @@ class VerifyTask:
         materials = Materials(
             self.settings, ModelHistory(Path(self.history)), kept_in(self.archive)
         )
-        verifier = Verifier(materials, Sandbox(self.settings.attachments))
+        verifier = Verifier(materials, patient_sandbox(self.settings))
 
         def verify(block: Sequence[Recorded]) -> VerifyResult:
             """Add up what came of each."""

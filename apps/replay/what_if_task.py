@@ -10,6 +10,7 @@ from apps.quality.truths import Truths
 from apps.replay.comparing import Comparing
 from apps.replay.materials import Materials
 from apps.replay.model_history import ModelHistory
+from apps.replay.opening import patient_sandbox
 from apps.replay.otherwise import read_otherwise
 from apps.replay.reading import kept_in
 from apps.replay.recorded import Recorded
@@ -19,7 +20,6 @@ from detectors.record import encode
 from detectors.verdict import Verdict
 from models.label import Label, Place
 from streams.opening import load_weights
-from streams.sandbox.sandbox import Sandbox
 from streams.settings import Settings
 
 __all__ = ["LABELS", "WhatIfTask"]
@@ -50,7 +50,7 @@ class WhatIfTask:
         folder = Path(self.history)
         kept = Materials(self.settings, ModelHistory(folder), kept_in(self.archive))
         stack, _ = load_weights(self.settings)
-        sandbox = Sandbox(self.settings.attachments)
+        sandbox = patient_sandbox(self.settings)
         runs = [
             Counterfacts(kept, read_otherwise(asked, self.settings, stack, kept), sandbox)
             for asked in (self.asked, WhatIf(policy=self.asked.against))

@@ -178,6 +178,13 @@ async def test_a_verdict_on_a_message_that_broke_the_pipeline_is_what_it_was(ins
     assert (code, found["same"]["raw"]) == (0, 1), found["different"]
 
 
+async def test_a_verdict_that_lies_twice_in_the_topic_counts_once(installation):
+    first, _ = installation.receive(MAILS[:2])
+    before = await replay(installation)
+    installation.verdict(first)
+    assert timeless((await replay(installation))[1]) == timeless(before[1])
+
+
 async def test_a_policy_that_is_not_kept_is_named_with_what_is_still_possible(installation):
     installation.receive(MAILS[:1])
     await installation.policy(STRICT)
