@@ -11,6 +11,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import duckdb
+
 from apps.analysis.searching import search_archive
 from apps.analysis.sought import Sought
 from apps.analysis.sql import ask
@@ -56,7 +58,8 @@ def measure_sql(settings: Settings, mail: str | None, *, verdicts: int, say: Say
         for name, question in _questions(ids).items():
             say(name)
             asked[name] = _timed(folder, paths, question)
-        return {**found, "seconds": asked}
+        say("DuckDB's own reader")
+        return {**found, "seconds": asked, "own_reader": _by_its_own_reader(paths, ids)}
 
 
 def _questions(ids: list[str]) -> dict[str, Callable[[Archive, Any, int], int]]:
@@ -109,6 +112,32 @@ def _timed(
         rows = question(archive, tables, turn)
         warm.append(time.perf_counter() - start)
     return {"cold": round(cold, 4), "warm": round(median(warm), 4), "rows": rows}
+
+
+def _by_its_own_reader(paths: list[Path], ids: list[str]) -> dict[str, float]:
+    """Return the warm seconds of two questions that DuckDB answers from the files by itself."""
+    files = [str(path) for path in paths]
+    asked = {
+        "a_days_aggregate": (
+            "SELECT action, class, count(*), avg(score) FROM read_parquet(?, hive_partitioning=true)"
+            " WHERE date = ? GROUP BY ALL",
+            lambda _: _DAY,
+        ),
+        "an_id": (
+            "SELECT * FROM read_parquet(?, hive_partitioning=true) WHERE id = ?",
+            lambda turn: ids[turn % len(ids)],
+        ),
+    }
+    found = {}
+    with duckdb.connect() as connection:
+        for name, (question, value) in asked.items():
+            warm = []
+            for turn in range(_ROUNDS + 1):
+                start = time.perf_counter()
+                connection.execute(question, [files, value(turn)]).to_arrow_table()
+                warm.append(time.perf_counter() - start)
+            found[name] = round(median(warm[1:]), 4)
+    return found
 
 
 def _forget(path: Path) -> None:

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 _MOST: Final = 10_000  # hits that are held at a time
+_LATEST_MS: Final = 4_000_000_000_000  # of an id that somebody typed: what a date can hold
 _SCORES: Final = re.compile(r"(?P<least>[01]?\.?\d*)\.\.(?P<most>[01]?\.?\d*)", re.ASCII)
 
 
@@ -243,7 +244,7 @@ async def _in_topic(
     from apps.analysis.searching import newest
     from apps.replay.reading import open_reading
 
-    async with open_reading(settings, source, mail=False) as reading:
+    async with open_reading(settings, _begun(source, sought), mail=False) as reading:
 
         async def records() -> Any:
             async for stretch in reading.stretches({}):
@@ -253,6 +254,25 @@ async def _in_topic(
                     yield recorded
 
         return await newest(records(), sought, limit + 1)
+
+
+def _begun(source: "Source", sought: "Sought") -> "Source":
+    """Return the stretch of the topic that can have what is sought.
+
+    No verdict was appended before its message was received, or its id was made.
+    """
+    from dataclasses import replace
+
+    from apps.replay.sources import TopicSource
+    from streams.labels.finding import CLOCK_AHEAD_MS, made_at
+
+    if not isinstance(source, TopicSource) or source.first is not None:
+        return source
+    made = made_at(sought.id)
+    if made is None:
+        return replace(source, first=sought.since)
+    begin = min(max(0, made - CLOCK_AHEAD_MS), _LATEST_MS)
+    return replace(source, first=datetime.fromtimestamp(begin / 1000, UTC))
 
 
 def _print(hits: "Sequence[Hit]", *, as_json: bool) -> None:

@@ -193,3 +193,11 @@ def test_without_an_archive_the_topic_is_searched(call, topic):
 def test_a_stretch_of_the_topic_can_be_searched(call, topic):
     found = call("search", "--source", "topic@1..3", WEIR_EMBEDDED__FOLDER=topic)
     assert [line.split()[2] for line in found.stdout.splitlines()] == ["m-2", "m-1"], found.stderr
+
+
+@pytest.mark.parametrize("time", ["000000000000", "019a6b19fb18", "ffffffffffff"])
+def test_an_id_that_tells_a_time_begins_there_whatever_it_is(call, topic, time):
+    identifier = f"{time[:8]}-{time[8:]}-7000-8000-000000000000"
+    found = call("search", identifier, WEIR_EMBEDDED__FOLDER=topic)
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "no verdict that is kept is so" in found.stderr
