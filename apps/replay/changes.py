@@ -73,7 +73,7 @@ class Changes:
             for direction, by_class in policy.thresholds.items()
         }
         for change in self.thresholds:
-            for direction in (change.direction,) if change.direction else get_args(Direction):
+            for direction in _directions(policy, change):
                 by_class = thresholds.setdefault(direction, {})
                 if change.class_:
                     by_class.setdefault(change.class_, {})[change.action] = change.score
@@ -155,6 +155,22 @@ def _threshold(text: str) -> _Threshold:
         action,
         0.0 if never else value,
     )
+
+
+def _directions(policy: Policy, change: _Threshold) -> list[Direction]:
+    """Return where a threshold is changed: without a direction wherever the action has one.
+
+    A policy that bounces nothing outbound doesn't begin to because inbound mail is tried on.
+    """
+    if change.direction:
+        return [change.direction]
+    everywhere: tuple[Direction, ...] = get_args(Direction)
+    having = [
+        direction
+        for direction in everywhere
+        if any(change.action in on for on in policy.thresholds.get(direction, {}).values())
+    ]
+    return having or list(everywhere)
 
 
 def _signal(name: str, stack: Stack) -> str:
