@@ -9,10 +9,10 @@ import msgspec
 from apps.replay.materials import Kept
 from apps.replay.model_history import ModelHistory
 from apps.replay.reading import open_reading
-from apps.replay.recorded import KeptMail, Recorded
+from apps.replay.recorded import KeptMail, Recorded, Unread
 from apps.replay.sources import ArchiveSource, Source, SourceError, TopicSource
 from apps.replay.topic_reading import kept_mail
-from apps.subscriber.archive.reading import Archive
+from apps.subscriber.archive.reading import Archive, Told
 from detectors.record import decode
 from detectors.verdict import LogPlace, Verdict
 from features.envelope import LogPosition
@@ -49,26 +49,35 @@ class Dossier(NamedTuple):
 
 
 async def find(
-    settings: Settings, source: Source, ident: str, folder: Path | None = None
+    settings: Settings,
+    source: Source,
+    ident: str,
+    folder: Path | None = None,
+    told: Told | None = None,
 ) -> Dossier | None:
     """Return what there is of a message, None where the source has no verdict on it.
 
-    With `folder` what mail.models said is written there. Raises SourceError for files of mail,
+    With `folder` what mail.models said is written there. `told` hears of what can't be read, and
+    is passed over. Raises SourceError for files of mail,
     ArchiveError or TopicError where the source can't be read.
     """
     match source:
         case ArchiveSource():
-            return await _in_archive(settings, source, ident, folder)
+            return await _in_archive(settings, source, ident, folder, told)
         case TopicSource():
-            return await _in_topic(settings, source, ident, folder)
+            return await _in_topic(settings, source, ident, folder, told)
         case _:
             raise SourceError("files of mail hold no verdicts: `weir check --explain` judges them")
 
 
 async def _in_archive(
-    settings: Settings, source: ArchiveSource, ident: str, folder: Path | None
+    settings: Settings,
+    source: ArchiveSource,
+    ident: str,
+    folder: Path | None,
+    told: Told | None,
 ) -> Dossier | None:
-    archive = Archive.open(source.url)
+    archive = Archive.open(source.url, told)
     made = made_at(ident)
     found: list[tuple[Recorded, Verdict]] = []
     if made is not None and source.since is None and source.until is None:
@@ -95,7 +104,11 @@ def _verdicts(
 
 
 async def _in_topic(
-    settings: Settings, source: TopicSource, ident: str, folder: Path | None
+    settings: Settings,
+    source: TopicSource,
+    ident: str,
+    folder: Path | None,
+    told: Told | None,
 ) -> Dossier | None:
     counts = await check(settings)
     count = counts[name(settings, "verdicts")]
@@ -114,6 +127,8 @@ async def _in_topic(
         narrowed = TopicSource(partitions, first, source.last)
         async with open_reading(settings, narrowed, mail=False) as reading:
             async for stretch in reading.stretches({}):
+                for unread in stretch.unread:
+                    _tell(unread, told)
                 for each in stretch.recorded:
                     if verdict := _read(each, ident):
                         found.setdefault(each.event, (each, verdict))
@@ -126,6 +141,11 @@ async def _in_topic(
     mail = await _mail(settings, log, counts[name(settings, "messages")])
     place = f"topic {name(settings, 'verdicts')}"
     return Dossier(place, tuple(found.values()), mail, history, kept)
+
+
+def _tell(unread: Unread, told: Told | None) -> None:
+    if told is not None:
+        told(unread)
 
 
 async def _mail(settings: Settings, log: LogPlace | None, partitions: int) -> KeptMail | None:

@@ -3,7 +3,7 @@
 import re
 
 from apps.replay.sources import ArchiveSource, Source
-from apps.subscriber.archive.reading import Archive
+from apps.subscriber.archive.reading import Archive, ArchiveError
 from features.context import Context
 from streams.labels.asking import open_answers
 from streams.settings import Settings
@@ -18,7 +18,7 @@ async def id_of(
     """Return the id of a tenant's message by its Message-ID without brackets, '' for none.
 
     The state knows those of the last days; in an archive that keeps mail all of it is looked
-    through. Raises RedisError or StoreError where the state can't be asked, ArchiveError.
+    through. Raises RedisError or StoreError where the state can't be asked.
     """
     async with open_answers(settings) as answers:
         (mention,) = await answers.known.by_message_id([message_id], context, tenant)
@@ -28,7 +28,10 @@ async def id_of(
 
 
 def _archived(source: ArchiveSource, message_id: str, tenant: str) -> str:
-    archive = Archive.open(source.url)
+    try:
+        archive = Archive.open(source.url)
+    except ArchiveError:
+        return ""
     since, until = source.since, source.until
     kept = archive.files("messages", since=since, until=until, tenants=[tenant])
     if not kept:

@@ -12,9 +12,14 @@ from apps.cli.options import as_json, config, read_settings, run, tenant
 from apps.cli.rendering import clean, terminal_width
 
 if TYPE_CHECKING:  # heavy: loaded where the message is looked for
+    from collections.abc import Sequence
+
     from apps.analysis.finding import Dossier
     from apps.analysis.naming import Named
     from apps.analysis.story import Story
+    from apps.replay.recorded import Unread
+    from apps.replay.sources import Source
+    from apps.subscriber.archive.reading import Told
     from streams.settings import Settings
 
 __all__ = ["explain"]
@@ -53,8 +58,8 @@ def explain(*, config: Path | None, message: str, source: str, tenant: str, as_j
       weir explain 01993f2e-7c1b-7d30-9c41-0b6f0c5e2a11 --json | jq .counterfactual.milder
 
     \b
-    Exit codes: 0 told, 1 no verdict on it is found, 2 usage or settings, 3 the archive can't be
-    read, 4 Kafka or Redis could not be reached, 130 Ctrl-C.
+    Exit codes: 0 told, 1 no verdict on it is found, 2 usage, settings or archive are wrong, 3 none is
+    found, and a file of the archive can't be read, 4 Kafka or Redis could not be reached, 130 Ctrl-C.
     """
     from apps.analysis.naming import named
 
@@ -63,15 +68,18 @@ def explain(*, config: Path | None, message: str, source: str, tenant: str, as_j
         wanted = named(message)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    unread: list[Unread] = []
     with TemporaryDirectory(prefix="weir-explain-") as folder:
-        story = _story(settings, wanted, source, tenant, Path(folder))
+        story = _story(settings, wanted, source, tenant, Path(folder), unread.append)
+    for place, reason in dict.fromkeys(unread):
+        click.echo(f"passed over {clean(place)}: {clean(reason)}", err=True)
     if story is None:
         click.echo(
             f"no verdict that is kept is on {clean(message, 100)}; `weir search` finds messages "
             "by sender, time and more",
             err=True,
         )
-        sys.exit(Code.NO)
+        sys.exit(Code.INPUT if unread else Code.NO)
     if as_json:
         from detectors.record import encode
 
@@ -83,7 +91,7 @@ def explain(*, config: Path | None, message: str, source: str, tenant: str, as_j
 
 
 def _story(
-    settings: "Settings", wanted: "Named", source: str, tenant: str, folder: Path
+    settings: "Settings", wanted: "Named", source: str, tenant: str, folder: Path, told: "Told"
 ) -> "Story | None":
     from apps.analysis.labels_given import labels_given
     from apps.analysis.story import tell
@@ -91,7 +99,7 @@ def _story(
     from apps.installation import read_policy_in_force
     from apps.replay.model_history import ModelHistory
 
-    dossier = run(_found(settings, wanted, source, tenant, folder))
+    dossier = run(_found(settings, wanted, source, tenant, folder, told))
     if dossier is None:
         return None
     _, verdict = dossier.in_force
@@ -109,26 +117,40 @@ def _story(
 
 
 async def _found(
-    settings: "Settings", wanted: "Named", source: str, tenant: str, folder: Path
+    settings: "Settings", wanted: "Named", source: str, tenant: str, folder: Path, told: "Told"
 ) -> "Dossier | None":
     """Look for the message where it was asked for, else in the archive and then in the topic."""
-    from apps.analysis.finding import find
     from apps.analysis.message_ids import id_of
     from apps.installation import read_context
     from apps.replay.sources import ArchiveSource, TopicSource, parse_source
 
-    first = parse_source(source, settings)
-    places = [first]
-    if not source and isinstance(first, ArchiveSource):
+    places = [parse_source(source, settings)]
+    if not source and isinstance(places[0], ArchiveSource):
         places.append(TopicSource())
-    for place in places if wanted.id else ():
-        if dossier := await find(settings, place, wanted.id, folder):
-            return dossier
+    if wanted.id and (dossier := await _first(settings, places, wanted.id, folder, told)):
+        return dossier
     if not wanted.message_id:
         return None
     context = read_context(settings)
-    ident = await id_of(settings, context, first, wanted.message_id, tenant)
-    for place in places if ident else ():
-        if dossier := await find(settings, place, ident, folder):
+    ident = await id_of(settings, context, places[0], wanted.message_id, tenant)
+    return await _first(settings, places, ident, folder, told) if ident else None
+
+
+async def _first(
+    settings: "Settings", places: "Sequence[Source]", ident: str, folder: Path, told: "Told"
+) -> "Dossier | None":
+    """Return what the first place has that knows the message; an archive may not be there yet."""
+    from apps.analysis.finding import find
+    from apps.subscriber.archive.reading import ArchiveError
+
+    for place in places:
+        try:
+            dossier = await find(settings, place, ident, folder, told)
+        except ArchiveError as error:
+            if place is places[-1]:
+                raise
+            click.echo(f"{error}: looking in the topic", err=True)
+            continue
+        if dossier:
             return dossier
     return None

@@ -24,7 +24,7 @@ from models.label import Label
 from streams.label_records import read_record
 from streams.policies import KeptPolicy
 
-__all__ = ["Archive", "ArchiveError", "DataFile", "KeptLabel", "Kind", "recorded_in"]
+__all__ = ["Archive", "ArchiveError", "DataFile", "KeptLabel", "Kind", "Told", "recorded_in"]
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -32,6 +32,7 @@ _RECORD: Final = ("event", "appended", "record", "cut", "vector")
 _KEY: Final = ("received_at", "log_partition", "log_offset", "revision")
 
 Told = Callable[[Unread], None]
+"""Hears of a file, or a part of one, that can't be read."""
 
 
 class KeptLabel(NamedTuple):

@@ -207,3 +207,28 @@ async def test_a_message_whose_mail_is_archived_is_found_by_its_message_id(insta
     await archived()
     assert (await story(installation, "<wanted@example.org>"))["event"] == "m1.judged"
     assert (await explain(installation, "<other@example.org>")).exit_code == 1
+
+
+async def test_an_archive_that_is_not_there_yet_leaves_the_topic(installation, tmp_path):
+    installation.env["WEIR_ARCHIVE__URL"] = str(tmp_path / "archive")
+    installation.receive([HAM])
+    done = await explain(installation, "m0")
+    assert done.exit_code == 0
+    assert "is no archive" in done.stderr
+    assert (await explain(installation, "m0", "--source", "archive")).exit_code == 2
+
+
+async def test_a_broken_file_of_the_archive_is_named_and_what_else_there_is_is_told(
+    installation, archived, tmp_path
+):
+    installation.receive([PHISH])
+    await archived()
+    installation.receive([HAM])
+    for path in (tmp_path / "archive").rglob("*.parquet"):
+        if "verdicts" in path.parts:
+            path.write_bytes(b"PAR1 no more")
+    lost = await explain(installation, "m0")
+    assert lost.exit_code == 3
+    assert "passed over" in lost.stderr
+    assert "parquet" in lost.stderr
+    assert (await explain(installation, "m1")).exit_code == 0
