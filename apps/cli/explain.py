@@ -58,8 +58,9 @@ def explain(*, config: Path | None, message: str, source: str, tenant: str, as_j
       weir explain 01993f2e-7c1b-7d30-9c41-0b6f0c5e2a11 --json | jq .counterfactual.milder
 
     \b
-    Exit codes: 0 told, 1 no verdict on it is found, 2 usage, settings or archive are wrong, 3 none is
-    found, and a file of the archive can't be read, 4 Kafka or Redis could not be reached, 130 Ctrl-C.
+    Exit codes: 0 told, 1 no verdict on it is found, 2 usage or settings, 3 the archive or a file of
+    it can't be read and there is no verdict elsewhere, 4 Kafka or Redis could not be reached, 130
+    Ctrl-C.
     """
     from apps.analysis.naming import named
 

@@ -215,7 +215,7 @@ async def test_an_archive_that_is_not_there_yet_leaves_the_topic(installation, t
     done = await explain(installation, "m0")
     assert done.exit_code == 0
     assert "is no archive" in done.stderr
-    assert (await explain(installation, "m0", "--source", "archive")).exit_code == 2
+    assert (await explain(installation, "m0", "--source", f"archive:{tmp_path}")).exit_code == 3
 
 
 async def test_a_broken_file_of_the_archive_is_named_and_what_else_there_is_is_told(
