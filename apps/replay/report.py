@@ -26,6 +26,7 @@ from apps.replay.report_tables import (
 __all__ = ["comparison_page", "write_comparison"]
 
 _NAME: Final = 24  # columns of a run's name
+_HEADLINE: Final = 90  # columns up to which all that was asked stands in it
 
 
 def write_comparison(file: Path, found: Comparison) -> None:
@@ -42,14 +43,17 @@ def comparison_page(found: Comparison) -> str:
 
 
 def _title(found: Comparison) -> str:
-    if len(found.asked) == 1:
-        return f"What if: {found.asked[0]}"
-    return f"What if: {len(found.asked)} changes" if found.asked else "Two runs compared"
+    if not found.asked:
+        return "Two runs compared"
+    said = "; ".join(found.asked)
+    if len(found.asked) == 1 or len(said) <= _HEADLINE:
+        return f"What if: {said}"
+    return f"What if: {len(found.asked)} changes"
 
 
 def _body(found: Comparison) -> Iterator[str]:
     yield f"<h1>{shown(_title(found), 300)}</h1>"
-    if len(found.asked) > 1:
+    if len(found.asked) > 1 and len("; ".join(found.asked)) > _HEADLINE:
         yield f"<ul>{''.join(f'<li>{shown(line, 300)}</li>' for line in found.asked)}</ul>"
     yield f'<p class="lead">{_lead(found)}</p>'
     yield from _warnings(found)

@@ -51,7 +51,7 @@ def _row(change: Change) -> Sequence[str | Cell]:
         f"<code>{shown(change.id, 80)}</code><br>{received} UTC, {shown(change.direction)}{tenant}",
         f"<bdi>{shown(change.from_domain, 120) or '(none)'}</bdi>{said}{known}",
         f"{action_word(change.before)} {_ARROW} {action_word(change.after)}",
-        f"{_score(change.score_before)} {_ARROW} {_score(change.score_after)}<br>{class_}",
+        f"{_scores(change)}<br>{class_}",
         f"<ul>{''.join(f'<li>{line}</li>' for line in _reasons(change))}</ul>",
     )
 
@@ -84,6 +84,11 @@ def _moved(moved: Moved) -> str:
         f"<code>{shown(moved.name, _LONGEST)}</code> "
         f'<span class="{tone}">{before} {_ARROW} {after}</span>'
     )
+
+
+def _scores(change: Change) -> str:
+    before, after = _score(change.score_before), _score(change.score_after)
+    return before if change.score_before == change.score_after else f"{before} {_ARROW} {after}"
 
 
 def _score(score: float | None) -> str:

@@ -117,8 +117,13 @@ def _counted(share: Share) -> str:
 def _differing(difference: Range | None) -> str:
     if difference is None:
         return "-"
-    interval = f"{100 * difference.low:+.2f} to {100 * difference.high:+.2f}"
-    return f"{100 * difference.value:+.2f}<br>{interval}"
+    value, low, high = (_points(it) for it in (difference.value, difference.low, difference.high))
+    return f"{value}<br>{low} to {high}"
+
+
+def _points(share: float) -> str:
+    """Return percentage points with their sign; what rounds to none has no minus."""
+    return f"{round(100 * share, 2) + 0.0:+.2f}"
 
 
 def _judged(effect: Effect) -> str | Cell:

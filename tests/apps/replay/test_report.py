@@ -398,6 +398,12 @@ def test_a_comparison_of_nothing_has_a_page_too():
     assert "It was interrupted" in page
 
 
+def test_what_is_too_long_for_a_headline_is_a_list():
+    page = comparison_page(compared(asked=("a" * 60, "b" * 60)))
+    assert "<h1>What if: 2 changes</h1>" in page
+    assert f"<ul><li>{'a' * 60}</li><li>{'b' * 60}</li></ul>" in page
+
+
 def test_equal_comparisons_have_equal_pages():
     again = msgspec.json.decode(msgspec.json.encode(compared()), type=Comparison)
     assert comparison_page(again) == comparison_page(compared())
@@ -445,5 +451,10 @@ def test_it_prints_on_paper_whole_and_in_ink(look, tmp_path):
     paper = PdfReader(BytesIO(seen.page.pdf(format="A4")))
     text = " ".join(" ".join(page.extract_text() for page in paper.pages).split())
     assert 2 <= len(paper.pages) <= 6
-    for said in ("What if: 2 changes", "Changed messages", *DOMAINS, "cd" * 32):
+    for said in (
+        "What if: the threshold of reject is 0.93",
+        "Changed messages",
+        *DOMAINS,
+        "cd" * 32,
+    ):
         assert said in text
