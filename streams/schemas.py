@@ -64,7 +64,10 @@ _HEADERS: dict[str, dict[str, str]] = {
         "weir-offset": "decimal",
     },
 }
-_HEADERS["replies"] = _HEADERS["verdicts"]
+_HEADERS["replies"] = {
+    **_HEADERS["verdicts"],
+    "weir-request-id": "which request it answers; the key too",
+}
 _JSON = "application/json"
 
 

@@ -1,5 +1,6 @@
 """The published schemas are those of the types, and every field is explained."""
 
+import gzip
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import msgspec
 import orjson
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 from detectors.explanation import Explanation, Rehearsal, Tried, WeightInForce
 from detectors.verdict import Verdict
@@ -22,6 +23,7 @@ from streams.settings import Settings
 from streams.topics import table
 
 DOCS = Path(__file__).parents[2] / "docs" / "topics"
+ASYNCAPI = Path(__file__).parent / "asyncapi" / "3.0.0.schema.json.gz"  # official, draft 7
 
 
 @pytest.mark.parametrize("page", documents())
@@ -33,6 +35,15 @@ def test_published_page_is_what_the_types_say(page):
 @pytest.mark.parametrize("page", [page for page in documents() if page.endswith(".schema.json")])
 def test_schema_is_valid_json_schema(page):
     Draft202012Validator.check_schema(orjson.loads(documents()[page]))
+
+
+def test_the_asyncapi_document_is_valid_by_the_official_schema_of_its_version():
+    schema = orjson.loads(gzip.decompress(ASYNCAPI.read_bytes()))
+    document = orjson.loads(documents()["asyncapi.json"])
+    assert schema["properties"]["asyncapi"]["const"] == document["asyncapi"]
+    Draft7Validator(schema).validate(document)
+    broken = {**document, "channels": {"x": {"adress": "mail.x"}}}
+    assert not Draft7Validator(schema).is_valid(broken)
 
 
 @pytest.mark.parametrize(
