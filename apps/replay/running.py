@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Final, Generic, Protocol, Self, TypeVar
 
 from apps.cli.progress import bar
+from apps.replay.engines import tallied_by
 from apps.replay.reading import Mark, Reading, open_reading
 from apps.replay.request import Request
 from apps.replay.resuming import Checkpoint
 from apps.replay.sources import Source, archive_url, parse_source
-from apps.replay.workers import Task, tallied
+from apps.replay.workers import Task
 
 __all__ = ["INTERRUPTED", "Run", "run_through"]
 
@@ -61,6 +62,8 @@ async def run_through(
     task needs beside.
     """
     source = parse_source(text, request.settings)
+    if request.engine == "spark":
+        checkpoint = None  # there is no place from which Spark could go on
     with tempfile.TemporaryDirectory(prefix="weir-replay-") as folder:
         async with open_reading(request.settings, source) as reading:
             await reading.history(Path(folder))
@@ -69,7 +72,7 @@ async def run_through(
             archive = getattr(source, "url", "") or archive_url(request.settings)
             made = task(folder, archive if reading.kept else "")
             try:
-                await _all(reading, made, work, checkpoint, request)
+                await _all(request, source, reading, made, work, checkpoint)
             except asyncio.CancelledError:
                 work.stopped = True
     if checkpoint is not None:
@@ -80,18 +83,18 @@ async def run_through(
 
 
 async def _all(
+    request: Request,
+    source: Source,
     reading: Reading,
     task: Task[T],
     work: Run[T],
     checkpoint: Checkpoint[T] | None,
-    request: Request,
 ) -> None:
     kept = time.monotonic()
     done = 0
     what = "verifying" if request.mode == "verify" else "judging"
     with bar(what, reading.total, "verdicts") as advance:
-        stretches = reading.stretches(work.mark)
-        async with aclosing(tallied(stretches, task, request.workers)) as tallies:
+        async with aclosing(tallied_by(request, source, reading, work.mark, task)) as tallies:
             async for stretch, tally in tallies:
                 work.found.merge(tally)
                 for unread in stretch.unread:

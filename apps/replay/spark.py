@@ -1,45 +1,54 @@
 """The same work by Spark: an archive's verdicts by slices of time, a task a slice.
 
-Each slice is a row of a data frame, and a task reads its verdicts from the archive's files by
-Arrow, as one process would (mapInArrow). What lay twice in the topic has the same time of receipt,
-so slices of time keep it together, and the digest is that of one process.
+Each slice is a partition, whose task reads its verdicts from the archive's files by Arrow, as one
+process would, so that Spark needs no access to the archive of its own; mapInArrow would have
+Pandas along for that. What lay twice in the topic has the same time of receipt, so slices of time
+keep it together, and the digest is that of one process.
 """
 
+import asyncio
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-import msgspec
-import pyarrow as pa  # type: ignore[import-untyped]  # no types
-
+from apps.replay.reading import Stretch
 from apps.replay.recorded import Recorded, Unread
 from apps.replay.sources import ArchiveSource
 from apps.replay.verifying import BATCH
 from apps.replay.workers import Task
 from apps.subscriber.archive.manifest import DataFile
 from apps.subscriber.archive.reading import Archive
+from streams import heap
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["Slice", "Sliced", "SparkMissingError", "open_spark", "slices", "tallied_by_spark"]
+__all__ = [
+    "Slice",
+    "SparkError",
+    "open_spark",
+    "slices",
+    "tallied_by_spark",
+]
 
 _ROOT: Final = str(Path(__file__).parents[2])
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _SLICE: Final = 20_000  # verdicts, at least: seconds of work, so that starting it costs little
-_COLUMNS: Final = "tally binary, verdicts bigint, unread binary"
+
+_RAISED: Final = re.compile(r"^[\w.]+Error: (.+)$", re.MULTILINE)
 
 T = TypeVar("T")
-Merged = Callable[[bytes, bytes], bytes]
 
 
-class SparkMissingError(RuntimeError):
-    """Spark can't be started: one line with what is missing."""
+class SparkError(RuntimeError):
+    """Spark can't be started, or gave a replay up: one line with what is missing or was said."""
 
 
 class Slice(NamedTuple):
@@ -47,14 +56,6 @@ class Slice(NamedTuple):
 
     since: int
     until: int
-
-
-class Sliced(NamedTuple):
-    """The tallies of a slice's stretches, how many verdicts it had, and what wasn't readable."""
-
-    tallies: tuple[bytes, ...]
-    verdicts: int
-    unread: tuple[Unread, ...]
 
 
 def slices(files: Sequence[DataFile], source: ArchiveSource, at_least: int = _SLICE) -> list[Slice]:
@@ -89,13 +90,13 @@ def slices(files: Sequence[DataFile], source: ArchiveSource, at_least: int = _SL
 def open_spark(cores: int = 0) -> "SparkSession":
     """Return the session of spark-submit, else one on this machine with so many cores (0: all).
 
-    Raises SparkMissingError without PySpark or Java.
+    Raises SparkError without PySpark or Java.
     """
     try:
         from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
         from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
     except ImportError:
-        raise SparkMissingError(
+        raise SparkError(
             "--engine spark needs PySpark: install the spark extra (pip install '.[spark]' in the "
             "repository)"
         ) from None
@@ -106,8 +107,6 @@ def open_spark(cores: int = 0) -> "SparkSession":
             "spark.executorEnv.PYTHONPATH": paths,
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
-            # A slice is a row, and a batch of rows would be one task's.
-            "spark.sql.execution.arrow.maxRecordsPerBatch": "1",
         }
     )
     if "PYSPARK_GATEWAY_PORT" not in os.environ and "MASTER" not in os.environ:
@@ -117,68 +116,91 @@ def open_spark(cores: int = 0) -> "SparkSession":
     try:
         session = builder.getOrCreate()
     except (PySparkException, OSError) as error:
-        raise SparkMissingError(
+        raise SparkError(
             f"Spark didn't start ({' '.join(str(error).split())[:120]}); it needs Java 17 or later"
         ) from None
     session.sparkContext.setLogLevel("ERROR")
     return session
 
 
-def tallied_by_spark(
-    session: "SparkSession",
+async def tallied_by_spark(
     source: ArchiveSource,
     task: Task[T],
     *,
-    mail: bool,
+    cores: int = 0,
+    mail: bool = True,
     at_least: int = _SLICE,
-) -> Iterator[tuple[Sliced, list[T]]]:
-    """Yield the tallies of each slice, in the order of time; `mail` as `Archive.recorded` has it.
+) -> AsyncGenerator[tuple[Stretch, T], None]:
+    """Yield the tallies of each slice, in the order of time, as `workers.tallied` does.
 
-    Raises ArchiveError where there is no archive. The task is pickled and opened once a slice.
+    Their stretches are empty, and can't be gone on from: a mark leads into one slice. `mail` is as
+    `Archive.recorded` has it; `cores` as `open_spark`. The task, a dataclass, is opened once a
+    slice, on hosts to which the files of its `history` go along. Raises ArchiveError where there is
+    no archive and SparkError, one line each.
     """
-    archive = Archive.open(source.url)
-    parts = slices(archive.files("verdicts"), source, at_least)
-    if not parts:
-        return
-    frame = session.createDataFrame([tuple(part) for part in parts], "since bigint, until bigint")
-    work = _Work(source.url, task, mail)
-    rows = frame.repartitionByRange(len(parts), "since").mapInArrow(work, _COLUMNS)
-    for row in rows.toLocalIterator(prefetchPartitions=True):
-        unread = msgspec.msgpack.decode(row["unread"], type=tuple[Unread, ...])
-        states = msgspec.msgpack.decode(row["tally"], type=tuple[bytes, ...])
-        yield Sliced(states, row["verdicts"], unread), [task.load(state) for state in states]
+    from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
+    from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
+
+    session = open_spark(cores)
+    try:
+        archive = Archive.open(source.url)
+        parts = slices(archive.files("verdicts"), source, at_least)
+        if not parts:
+            return
+        rows = await asyncio.to_thread(_rows, session, parts, _Work(source.url, task, mail))
+        done = 0
+        while (row := await asyncio.to_thread(next, rows, None)) is not None:
+            done += row.verdicts
+            yield Stretch((), row.unread, {}, done), task.load(row.tally)
+    except (PySparkException, Py4JError) as error:
+        raise SparkError(f"Spark: {_told(str(error))}") from None
+    finally:
+        session.stop()
+
+
+def _rows(session: "SparkSession", parts: Sequence[Slice], work: "_Work") -> Iterator["_Row"]:
+    context = session.sparkContext
+    for file in Path(work.task.history).iterdir():
+        context.addFile(str(file))
+    divided = context.parallelize(parts, len(parts)).mapPartitions(work)
+    return divided.toLocalIterator(prefetchPartitions=True)
+
+
+def _told(text: str) -> str:
+    """Return what a failure says: the error that Python raised, else its beginning."""
+    raised = _RAISED.search(text)
+    return " ".join((raised[1] if raised else text).split())[:200]
+
+
+class _Row(NamedTuple):
+    """What came of a stretch: its tally as bytes, its verdicts, and what wasn't readable."""
+
+    tally: bytes
+    verdicts: int
+    unread: tuple[Unread, ...]
 
 
 class _Work:
-    """What a Spark task does with the slices that are its rows; it is pickled to get there."""
+    """What a Spark task does with the slices of its partition; it is pickled to get there."""
 
     def __init__(self, url: str, task: Task[Any], mail: bool) -> None:  # noqa: FBT001 - two uses
-        self._url, self._task, self._mail = url, task, mail
+        self.task: Any = task
+        self._url, self._mail = url, mail
 
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, parts: Iterable[Slice]) -> Iterator[_Row]:
+        from pyspark import SparkFiles  # noqa: PLC0415 - an extra
+
         unread: list[Unread] = []
         archive = Archive.open(self._url, unread.append)
-        work = self._task.open()
-        for batch in batches:
-            for row in batch.to_pylist():
-                found = archive.recorded(
-                    since=_at(row["since"]), until=_at(row["until"]), mail=self._mail
-                )
-                states, count = [], 0
-                for stretch in _stretches(found):
-                    states.append(self._task.dump(work(stretch)))
-                    count += len(stretch)
-                yield pa.RecordBatch.from_pydict(
-                    {
-                        "tally": [msgspec.msgpack.encode(states)],
-                        "verdicts": [count],
-                        "unread": [msgspec.msgpack.encode(unread)],
-                    },
-                    schema=pa.schema(
-                        [("tally", pa.binary()), ("verdicts", pa.int64()), ("unread", pa.binary())]
-                    ),
-                )
-                unread.clear()
+        task = replace(self.task, history=SparkFiles.getRootDirectory())
+        work = task.open()
+        heap.settle()
+        for since, until in parts:
+            found = archive.recorded(since=_at(since), until=_at(until), mail=self._mail)
+            for stretch in _stretches(found):
+                yield _Row(task.dump(work(stretch)), len(stretch), ())
+            yield _Row(task.dump(work([])), 0, tuple(unread))
+            unread.clear()
 
 
 def _stretches(found: Iterator[Recorded]) -> Iterator[list[Recorded]]:

@@ -31,6 +31,10 @@ class Task(Protocol[T]):
     A tally travels as bytes, which `dump` makes and `load` reads.
     """
 
+    @property
+    def history(self) -> str:
+        """The folder whose files the work reads (apps.replay.model_history)."""
+
     def open(self) -> Callable[[Sequence[Recorded]], T]:
         """Open what the work needs, once a process; what is returned makes a tally of a stretch.
 
