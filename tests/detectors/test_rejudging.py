@@ -238,3 +238,19 @@ def test_what_detectors_read_of_a_policy_changes_the_findings():
         "brands",
     )
     assert differs("[labels]\nreporters = 4\n") == ("labels",)
+
+
+@pytest.mark.parametrize("proof", ["pass", "fail"])
+def test_an_allowed_author_is_known_by_hash_where_the_domain_is_proven(judge, proof):
+    raw = (
+        b"From: Carol <Carol@mail.example.org>\r\nTo: dave@example.com\r\nSubject: s\r\n\r\nHi\r\n"
+    )
+    incoming = _incoming("m", raw)
+    facts = {"spf": Fact(proof, "edge", None)}
+    incoming = incoming._replace(envelope=msgspec.structs.replace(incoming.envelope, facts=facts))
+    other = _under(judge, '[[allow]]\naddress = "carol@mail.example.org"\nreason = "r"\n')
+    ((recorded,), (wanted,)) = (each.judge([incoming]) for each in (judge, other))
+    found = rejudge(decode(encode(recorded.verdict)), other.terms_of(incoming))
+    assert not isinstance(found, Needs)
+    assert encode(found) == encode(wanted.verdict)
+    assert bool(found.overrides) is (proof == "pass")
