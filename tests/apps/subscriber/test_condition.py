@@ -1,4 +1,6 @@
+import re
 from base64 import b64encode
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,3 +97,9 @@ def test_a_condition_that_fails_on_a_verdict_neither_holds_nor_raises():
 
 def test_conditions_have_the_words_of_rules_but_for_what_verdicts_do_not_hold():
     assert VARIABLES.keys() - FIELDS.keys() == ABSENT
+
+
+def test_every_word_is_in_the_documentation_with_what_it_says():
+    page = (Path(__file__).parents[3] / "docs" / "subscribing.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", page, re.MULTILINE)
+    assert rows == [(name, variable.what) for name, variable in FIELDS.items()]

@@ -43,3 +43,8 @@ def test_the_example_is_ten_lines_and_prints_each_rejected_phish_once(settings, 
         assert rest == ""
         assert [line.split()[0] for line in lines] == expected
         assert "['link_text_mismatch', 'learned_classifier']" in lines[0]
+
+
+def test_the_documentation_shows_the_example_as_it_is():
+    page = (ROOT / "docs" / "subscribing.md").read_text()
+    assert EXAMPLE.read_text().strip() in page
