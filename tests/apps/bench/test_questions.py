@@ -12,6 +12,6 @@ def test_every_question_finds_what_the_archive_was_made_with():
     assert (found["verdicts"], found["files"]) == (1_000, 10)
     rows = {name: question["rows"] for name, question in found["seconds"].items()}
     assert rows["an_id"] == rows["search_an_id"] == 1
-    assert rows["search_newest_50"] == 50
+    assert 0 < rows["search_newest_50"] <= 50
     assert all(rows[name] for name in ("a_days_aggregate", "daily_of_all", "a_days_signals"))
     assert set(found["own_reader"]) <= set(rows)
