@@ -59,6 +59,19 @@ def core(config: Path | None, corpora: Path, rounds: int, limit: int | None, as_
 
 
 @bench.command()
+@_CORPORA
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Messages, spread evenly.")
+@as_json
+@config
+def archive(config: Path | None, corpora: Path, limit: int | None, as_json: bool) -> None:
+    """What a verdict costs in the archive: bytes, and CPU time from record to published block."""
+    from apps.bench.archive_cost import measure_archive
+
+    settings = read_settings(config)
+    _print(measure_archive(settings, corpora, limit=limit, say=_say), as_json)
+
+
+@bench.command()
 @click.option(
     "--messages",
     type=click.IntRange(1000),
