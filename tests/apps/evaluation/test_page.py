@@ -66,6 +66,14 @@ def test_nothing_may_run_or_load_whatever_stands_in_the_page(tmp_path):
     assert page.count("<style>") == 1
 
 
+def test_a_browser_opens_it_without_a_request_or_an_error(look, tmp_path):
+    written(tmp_path, [*STREAM, HOSTILE])
+    seen = look(tmp_path / "index.html")
+    assert (seen.requests, seen.errors, seen.dialogs) == ([], [], [])
+    assert "<img src=x onerror=alert(1)>" in seen.page.inner_text("main")
+    assert seen.page.get_by_role("img").count() == 4
+
+
 def test_the_costliest_mistakes_are_the_surest():
     listed = [outcome(True, -1.0, "a"), outcome(True, -7.0, "b"), outcome(True, 3.0, "c")]
     listed += [outcome(False, 2.0, "d"), outcome(True, None, "e")]
