@@ -10,6 +10,7 @@ from apps.cli.lazy import Lazy, LazyGroup
 __all__ = ["main", "weir"]
 
 COMMANDS = {
+    "archive": Lazy("apps.cli.archive:archive", "Keep what was judged as Parquet, for years."),
     "bench": Lazy("apps.cli.bench:bench", "Measure this installation: the figures of the docs."),
     "calibrate": Lazy(
         "apps.training.command:calibrate", "Fit the classifier's weight beside the signals."
@@ -97,3 +98,7 @@ def weir(ctx: click.Context) -> None:
 def main() -> None:
     """Run the command line; the exit code says how it ended."""
     weir(prog_name="weir")
+
+
+if __name__ == "__main__":
+    main()

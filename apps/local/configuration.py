@@ -34,6 +34,11 @@ snapshots = "snapshots"
 [learner]
 publish_seconds = 5.0 # what is learned is seen here while one watches; 60 elsewhere
 
+[archive]
+url = "archive"
+raw = true # as long as the topics keep it anyway, so that all can be judged again from the mail
+block_seconds = 2.0 # one wants to look at once; a busy stream is better kept by the minute
+
 # The server that the messages of examples/ came through, and whose results they carry.
 [identity]
 authserv_ids = ["mx.upper-weir-trust.org"]

@@ -46,7 +46,8 @@ class Sent:
 class Tally:
     """What was published and what came back; latencies in milliseconds.
 
-    `scenes` holds the first verdicts of the messages that play in a scene, as they came.
+    `scenes` holds the first verdicts of the messages that play in a scene, as they came;
+    `questionable` is the first that somebody might ask about.
     """
 
     sent: dict[str, Sent] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Tally:
     latencies: list[float] = field(default_factory=list)
     degraded: int = 0
     scenes: dict[Scene, list[Verdict]] = field(default_factory=lambda: defaultdict(list))
+    questionable: Verdict | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, verdict: Verdict, at: float) -> Shown:
@@ -66,6 +68,8 @@ class Tally:
         self.changed.set()
         if self.records[verdict.id] == 1:
             self.actions[verdict.action] += 1
+            if self.questionable is None and verdict.action in {"quarantine", "reject"}:
+                self.questionable = verdict
             self.degraded += bool(verdict.degraded)
             self.latencies.append(1000 * (at - sent.at))
             if sent.scene:

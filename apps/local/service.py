@@ -1,4 +1,4 @@
-"""A worker, a learner or a hook of the local stack, as a process of its own."""
+"""A worker, a learner, a hook or the archive of the local stack, as a process of its own."""
 
 import sys
 import time
@@ -11,26 +11,27 @@ from apps.local.processes import GuardedProcess
 
 READY_SECONDS = 90.0
 
-_MODULES = {
-    "worker": "streams.worker",
-    "learner": "streams.learner",
-    "hook": "apps.hook.process",
+_COMMANDS = {
+    "worker": ("streams.worker",),
+    "learner": ("streams.learner",),
+    "hook": ("apps.hook.process",),
+    "archive": ("apps.cli.main", "archive", "run"),
 }
 
 
 class Service:
-    """`python -m MODULE` with the settings that `environment` points to.
+    """`python -m MODULE ...` with the settings that `environment` points to.
 
     Args:
-        name: "worker", "learner" or "hook".
+        name: "worker", "learner", "hook" or "archive".
         environment: Variables on top of this process's own, WEIR_CONFIG among them; they say
             that it answers HTTP on `http_port`.
-        http_port: Where it answers /readyz.
+        http_port: Where it answers /readyz; None for what nobody waits for.
         log: File for what it writes.
     """
 
     def __init__(
-        self, name: str, environment: Mapping[str, str], http_port: int, log: Path
+        self, name: str, environment: Mapping[str, str], http_port: int | None, log: Path
     ) -> None:
         self.name = name
         self._environment = environment
@@ -45,7 +46,7 @@ class Service:
 
     def launch(self) -> None:
         """Start it."""
-        command = [sys.executable, "-m", _MODULES[self.name]]
+        command = [sys.executable, "-m", *_COMMANDS[self.name]]
         self._process = GuardedProcess(
             f"the {self.name}", command, self._log, grace=25.0, environment=self._environment
         )
@@ -77,6 +78,8 @@ class Service:
         return f"the {self.name} {what}; the end of {self._log}:\n{tail}"
 
     def _ready(self) -> bool:
+        if self._http_port is None:
+            return True
         connection = HTTPConnection("127.0.0.1", self._http_port, timeout=2.0)
         try:
             connection.request("GET", "/readyz")

@@ -39,6 +39,24 @@ def summarise(tally: Tally) -> int:
     return 0 if total and not tally.missing and not tally.repeated else 1
 
 
+def suggest(configuration: Configuration, tally: Tally, archived: int | None) -> None:
+    """Print what to ask of what was judged and archived, also when the stack is down again."""
+    if archived is None:
+        click.secho("\nNot all of it came into the archive: see archive.log", fg="red")
+        return
+    asked = tally.questionable
+    ident = asked.id if asked else next(iter(tally.sent))
+    folder = short(configuration.path.parent / "archive")
+    click.echo(
+        f"""
+{archived} verdicts are archived in {folder}. Ask why, and what if:
+  export WEIR_CONFIG={configuration.path}
+  weir explain {ident}
+  weir replay --mode verify
+  weir replay --threshold reject=0.95 --report what-if.html"""
+    )
+
+
 def advise(configuration: Configuration) -> None:
     """Print what to try next while the stack is up."""
     click.echo(

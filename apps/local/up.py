@@ -1,4 +1,4 @@
-"""`weir up`: Kafka, Redis, worker, learner and hook on this machine, with example mail to watch."""
+"""`weir up`: Kafka, Redis and all of Weir on this machine, with example mail to watch."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,7 @@ import click
 
 from apps.cli.options import run
 from apps.local import layout, ports
+from apps.local.archived import archived
 from apps.local.choice import Choice, choose_stack
 from apps.local.configuration import Configuration, check_environment
 from apps.local.demonstration import Tally, collect, publish, settled, verdicts_from_now
@@ -22,7 +23,7 @@ from apps.local.errors import StackError
 from apps.local.reporting import report_examples
 from apps.local.service import Service
 from apps.local.story import Listing, tell, tell_changes
-from apps.local.telling import advise, short, summarise
+from apps.local.telling import advise, short, suggest, summarise
 from features.context import Limits
 from streams import topics
 from streams.settings import Settings
@@ -38,6 +39,7 @@ _API_PORT = 8792
 _MILTER_PORT = 8891
 _TAKEN_OVER = 69  # a learner: two that restart would take over from each other for ever
 _VERDICT_SECONDS = 60.0
+_ARCHIVE_SECONDS = 60.0
 _RESTARTS = 5
 
 
@@ -62,7 +64,9 @@ _RESTARTS = 5
     help="Kafka and Redis as processes or as containers.",
 )
 def up(*, once: bool, rate: float, no_examples: bool, stack: Choice) -> None:
-    """Start Kafka, Redis, worker, learner and hook here, publish examples, print each verdict.
+    """Start Kafka, Redis and all of Weir here, publish examples, print each verdict.
+
+    Worker, learner, hook and archive: what was judged can be asked about when all is stopped.
 
     Stays until Ctrl-C; then everything it started is gone, and the data is kept in .weir/run for
     the next start. Needs Java 17, Maven (once) and redis-server; as root on Debian or Ubuntu it
@@ -78,7 +82,7 @@ def up(*, once: bool, rate: float, no_examples: bool, stack: Choice) -> None:
 
     \b
     Exit codes: 0 stopped after all was judged, 1 something could not be started, or with --once
-    a message had no verdict or two, 130 Ctrl-C before the end of the examples.
+    a message had no verdict or two or wasn't archived, 130 Ctrl-C before the end of the examples.
     """
     # Ctrl-C, a closed terminal and a supervisor's SIGTERM are one: everything is stopped in order.
     # What a script starts with `&` ignores SIGINT, and would ignore them all.
@@ -114,7 +118,7 @@ def _start(
     services = tuple(_services(configuration))
     for service in services:
         cleanup.callback(service.stop)
-    where = f"{short(directory)}/{{worker,learner,hook}}.log"
+    where = f"{short(directory)}/{{worker,learner,hook,archive}}.log"
     with _step("Worker and others", lambda: f"logs in {where}"):
         for service in services:
             service.launch()
@@ -125,11 +129,13 @@ def _start(
 
 def _services(configuration: Configuration) -> Iterator[Service]:
     learner, api = ports.choose(_LEARNER_PORT), ports.choose(_API_PORT)
-    for name, port, variables in (
+    ways: tuple[tuple[str, int | None, dict[str, str]], ...] = (
         ("worker", configuration.http_port, {}),
         ("learner", learner, {"WEIR_HTTP__BIND": f"127.0.0.1:{learner}"}),
         ("hook", api, {"WEIR_API__LISTEN": f"inet:127.0.0.1:{api}"}),
-    ):
+        ("archive", None, {}),
+    )
+    for name, port, variables in ways:
         log = configuration.path.with_name(f"{name}.log")
         log.unlink(missing_ok=True)
         yield Service(name, {**configuration.environment, **variables}, port, log)
@@ -188,6 +194,9 @@ async def _watch(
                 by, said = await _beside(background, talk)
                 tell_dialogue(by, said)
                 code = code or int(not all(one.as_wanted for one in said))
+                kept = await _beside(background, archived(settings, _ARCHIVE_SECONDS))
+                code = code or int(kept is None)
+                suggest(configuration, tally, kept)
             if not once:
                 advise(configuration)
                 # From here on Ctrl-C is the way to end, not a failure.

@@ -74,6 +74,7 @@ class _Alone:
         await self.consumer.start()
         self._places = _places(partitions)
         self.consumer.assign(sorted(self._places))
+        await asyncio.sleep(0)  # aiokafka's stop raises where a task of it hasn't begun
         self.generation = 1
 
     async def assigned(self) -> frozenset[TopicPartition]:

@@ -157,11 +157,10 @@ class Reception:
 
     async def ends(self) -> dict[TopicPartition, int]:
         """Return the offset behind the last record of each partition of ours, as of now."""
-        if not self._following:
+        places = await self._membership.assigned()
+        if not places:
             return {}
-        found: dict[TopicPartition, int] = await self._membership.consumer.end_offsets(
-            list(self._following)
-        )
+        found: dict[TopicPartition, int] = await self._membership.consumer.end_offsets(list(places))
         return found
 
     async def _place(self, assigned: frozenset[TopicPartition]) -> None:
