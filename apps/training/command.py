@@ -76,6 +76,7 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     invented: int | None,
     apart: tuple[str, ...],
     mail: tuple[str, ...],
+    archive: str | None,
     templates: Path | None,
     out: Path,
     trees: int,
@@ -88,8 +89,9 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
 ) -> None:
     """Train the classifier from folders of mail, and write down how good it is.
 
-    --mail reads a Maildir, or a folder of folders, by its folders' names. A PATH is a folder (read
-    recursively), an mbox, a Maildir or one message. Options that take one may be repeated. The
+    --mail reads a Maildir, or a folder of folders, by its folders' names; --archive the messages
+    of an archive by the labels that stand on them, where their mail is kept. A PATH is a folder
+    (read recursively), an mbox, a Maildir or one message. Options that take one may be repeated. The
     figures are cross-validated, near-duplicates kept together; besides, the newest fifth is judged
     by a model of what came before. The same command on the same mail gives the same bytes on one
     machine.
@@ -103,6 +105,7 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
     Examples:
       weir train --mail ~/Maildir --out model
       weir train --ham archive.mbox --spam spam/ --out model --publish
+      weir train --archive s3://mail/weir --mail ~/Maildir --out model
       weir train --corpora corpora --hold-out examples --out models/artifacts
 
     \b
@@ -124,6 +127,7 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
         apart=apart,
         mail=mail,
         templates=templates,
+        archive=archive,
     )
 
     from apps.training.inputs import inputs  # noqa: PLC0415 - needs the train extra
@@ -190,6 +194,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - click passes each option as an argume
     invented: int | None,
     apart: tuple[str, ...],
     mail: tuple[str, ...],
+    archive: str | None,
     templates: Path | None,
     weights: Path,
     abuse_rate: float,
@@ -238,6 +243,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - click passes each option as an argume
         apart,
         mail=mail,
         templates=templates,
+        archive=archive,
     )
     try:
         fit, validation = fit_validated(dataset, unseen, old, _MODEL, abuse_rate, say, beside)

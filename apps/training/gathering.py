@@ -35,6 +35,11 @@ _OPTIONS = (
     click.option("--ham", multiple=True, type=_MAIL, metavar="PATH", help="Legitimate mail."),
     click.option("--spam", multiple=True, type=_MAIL, metavar="PATH", help="Abusive mail."),
     click.option(
+        "--archive",
+        metavar="URL",
+        help="An archive that keeps messages: those on which labels stand, as these say.",
+    ),
+    click.option(
         "--templates",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         metavar="DIR",
@@ -97,10 +102,12 @@ def gather(  # noqa: PLR0913 - each option that says which mail is read
     *,
     mail: tuple[str, ...] = (),
     templates: Path | None = None,
+    archive: str | None = None,
 ) -> "tuple[Dataset, Dataset, Dataset]":
     """Read mail into datasets to train on and for evaluation only, and invent what goes with it.
 
-    `mail` are folders that their owner has sorted (apps.training.labelled). The third dataset is
+    `mail` are folders that their owner has sorted (apps.training.labelled), `archive` the URL of
+    an archive with its labels. The third dataset is
     trained on and in no figure. `invented` and `apart` replace what the recipe says.
     Raises click's exceptions where the train extra is missing, nothing was named, or mail can't
     be read (exit code 3).
@@ -111,8 +118,8 @@ def gather(  # noqa: PLR0913 - each option that says which mail is read
             f"training needs {', '.join(missing)}: install the train extra "
             "(pip install '.[train]' in the repository)"
         )
-    if corpora is None and not mail and not (ham and spam):
-        raise click.UsageError("give --mail, or --ham and --spam, or --corpora")
+    if corpora is None and not mail and not archive and not (ham and spam):
+        raise click.UsageError("give --mail, --archive, or --ham and --spam, or --corpora")
 
     import numpy as np  # noqa: PLC0415 - `--help` does without
 
@@ -131,10 +138,14 @@ def gather(  # noqa: PLR0913 - each option that says which mail is read
         recipe = recipe._replace(apart=apart)
     more = _sorted(mail)
     own = (ham + more["ham"], spam + more["spam"])
-    if corpora is None and not all(own):
+    if corpora is None and not archive and not all(own):
         lacking = "legitimate" if own[1] else "abusive"
         raise click.UsageError(f"no {lacking} mail found; give --{'ham' if own[1] else 'spam'} too")
     samples = _samples(*own, corpora, templates)
+    if archive:
+        from apps.training.archived import archived_samples  # noqa: PLC0415 - pyarrow
+
+        samples = chain(samples, archived_samples(archive, say))
     dataset = read_dataset(samples, _messages(hold_out), say, measure)
     unseen = evaluation_only(dataset, recipe)
     kin = np.isin(dataset.clusters, dataset.clusters[~unseen])
