@@ -236,13 +236,13 @@ def _thresholds(verdict: Verdict, terms: Terms) -> Iterator[Possible]:
     for place, action in enumerate(reached):
         moved = reached[place:]
         several = "thresholds" if len(moved) > 1 else "threshold"
-        where = f"were above {above:g}" if above else "were off"
+        where = f"were above {_plain(below)}" if above else "were off"
         words = f"the {several} of {' and '.join(moved)} {where}"
         change = Change("threshold", action, words)
         yield Possible(change, policy=_moved(verdict, dict.fromkeys(moved, above)))
     for action in actions:
         if action not in reached and below:
-            words = f"the threshold of {action} were {below:g}"
+            words = f"the threshold of {action} were {_plain(below)}"
             change = Change("threshold", action, words)
             yield Possible(change, policy=_moved(verdict, {action: below}))
     if any(action in reached for action in _FINAL) and terms.policy.reject_needs_groups > 1:
@@ -250,6 +250,11 @@ def _thresholds(verdict: Verdict, terms: Terms) -> Iterator[Possible]:
         words = f"reject_needs_groups were 1 and not {needed}"
         change = Change("threshold", "reject_needs_groups", words)
         yield Possible(change, policy=lambda it: replace(it, reject_needs_groups=1))
+
+
+def _plain(score: float) -> str:
+    """Return a threshold as a policy file has it."""
+    return f"{score:.6f}".rstrip("0")
 
 
 def _just_above(logit: int) -> float:

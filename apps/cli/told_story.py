@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from apps.analysis.readings import Told
@@ -101,19 +102,20 @@ def _otherwise(story: Story) -> RenderableType:
     found = story.counterfactual
     if found.unknown:
         return Text(f"Not known: {clean(found.unknown)}.", style="yellow")
-    table = columns(0, 1)
+    parts: list[RenderableType] = []
     for family, title in _FAMILIES:
         fitting = [it for it in (*found.milder, *found.harsher) if it.family == family]
-        fitting.sort(key=lambda it: ACTIONS.index(it.action))
-        if fitting:
-            table.add_row(Text(title, style="dim"), "")
-        for each in fitting:
+        if not fitting:
+            continue
+        table = columns(0, 1)
+        for each in sorted(fitting, key=lambda it: ACTIONS.index(it.action)):
             table.add_row(action_text(each.action), _if(each))
-    if not (found.milder or found.harsher):
-        table.add_row("", "nothing that was tried")
+        parts += [Text(title, style="dim"), Padding(table, (0, 0, 0, 1))]
+    if not parts:
+        parts = [Text("nothing that was tried")]
     untold = f", {found.untold} of them for want of the mail untold" if found.untold else ""
     said = f"{found.tried} sets of changes judged anew{untold}; models' margins stay as they were"
-    return Group(table, Text(said, style="dim"))
+    return Group(*parts, Text(said, style="dim"))
 
 
 def _if(each: Alternative) -> Text:
@@ -123,10 +125,10 @@ def _if(each: Alternative) -> Text:
         first = f"if all of {len(words)} were otherwise: "
         words = [*words[: _CHANGES - 1], f"{len(words) - _CHANGES + 1} more (--json)"]
     said = Text(f"{first}{'; '.join(words)}")
-    if len(words) == 1 and each.changes[0].kind == "also":
-        said.append(f": {SPECS[each.changes[0].name].what}", style="dim")
     if each.moved and each.score is not None:
         said.append(f" (score {each.score:.3f}, {each.moved / MICRO:+.2f})", style="dim")
+    if len(words) == 1 and each.changes[0].kind == "also":
+        said.append(f" {SPECS[each.changes[0].name].what}", style="dim")
     return said
 
 

@@ -128,6 +128,20 @@ def test_a_threshold_that_is_told_decides_so_when_it_is_written_into_the_policy(
     assert _judged(WEAK, text + above)[0].action == "accept"
 
 
+def test_thresholds_that_should_lie_above_a_score_are_reached_up_to_that_score():
+    verdict, terms = _judged(WEAK, "[thresholds.inbound]\nadd_header = 0.000001\n")
+    [told] = [
+        each
+        for each in counterfactual(verdict, terms).milder
+        if each.changes[0].words.startswith("the threshold of add_header were above")
+    ]
+    score = told.changes[0].words.rpartition(" ")[2]
+    text = "[thresholds.inbound]\nadd_header = "
+    assert _judged(WEAK, text + score)[0].action == "add_header"
+    above = f"{float(score) + 0.000001:.6f}"
+    assert _judged(WEAK, text + above)[0].action == told.action == "accept"
+
+
 RULE = """
 [[rules]]
 name = "no-hello"
