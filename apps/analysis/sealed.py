@@ -6,13 +6,14 @@ come to it through Arrow instead (docs/decisions/0026): filters and columns are 
 Parquet, from a folder and from object storage alike.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import duckdb
 from pyarrow.dataset import Dataset  # type: ignore[import-untyped]  # no types
 
-__all__ = ["seal"]
+__all__ = ["interruptible", "seal"]
 
 _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "enable_external_access": False,
@@ -41,3 +42,14 @@ def seal(
         connection.execute(f'CREATE VIEW "{name}" AS {sql}')
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C while DuckDB is at work come out as what it is: it makes a RuntimeError of it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "interrupted" in str(error):
+            raise KeyboardInterrupt from None
+        raise

@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]  # no types
 import pyarrow.dataset as ds  # type: ignore[import-untyped]  # no types
 
+from apps.analysis.sealed import interruptible
 from apps.analysis.sought import Sought
 from apps.analysis.tables import Tables
 from apps.analysis.views import VERDICT_RECORDS
@@ -42,7 +43,8 @@ def search_archive(archive: Archive, tables: Tables, sought: Sought) -> Iterator
     tenants = sought.wanted.tenant or ()
     files = archive.files("verdicts", since=sought.since, until=sought.until, tenants=tenants)
     for day in sorted({date.fromisoformat(file.date) for file in files}, reverse=True):
-        found = tables.duckdb.sql(asked, params=[day, *values]).to_arrow_table()
+        with interruptible():
+            found = tables.duckdb.sql(asked, params=[day, *values]).to_arrow_table()
         for start in range(0, found.num_rows, _READ):
             few = found.slice(start, _READ)
             yield from _read(tables, day, few["event"].to_pylist(), few["received_at"], sought)

@@ -1,3 +1,7 @@
+import os
+import signal
+import threading
+
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
@@ -55,4 +59,12 @@ def test_what_is_wrong_is_said_in_one_line_with_its_place(tables, question, said
 def test_a_question_that_needs_more_memory_than_there_is_fails_and_lands_on_no_disk(tables):
     question = "SELECT a.number, b.number FROM given a, given b ORDER BY a.number * b.number"
     with pytest.raises(SqlError, match=r"needs more than the .* of memory that it may take"):
+        list(ask(tables, question).rows)
+
+
+def test_ctrl_c_stops_a_question_and_is_no_defect(tables):
+    question = "SELECT count(*) FROM range(10000000) a(x), range(1000000) b(y) WHERE x * y % 7 = 3"
+    pressed = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    pressed.start()
+    with pytest.raises(KeyboardInterrupt):
         list(ask(tables, question).rows)
