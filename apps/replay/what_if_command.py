@@ -72,6 +72,7 @@ def compare(request: Request, top: int = 100) -> Comparison:
             work.mark, work.found = kept
 
     def task(history: str, archive: str) -> WhatIfTask:
+        """Make the task with what a run gives it."""
         return WhatIfTask(settings, asked, history, archive, top)
 
     async def gather(source: Source, folder: Path) -> None:
