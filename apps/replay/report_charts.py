@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from apps.pages.chart import LINEAR, LOG, Axis, Line, chart, round_ticks
+from apps.pages.chart import LINEAR, LOG, Axis, Line, Tone, chart, round_ticks
 from apps.pages.flow import flow_chart
 from apps.pages.roc import Curve, roc_chart
 from apps.replay.comparison import BINS, Comparison, Scores
@@ -25,7 +25,9 @@ _FEW: Final = 20  # messages a bin up to which a linear axis shows all of them
 
 def flow_drawing(found: Comparison) -> str:
     """Return the flows between actions as SVG, "" where no action differs."""
-    moved = {(flow.before, flow.after): flow.messages for flow in found.flows}
+    moved: dict[tuple[str, str], int] = {
+        (flow.before, flow.after): flow.messages for flow in found.flows
+    }
     heads = (found.before, found.after)
     return flow_chart("Messages that get another action", heads, ACTIONS, moved)
 
@@ -73,7 +75,7 @@ def _roc(found: Comparison) -> str:
         area = "" if curve.area is None else f" (1-ROCA {curve.area:.3g} %)"
         corners = [(point.ham_misjudged, 1 - point.abuse_caught) for point in curve.points]
         late = curve.run == "after"
-        tone, name = ("blue" if late else "grey"), f"{names[curve.run]}{area}"
-        curves.append(Curve(name, tone, corners, dashed=not late))
+        tone: Tone = "blue" if late else "grey"
+        curves.append(Curve(f"{names[curve.run]}{area}", tone, corners, dashed=not late))
     title = "Ham misjudged and abuse missed, by threshold"
     return roc_chart(title, curves, found.labelled_ham, found.labelled_abuse, "abuse")
