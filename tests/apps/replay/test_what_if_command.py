@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import time
 from datetime import UTC, datetime
 
 import msgspec
@@ -12,8 +13,14 @@ from msgspec.structs import replace as other
 
 from apps.cli.main import weir
 from apps.replay import topic_reading
+from apps.replay.comparing import Comparing
 from apps.replay.comparison import Comparison
 from apps.replay.digest import RunDigest
+from apps.replay.labels_read import write_labels
+from apps.replay.request import Request, WhatIf
+from apps.replay.resuming import Checkpoint
+from apps.replay.running import Run, run_through
+from apps.replay.what_if_task import LABELS, WhatIfTask
 from apps.subscriber.archive.running import Archiver
 from detectors.policy_file import read_policy
 from detectors.record import decode, encode
@@ -30,6 +37,24 @@ reject = 0.1
 [signals.learned_classifier]
 mode = "draft"
 """
+
+
+class Unhurried:
+    """A task that takes its time, so that it can be stopped in the middle."""
+
+    def __init__(self, task):
+        self._task = task
+        self.dump, self.load = task.dump, task.load
+
+    def open(self):
+        work = self._task.open()
+
+        def later(block):
+            found = work(block)
+            time.sleep(0.1)
+            return found
+
+        return later
 
 
 async def what_if(installation, *arguments, source="topic", code=0):
@@ -236,6 +261,46 @@ async def test_several_processes_and_an_archive_come_to_the_same(
     installation.expire("models")
     shutil.rmtree(installation.folder / "policies")
     assert await what_if(installation, *asked, source=archive.url) == alone
+
+
+async def test_a_what_if_that_was_stopped_goes_on_to_the_same_end(
+    installation, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(topic_reading, "BATCH", 2)
+    installation.receive(MAILS)
+    label(installation, "m1", "ham")
+    rule = 'tenant == "default"'
+    whole = await what_if(installation, "--rule", rule)
+    out = tmp_path / "found.json"
+    request = Request(installation.settings, ("topic",), "what-if", out)
+    work = Run(Comparing(), {})
+    asked = f"what-if topic: rule what-if-1: reject if {rule}"
+    checkpoint = Checkpoint(out, asked, Comparing)
+
+    async def gather(source, folder):
+        await write_labels(installation.settings, source, folder / LABELS)
+
+    running = asyncio.create_task(
+        run_through(
+            request,
+            "topic",
+            lambda folder, kept: Unhurried(
+                WhatIfTask(installation.settings, WhatIf(rules=(rule,)), folder, kept)
+            ),
+            work,
+            checkpoint,
+            gather,
+        )
+    )
+    while not work.found.messages:  # noqa: ASYNC110 - a stretch is done when it is done
+        await asyncio.sleep(0.005)
+    running.cancel()
+    await running
+    assert 0 < work.found.messages < 8
+    assert work.found.comparison((), interrupted=work.stopped).interrupted
+    found = await what_if(installation, "--rule", rule, "-o", str(out), "--resume")
+    assert found == whole
+    assert checkpoint.read() is None
 
 
 async def test_the_result_the_report_and_the_words_of_one_run_agree(installation, tmp_path):
