@@ -1,9 +1,9 @@
 """Dead letters read from their topic, and put back to where they came from."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from apps.subscriber.received import Received
 from streams.settings import Settings
 from streams.topics import name
 from streams.wire import Record
@@ -30,21 +30,21 @@ class DeadLetter(NamedTuple):
     headers: tuple[tuple[str, bytes], ...]
 
 
-def read_letter(record: Any) -> DeadLetter:
+def read_letter(record: Received) -> DeadLetter:
     """Read a record of the dead-letter topic; headers that are missing are empty."""
-    found: Mapping[str, bytes] = {key: value or b"" for key, value in record.headers}
+    found = dict(record.headers)
 
     def text(header: str) -> str:
         return found.get(header, b"").decode("utf-8", "backslashreplace")
 
     return DeadLetter(
         record.offset,
-        datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        datetime.fromtimestamp(record.appended_ms / 1000, UTC),
         f"{text('weir-topic')}:{text('weir-partition')}:{text('weir-offset')}",
         text("weir-error"),
         record.key,
-        record.value or b"",
-        tuple((key, value or b"") for key, value in record.headers if key not in _OWN),
+        record.value,
+        tuple((key, value) for key, value in record.headers if key not in _OWN),
     )
 
 

@@ -124,11 +124,9 @@ def _find(letters: list[DeadLetter], offset: int) -> DeadLetter:
 
 
 async def _read(settings: Settings) -> list[DeadLetter]:
-    from apps.cli.tail import tail
-    from streams.topics import name
+    from apps.subscriber.flow import kept
 
-    topic = name(settings, "deadletter")
-    return [read_letter(record) async for record in tail(settings, topic, last=None, follow=False)]
+    return [read_letter(record) async for record in kept(settings, "deadletter")]
 
 
 async def _requeue(settings: Settings, letters: list[DeadLetter]) -> None:

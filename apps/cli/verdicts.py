@@ -213,31 +213,29 @@ async def _print_one(settings: Settings, said: str, *, as_json: bool) -> int:
     """Print every verdict of one message, oldest first; return 1 if there is none."""
     import msgspec
 
-    from apps.subscriber.flow import flow
-    from apps.subscriber.received import received
+    from apps.subscriber.flow import kept
     from detectors.record import decode
     from streams.tokens import id_in
 
     wanted = id_in(said) or said
     code = 1
-    async with received(settings, ["verdicts"]) as reception:
-        async for record in flow(reception, follow=False):
-            if wanted.encode() not in record.value:  # most needn't be read
-                continue
-            try:
-                verdict = decode(record.value)
-            except (msgspec.MsgspecError, ValueError) as error:
-                _passed_over(record, str(error))
-                continue
-            if verdict.id != wanted:
-                continue
-            code = 0
-            if as_json:
-                _print_record(record)
-            else:
-                at = f"{verdict.received_at:%Y-%m-%d %H:%M:%S}  {verdict.id}  {verdict.kind}"
-                shown = Shown(verdict, at, verdict.from_domain, "(isn't kept in verdicts)")
-                click.echo("\n".join(full(shown, terminal_width())))
+    async for record in kept(settings, "verdicts"):
+        if wanted.encode() not in record.value:  # most needn't be read
+            continue
+        try:
+            verdict = decode(record.value)
+        except (msgspec.MsgspecError, ValueError) as error:
+            _passed_over(record, str(error))
+            continue
+        if verdict.id != wanted:
+            continue
+        code = 0
+        if as_json:
+            _print_record(record)
+        else:
+            at = f"{verdict.received_at:%Y-%m-%d %H:%M:%S}  {verdict.id}  {verdict.kind}"
+            shown = Shown(verdict, at, verdict.from_domain, "(isn't kept in verdicts)")
+            click.echo("\n".join(full(shown, terminal_width())))
     if code:
         click.echo(f"no verdict that is kept has the id {clean(wanted)}", err=True)
     return code

@@ -3,15 +3,18 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Final
 
 import structlog
 from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 
-from apps.subscriber.received import Received, Reception
+from apps.subscriber.received import Received, Reception, received
+from streams.settings import Settings
+from streams.topics import Role
 
-__all__ = ["flow"]
+__all__ = ["flow", "kept"]
 
 _WAIT_MS: Final = 250
 
@@ -49,6 +52,16 @@ async def flow(
                 caught_up()
             if not follow:
                 return
+
+
+async def kept(settings: Settings, role: Role) -> AsyncGenerator[Received, None]:
+    """Yield the records of a topic that are there, by partition as fetched; raises TopicError."""
+    async with (
+        received(settings, [role]) as reception,
+        aclosing(flow(reception, follow=False)) as records,
+    ):
+        async for record in records:
+            yield record
 
 
 class _Commits:

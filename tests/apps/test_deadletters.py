@@ -1,10 +1,9 @@
 """A dead letter goes back to where it came from."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from apps.deadletters import read_letter, requeued
+from apps.subscriber.received import Received
 from streams.settings import Settings
 from streams.wire import dead_letter
 
@@ -28,9 +27,7 @@ def test_labels_go_to_the_topic_of_labels_and_all_else_is_mail(origin, goes_to):
         error="not JSON",
     )
     read = read_letter(
-        SimpleNamespace(
-            offset=1, timestamp=0, key=letter.key, value=letter.value, headers=letter.headers
-        )
+        Received(letter.topic, 0, 1, 0, letter.key, letter.value, tuple(letter.headers))
     )
     record = requeued(read, Settings())
     assert (record.topic, record.key, record.value) == (goes_to, b"k", b"{}")

@@ -264,21 +264,20 @@ def test_the_doctor_sees_an_eviction_policy_that_loses_records(run, topics, redi
 
 def arrivals(settings):
     """Read the whole mail log."""
-    from apps.cli.tail import tail
+    from apps.subscriber.flow import kept
 
     async def act():
-        topic = name(settings, "messages")
         return [
             read_arrival(
                 epoch="test",
                 partition=record.partition,
                 offset=record.offset,
-                timestamp_ms=record.timestamp,
+                timestamp_ms=record.appended_ms,
                 key=record.key,
                 value=record.value,
                 headers=record.headers,
             )
-            async for record in tail(settings, topic, last=None, follow=False)
+            async for record in kept(settings, "messages")
         ]
 
     found = asyncio.run(act())

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from apps.cli.main import weir
-from apps.cli.tail import tail
 from apps.installation import open_judge
+from apps.subscriber.flow import kept
 from detectors.record import encode
 from features.addresses import hash_address
 from features.entities import Namer
@@ -130,10 +130,9 @@ class Installation:
     def _all_labels(self):
 
         async def read():
-            topic = name(self.settings, "labels")
             return [
                 read_record(record.value, record.headers, datetime.now(UTC))
-                async for record in tail(self.settings, topic, last=None, follow=False)
+                async for record in kept(self.settings, "labels")
             ]
 
         return asyncio.run(read())
