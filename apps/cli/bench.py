@@ -173,6 +173,18 @@ def state(messages: int, batch: int, mail: str | None, as_json: bool) -> None:
 
 
 @bench.command()
+@_CORPORA
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Messages, the first ones.")
+@as_json
+@config
+def replay(config: Path | None, corpora: Path, limit: int | None, as_json: bool) -> None:
+    """CPU time a verdict of each way of replaying: re-live, verify and what-if, on one core."""
+    from apps.bench.replay import measure_replay
+
+    _print(measure_replay(read_settings(config), corpora, limit=limit, say=_say), as_json)
+
+
+@bench.command()
 @click.option(
     "--verdicts",
     type=click.IntRange(1_000),

@@ -91,10 +91,10 @@ def train(  # noqa: PLR0913, PLR0917 - click passes each option as an argument
 
     --mail reads a Maildir, or a folder of folders, by its folders' names; --archive the messages
     of an archive by the labels that stand on them, where their mail is kept. A PATH is a folder
-    (read recursively), an mbox, a Maildir or one message. Options that take one may be repeated. The
-    figures are cross-validated, near-duplicates kept together; besides, the newest fifth is judged
-    by a model of what came before. The same command on the same mail gives the same bytes on one
-    machine.
+    (read recursively), an mbox, a Maildir or one message. Options that take one may be repeated.
+    The figures are cross-validated, near-duplicates kept together; besides, the newest fifth is
+    judged by a model of what came before. The same command on the same mail gives the same bytes on
+    one machine.
 
     The model isn't written where a release gate fails: legitimate HTML templates that it would
     have rejected, or an artifact that differs from what was trained. It is written as a shadow,
