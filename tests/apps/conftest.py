@@ -25,7 +25,7 @@ def browser():
 
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
-        pytest.fail("no Chromium here: apt-get install chromium")
+        pytest.fail(f"none of {', '.join(BROWSERS)} here: apt-get install chromium")
     with sync_playwright() as driver:
         # Root has no sandbox of its own; what is opened here comes from these tests.
         started = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
