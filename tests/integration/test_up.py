@@ -44,7 +44,7 @@ def _processes_of(folder: Path) -> list[str]:
     return found
 
 
-def test_up_judges_every_example_stays_until_ctrl_c_and_starts_again(home):
+def test_up_judges_every_example_stays_until_ctrl_c_and_starts_again(home, tmp_path):
     command = [*UP, "--rate", "200"]
     with subprocess.Popen(
         command, env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -82,6 +82,34 @@ def test_up_judges_every_example_stays_until_ctrl_c_and_starts_again(home):
     _assert_that_labels_changed_verdicts(again.stdout)
     assert (home / "run" / "keys.toml").read_bytes() == keys
     assert _processes_of(home) == []
+    _assert_that_the_closing_words_work(again.stdout, tmp_path)
+
+
+def _assert_that_the_closing_words_work(said: str, folder: Path) -> None:
+    """As printed, in a shell, when the stack is down: the archive has both runs."""
+    held, words = re.search(
+        r"\n(\d+) verdicts are archived in \S+\. .*:\n((?:  .*\n)+)", said
+    ).groups()
+    assert int(held) > 2 * EXAMPLES
+    path = f"{UP[0].removesuffix('/weir')}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-ec", words],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told, verified, otherwise = (
+        done.stdout.partition("How the action came about")[2],
+        re.search(r"the same +(\d+) from the mail, 0 from the vector", done.stdout),
+        re.search(r"what if: reject from 0\.95 on", done.stdout),
+    )
+    assert "What would have changed it" in told
+    assert verified[1] == held
+    assert otherwise
+    assert "<html" in (folder / "what-if.html").read_text()
 
 
 def _assert_that_the_hook_was_asked(said: str) -> None:
