@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
+from apps.analysis.searching import search_archive
+from apps.analysis.sought import Sought
+from apps.analysis.sql import ask
+from apps.analysis.tables import open_tables
 from apps.local import install, java, layout, ports
 from apps.subscriber.archive.compacting import compact
 from apps.subscriber.archive.expiring import expire
@@ -128,6 +132,15 @@ async def test_an_archive_in_s3_goes_on_where_it_ended_and_is_kept_in_order(judg
     assert {it.event: it.value for it in again.recorded()} == values
     assert list(again.storage.listed("messages")) == []
     assert len(again.manifest.names) == 1
+
+
+async def test_an_archive_in_s3_is_asked_in_sql_and_searched(judged, archived, url):
+    records = judged(6)
+    archive = await archived(url=url)
+    tables = open_tables(archive)
+    assert list(ask(tables.duckdb, "SELECT count(*) FROM verdicts").rows) == [(6,)]
+    hits = search_archive(archive, tables, Sought(id="m-4"))
+    assert [recorded.value for _, recorded in hits] == [records[4].value]
 
 
 async def test_s3_that_refuses_is_named_in_one_line(url, monkeypatch):
