@@ -107,6 +107,7 @@ class Installation:
         change=lambda verdict: verdict,
         duplicate=False,
         requeued=False,
+        unopened=False,
     ):
         """Judge mail as it lies in the log, and publish the verdicts; return their values."""
         cases = []
@@ -118,7 +119,7 @@ class Installation:
             [incoming(replace(case, found=NOTHING_FOUND)) for case in cases]
         )
         for case, one in zip(cases, self.sandbox.open_all(prepared), strict=True):
-            case.prepared = one
+            case.prepared = replace(one, opened=None) if unopened else one
         judged = self.judge.conclude([settled(it) for it in cases], [history] * len(mails))
         values = []
         for case, one in zip(cases, judged, strict=True):

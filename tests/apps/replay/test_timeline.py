@@ -63,6 +63,15 @@ def test_any_sequence_in_any_order_has_the_state_that_its_steps_lead_to(a_run):
         assert models.version("text") == f"text@new+{sequence}"
 
 
+def test_a_state_goes_by_the_snapshot_that_the_verdict_names(a_run):
+    a_run.learn(2)
+    pointer = a_run.snapshot()
+    timeline = a_run.timeline()
+    assert timeline.at("new", 2).version("fusion") == "fusion@new+2"
+    named = timeline.at(pointer.digest[:12], 2).version("fusion")
+    assert named == f"fusion@{pointer.digest[:12]}+2"
+
+
 def test_a_state_begins_at_the_nearest_snapshot_and_is_led_on_from_there(a_run):
     a_run.learn(2)
     a_run.snapshot()

@@ -159,6 +159,13 @@ async def test_a_lack_of_the_store_a_revision_and_a_fallback_are_what_they_were(
     assert (code, found["same"]["raw"], found["fallback"]) == (0, 2, 1), found["different"]
 
 
+async def test_attachments_that_could_not_be_opened_are_not_opened_now(installation):
+    (value,) = installation.receive(MAILS[:1], unopened=True)
+    assert decode(value).degraded == ("attachments",)
+    code, found = await replay(installation)
+    assert (code, found["same"]["raw"]) == (0, 1), found["different"]
+
+
 async def test_a_repeated_and_a_requeued_message_are_flagged_as_they_were(installation):
     (first,) = installation.receive(MAILS[:1], duplicate=True)
     (second,) = installation.receive(MAILS[1:2], requeued=True)
