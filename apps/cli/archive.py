@@ -169,7 +169,10 @@ def forget_messages(config: Path | None, identifiers: tuple[str, ...], verdicts:
 
 async def _run(settings: Settings, *, once: bool) -> None:
     from apps.subscriber.archive.running import Archiver
+    from streams.logs import set_up_logs
 
+    if not once:  # a service, whose blocks are logged
+        set_up_logs(settings.log)
     archiver = Archiver(settings)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -58,6 +58,7 @@ class Archiver:
         self._manifest = Manifest()
         self._once = Once(_REMEMBERED)
         self._block = Block({}, {}, self._once)
+        self._quiet = False
         self.rows = 0
         self.blocks = 0
 
@@ -70,6 +71,7 @@ class Archiver:
 
         Raises TopicError where the topics can't be read, ArchiveError where the archive can't.
         """
+        self._quiet = once
         named = Named(self._settings, self._storage)
         try:
             await asyncio.to_thread(named.classifier)
@@ -158,7 +160,8 @@ class Archiver:
         self._manifest = after
         self.rows += block.rows
         self.blocks += 1
-        log.info("block_archived", rows=block.rows, files=len(entry.adds))
+        if not self._quiet:
+            log.info("block_archived", rows=block.rows, files=len(entry.adds))
         self._begin()
         if after.uncovered >= _CHECKPOINT:
             checkpoint = after.checkpoint(datetime.now(UTC))
