@@ -58,7 +58,6 @@ def weir(installation, *arguments):
             "WEIR_CONFIG": str(installation.config),
             "WEIR_MODELS__SNAPSHOTS": str(installation.directory / "snapshots"),
             "WEIR_ARCHIVE__URL": str(installation.directory / "archive"),
-            "WEIR_ARCHIVE__RAW": "true",
         },
         text=True,
         check=False,
@@ -124,3 +123,15 @@ async def test_a_run_with_learning_a_policy_change_and_a_restart_is_verified_to_
     code, found = replayed(installation, "topic", "--mode", "verify")
     assert (code, found["different"]) == (0, []), msgspec.json.encode(found)[:2000]
     assert found["verdicts"] == found["same"]["raw"] == len(told)
+
+    # Without the mail: from vectors, with models and policies that the archive keeps by itself.
+    code, _, err = weir(installation, "archive", "run", "--once")
+    assert code == 0, err
+    (installation.directory / "snapshots").rename(installation.directory / "gone")
+    (installation.directory / "policies").rename(installation.directory / "lost")
+    for key in installation.redis.scan_iter(f"{installation.name}:*"):
+        installation.redis.delete(key)
+    code, kept = replayed(installation, "--mode", "verify")
+    assert (code, kept["different"]) == (0, []), msgspec.json.encode(kept)[:2000]
+    assert kept["verdicts"] == kept["same"]["vector"] == len(told)
+    assert kept["digest"] == found["digest"]
