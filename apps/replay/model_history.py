@@ -26,15 +26,11 @@ class ModelLogRecord(NamedTuple):
 
 
 class _Index(msgspec.Struct):
-    """`steps`: by sequence, place and length in the file, and digests of schema and layout.
-
-    `jumps` are the sequences at which the state went on from a snapshot that no step led to.
-    """
+    """`steps`: by sequence, place and length in the file, and digests of schema and layout."""
 
     steps: dict[int, tuple[int, int, str, str]] = {}
     revoked: list[tuple[int, int]] = []
     pointers: list[Pointer] = []
-    jumps: list[int] = []
     thetas: dict[str, Theta] = {}
     malformed: int = 0
 
@@ -48,7 +44,6 @@ class HistoryWriter:
         self._folder = folder
         self._index = _Index()
         self._fence = 0
-        self._seen = 0
         self._steps = (folder / _STEPS).open("wb")
 
     def __enter__(self) -> Self:
@@ -75,14 +70,10 @@ class HistoryWriter:
                 self._step(record)
             case Marker():
                 self._index.revoked += [r for r in record.revoked if r not in self._index.revoked]
-                last = [end for _, end in record.revoked]
-                self._seen = max(self._seen, record.published, *last)
                 if record.theta is not None:
                     self._index.thetas[record.theta.version] = record.theta
             case Pointer():
                 self._index.pointers.append(record)
-                if record.model == "online" and record.stage == "live":
-                    self._point(record.sequence)
 
     def _step(self, record: StepRecord) -> None:
         if record.sequence in self._index.steps:
@@ -91,12 +82,6 @@ class HistoryWriter:
         place = self._steps.tell(), len(content)
         self._index.steps[record.sequence] = (*place, record.schema, record.layout)
         self._steps.write(content)
-        self._seen = max(self._seen, record.sequence)
-
-    def _point(self, sequence: int) -> None:
-        if sequence > self._seen:  # as streams.following.order has it
-            self._index.jumps.append(sequence)
-            self._seen = sequence
 
 
 class ModelHistory:
@@ -135,14 +120,11 @@ class ModelHistory:
         """Return the chances of an audit by the name that verdicts quote."""
         return self._known.thetas.get(version)
 
-    def jump_before(self, sequence: int) -> int:
-        """Return the last sequence up to this one that no step led to; 0 without any."""
-        return max((at for at in self._known.jumps if at <= sequence), default=0)
-
     def missing(self, start: int, end: int, schema: str, layout: str) -> int | None:
         """Return the first sequence in (start, end] that is neither here nor revoked, else None.
 
-        A step for another feature schema or token layout isn't here.
+        A step for another feature schema or token layout isn't here. Nor is the sequence of a
+        snapshot that no step led to, so that no state before it is ever led beyond it.
         """
         sequence = start + 1
         while sequence <= end:

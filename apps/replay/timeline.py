@@ -79,20 +79,18 @@ class Timeline:
 
     def _nearest(self, sequence: int) -> Ensemble | None:
         """Return the kept state from which the fewest steps lead to a sequence."""
-        floor = self._history.jump_before(sequence)
         fitting = [
             it
             for it in self._states
-            if floor <= it.sequence <= sequence and self._missing(it.sequence, sequence) is None
+            if it.sequence <= sequence and self._missing(it.sequence, sequence) is None
         ]
         return max(fitting, key=lambda models: models.sequence, default=None)
 
     def _restored(self, digest: str, sequence: int) -> Ensemble:
-        floor = self._history.jump_before(sequence)
         pointers = {
             it.digest: it
             for it in self._history.pointers
-            if it.model == "online" and floor <= it.sequence <= sequence
+            if it.model == "online" and it.sequence <= sequence
             if it.stage == "live" or it.digest.startswith(digest)
         }
         complaint = ""
@@ -106,7 +104,7 @@ class Timeline:
                 return models
             complaint = complaint or self._unreadable[pointer.digest]
         missing = self._missing(0, sequence)
-        if not floor and missing is None:
+        if missing is None:
             return self._fresh()
         complaint = complaint or f"no snapshot of it is kept, and step {missing} isn't either"
         raise MissingModelsError(f"online models @{digest}+{sequence}: {complaint}")
