@@ -148,11 +148,12 @@ async def test_what_is_published_while_one_waits_comes(settings, publish):
 async def test_sigterm_ends_the_loop_when_its_body_does_and_keeps_what_is_done(settings, publish):
     publish(*map(verdict, range(5)))
     seen = []
-    async for it in subscribe(settings, group="g"):
-        if it.id == "m2":
-            os.kill(os.getpid(), signal.SIGTERM)
-            await asyncio.sleep(0.01)
-        seen.append(it.id)
+    async with asyncio.timeout(30):
+        async for it in subscribe(settings, group="g"):
+            if it.id == "m2":
+                os.kill(os.getpid(), signal.SIGTERM)
+                await asyncio.sleep(0.01)
+            seen.append(it.id)
     assert seen == ["m0", "m1", "m2"]
     assert await ids(settings) == ["m3", "m4"]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -167,7 +168,8 @@ async def test_sigterm_ends_all_loops_of_a_program(settings, publish):
     tasks = [asyncio.create_task(loop(group)) for group in ("a", "b")]
     await asyncio.sleep(0.3)
     os.kill(os.getpid(), signal.SIGTERM)
-    assert await asyncio.gather(*tasks) == [["m1"], ["m1"]]
+    async with asyncio.timeout(30):
+        assert await asyncio.gather(*tasks) == [["m1"], ["m1"]]
 
 
 async def test_a_program_that_handles_sigterm_keeps_its_handler(settings, publish):
