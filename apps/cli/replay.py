@@ -116,8 +116,8 @@ def replay(  # noqa: PLR0913 - the options of a command
 
     \b
     Exit codes: 0 done, and verify found no difference; 1 verify found some; 2 usage, settings or
-    policy; 3 some input could not be read; 4 Kafka or Redis could not be reached; 130 Ctrl-C: what
-    was done until then is told, and with --out goes on by --resume.
+    policy; 3 some could not be read or judged again; 4 Kafka or Redis could not be reached;
+    130 Ctrl-C: what was done until then is told, and with --out goes on by --resume.
     """
     if resume and out is None:
         raise click.UsageError("--resume goes on with the run of an --out FILE: name it")
