@@ -16,7 +16,7 @@ from apps.subscriber.archive.sweeping import sweep
 from detectors.record import decode
 from streams.archive_section import ArchiveSection
 
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC) - timedelta(days=1)
 KEPT = ArchiveSection(raw_days=7, vector_days=90, verdict_days=400)
 
 
