@@ -1,11 +1,11 @@
 """Tables of a policy file read part by part: values checked, mistakes noted."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from detectors.limits import Limit
 from detectors.lists import ALLOW_KINDS, DENY_KINDS
+from detectors.nearest import meant
 from detectors.own_brands import SHIPPED_NAMES
 from detectors.policy import ListEntry, OwnBrand, Problem, Rule, SignalSetting
 from detectors.policy_keys import (
@@ -108,8 +108,7 @@ class Reader:
         allowed = sorted(known)
         for key in table:
             if key not in allowed:
-                near = difflib.get_close_matches(key, allowed, 1)
-                hint = f"did you mean {near[0]}?" if near else "allowed: " + ", ".join(allowed)
+                hint = meant(key, allowed, f"allowed: {', '.join(allowed)}")
                 self.problem((*path, key), f"unknown key; {hint}")
 
     def _values(
@@ -179,8 +178,7 @@ class Reader:
             at = (*path, name)
             speaks_for = self._speaks_for.get(name)
             if speaks_for is None:
-                near = difflib.get_close_matches(name, self._speaks_for, 1)
-                hint = f"did you mean {near[0]}?" if near else "docs/detectors.md names them"
+                hint = meant(name, self._speaks_for, "docs/detectors.md names them")
                 self.problem(at, f"no such signal; {hint}")
             elif self._is_table(value, at):
                 good = self._values(value, at, SIGNAL_FIELDS)

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import cel
 
+from detectors.nearest import meant
 from detectors.policy import Rule
 
 __all__ = [
@@ -116,7 +117,9 @@ def compile_condition(when: str, variables: Mapping[str, Variable] = VARIABLES) 
         raise _syntax(str(error)) from error
     reads = frozenset(program.variables()) - frozenset(_BOUND.findall(when)) - _TYPES
     for name in sorted(reads - variables.keys()):
-        raise ExpressionError(f"unknown variable {name!r}", *_find(when, name))
+        hint = meant(name, variables, "")
+        said = f"unknown variable {name!r}{'; ' if hint else ''}{hint}"
+        raise ExpressionError(said, *_find(when, name))
     for name in program.functions():
         if name[:1].isalpha() and name not in _FUNCTIONS:
             raise ExpressionError(f"unknown function {name!r}", *_find(when, name))

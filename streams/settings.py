@@ -1,6 +1,5 @@
 """Settings: weir.toml and the environment, checked key by key; where each value came from."""
 
-import difflib
 import ipaddress
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 from msgspec import inspect
 
+from detectors.nearest import meant
 from features.context import Context, Limits
 from streams.archive_section import ArchiveSection, inconsistent_archive
 from streams.dns_servers import inconsistent_dns
@@ -233,12 +233,9 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[A
 
 
 def _nearest(given: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(given, known, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]}?"
     section = given.partition(".")[0]
     names = [name for name in known if name.startswith(f"{section}.")] or list(known)
-    return f"allowed: {', '.join(names)}"
+    return meant(given, known, f"allowed: {', '.join(names)}")
 
 
 def _convert(key: Key, value: Any, origin: str) -> Any:

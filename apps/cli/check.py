@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,14 +126,14 @@ def _known(only: Iterable[str]) -> None:
     """Raise UsageError for what is neither a signal nor a group, with the nearest that is."""
     from detectors.catalogue import SPECS
     from detectors.margins import LEARNED
+    from detectors.nearest import meant
     from detectors.stack import shipped_stack
 
     groups = {spec.group for spec in SPECS.values()}
     names = {*shipped_stack().speaks_for, *groups, LEARNED}
     for name in only:
         if name not in names:
-            near = get_close_matches(name, names, 1)
-            hint = f"did you mean {near[0]}?" if near else "--explain alone shows all"
+            hint = meant(name, names, "--explain alone shows all")
             raise click.UsageError(f"--only {name}: no such signal or group; {hint}")
 
 

@@ -3,7 +3,6 @@
 Given as text on a command line, read once, put on every policy that verdicts name.
 """
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, cast, get_args
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 
 from detectors.actions import ACTIONS, Action
 from detectors.margins import signal_of
+from detectors.nearest import meant
 from detectors.policy import Policy, PolicySet, Rule, SignalSetting
 from detectors.policy_keys import CLASSES, DIRECTIONS, THRESHOLD, THRESHOLD_ACTIONS
 from detectors.rules import ExpressionError, compile_condition
@@ -178,8 +178,7 @@ def _signal(name: str, stack: Stack) -> str:
     for found in (name, signal_of(name)):
         if found in known:
             return found
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]}?" if near else "docs/detectors.md names them"
+    hint = meant(name, known, "docs/detectors.md names them")
     raise ChangesError(f"no signal {name!r}; {hint}")
 
 

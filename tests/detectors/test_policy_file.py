@@ -206,14 +206,17 @@ def test_all_mistakes_come_at_once_in_the_order_of_the_file():
 
 def test_a_condition_over_several_lines_is_placed_in_the_file():
     text = RULE.format("X").replace('"X"', '"""\nscore > 0.5 &&\n  sco < 1.0"""')
-    assert problems(text) == ["my.toml:5:3: rules[0].when: unknown variable 'sco'"]
+    assert problems(text) == [
+        "my.toml:5:3: rules[0].when: unknown variable 'sco'; did you mean score?"
+    ]
 
 
 def test_escapes_before_a_mistake_are_counted_as_written():
     text = RULE.format(r"subject == \"x\" && sco > 1")
     line = text.splitlines()[2]
     assert problems(text) == [
-        f"my.toml:3:{line.index('sco') + 1}: rules[0].when: unknown variable 'sco'"
+        f"my.toml:3:{line.index('sco') + 1}: rules[0].when: unknown variable 'sco'; "
+        "did you mean score?"
     ]
 
 
