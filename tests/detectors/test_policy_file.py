@@ -215,8 +215,10 @@ def test_escapes_before_a_mistake_are_counted_as_written():
     text = RULE.format(r"subject == \"x\" && sco > 1")
     line = text.splitlines()[2]
     assert problems(text) == [
-        f"my.toml:3:{line.index('sco') + 1}: rules[0].when: unknown variable 'sco'; "
-        "did you mean score?"
+        (
+            f"my.toml:3:{line.index('sco') + 1}: rules[0].when: unknown variable 'sco'; "
+            "did you mean score?"
+        )
     ]
 
 
