@@ -289,6 +289,52 @@ def text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def archive(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a verdict costs in the archive, by the size of a block."""
+    yield (
+        f"### Archiving: {result['messages']:,} messages, records of {result['record_bytes']:,} "
+        "bytes\n"
+    )
+    rows = [(f"{int(size):,} verdicts", block) for size, block in result["blocks"].items()]
+    rows.append((f"with raw mail of {result['raw_bytes']:,} bytes", result["with_raw"]))
+    keys = ("bytes", "bytes_merged", "cpu_ms", "merging_cpu_ms")
+    yield from table(
+        ["block", "bytes a verdict", "merged", "CPU ms a message", "merging, CPU ms"],
+        [[name, *(block[key] for key in keys)] for name, block in rows],
+    )
+
+
+def sql(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how long questions take, cold and warm, and DuckDB's own reader beside them."""
+    yield (
+        f"### Questions to {result['verdicts']:,} archived verdicts in {result['files']} files: "
+        "seconds\n"
+    )
+    own = result["own_reader"]
+    yield from table(
+        ["question", "cold", "warm", "rows", "DuckDB's own reader, warm"],
+        [
+            [name.replace("_", " "), it["cold"], it["warm"], it["rows"], own.get(name, "")]
+            for name, it in result["seconds"].items()
+        ],
+    )
+
+
+def replay(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what each way of replaying costs."""
+    yield (
+        f"### Replay: {result['messages']:,} messages of the SpamAssassin corpus, mean "
+        f"{result['mean_bytes']:,} bytes\n"
+    )
+    yield from table(
+        ["way", "CPU us a verdict", "verdicts a second and core"],
+        [
+            [name.replace("_", " "), it["cpu_us"], it["per_second_a_core"]]
+            for name, it in result["ways"].items()
+        ],
+    )
+
+
 SECTIONS = {
     "core": core,
     "worker": worker,
@@ -300,6 +346,9 @@ SECTIONS = {
     "learning": learning,
     "evasion": evasion,
     "hook": hook,
+    "archive": archive,
+    "sql": sql,
+    "replay": replay,
 }
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ def measure_sql(settings: Settings, mail: str | None, *, verdicts: int, say: Say
         paths = list(Path(folder).rglob("*.parquet"))
         size = sum(path.stat().st_size for path in paths)
         found: dict[str, Any] = {
+            "benchmark": "sql",
             "machine": machine(),
             "verdicts": verdicts,
             "bytes_a_verdict": round(size / verdicts, 1),
