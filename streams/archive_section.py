@@ -1,12 +1,13 @@
 """The section [archive] of weir.toml: where the archive lies, what it keeps, for how long."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-__all__ = ["ArchiveSection", "inconsistent_archive"]
+__all__ = ["ArchiveSection", "inconsistent_archive", "names_keys"]
 
 
 class ArchiveSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +60,12 @@ class ArchiveSection(msgspec.Struct, frozen=True, kw_only=True):
 def inconsistent_archive(section: ArchiveSection) -> Iterator[str]:
     """Yield what can't hold together in the section, one line each."""
     scheme, colon, rest = section.url.partition("://")
-    if colon and (scheme not in {"file", "s3"} or not rest):
+    if names_keys(section.url):
+        yield (
+            "archive.url names access keys; allowed: s3://BUCKET/PREFIX, and the keys in the "
+            "environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
+        )
+    elif colon and (scheme not in {"file", "s3"} or not rest):
         yield f"archive.url = {section.url!r}; allowed: a folder, or s3://BUCKET/PREFIX"
     for name in ("raw_days", "vector_days"):
         if getattr(section, name) > section.verdict_days:
@@ -67,3 +73,8 @@ def inconsistent_archive(section: ArchiveSection) -> Iterator[str]:
                 f"archive.{name} = {getattr(section, name):g}; allowed: at most "
                 f"archive.verdict_days ({section.verdict_days:g})"
             )
+
+
+def names_keys(url: str) -> bool:
+    """Tell whether more than a bucket stands where an address has it: KEY:SECRET@BUCKET."""
+    return re.match(r"[A-Za-z0-9]+://[^/?#]*[@:]", url) is not None and not url.startswith("file:")

@@ -10,16 +10,18 @@ This needs no lock and no conditional write, only that a file appears whole.
 
 import re
 import secrets
-from datetime import datetime, timedelta
-from typing import Final, Literal
+from datetime import date, datetime, timedelta
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from apps.subscriber.archive.storage import ArchiveError, Storage
 
 __all__ = ["KINDS", "SCHEMA", "DataFile", "Entry", "Kind", "Manifest", "ManifestFiles", "Range"]
 
 Kind = Literal["verdicts", "messages", "labels", "models"]
+_Moment = Annotated[datetime, Meta(tz=True)]
 KINDS: Final[tuple[Kind, ...]] = ("verdicts", "messages", "labels", "models")
 SCHEMA: Final = 1  # of data files and of the manifest
 _REMEMBERED: Final = timedelta(days=1)  # when a file went; it is deleted before that
@@ -46,6 +48,8 @@ class DataFile(msgspec.Struct, frozen=True, kw_only=True):
 
     `path` is below the archive's root. `since` and `until` are the least and the greatest
     `received_at` (of labels and models: append time). `lacks` names fields whose time has passed.
+    Raises ValueError for a path that leads elsewhere and for what is no date: an archive may be
+    another's, and files are deleted by their paths.
     """
 
     path: str
@@ -54,10 +58,16 @@ class DataFile(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     rows: int
     bytes: int
-    since: datetime
-    until: datetime
+    since: _Moment
+    until: _Moment
     schema: int = SCHEMA
     lacks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check path and date."""
+        if not self.path.isprintable() or {"", ".", ".."} & {*self.path.split("/")}:
+            raise ValueError("a path that isn't one below the archive")
+        date.fromisoformat(self.date)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,14 +79,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     it and not seen.
     """
 
-    at: datetime
+    at: _Moment
     why: str
     ranges: tuple[Range, ...] = ()
     adds: tuple[DataFile, ...] = ()
     removes: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
     lost: tuple[Range, ...] = ()
-    gone: dict[str, datetime] = {}
+    gone: dict[str, _Moment] = {}
     schema: int = SCHEMA
 
 

@@ -13,9 +13,13 @@ from typing import Final, NamedTuple
 
 from pyarrow import fs  # type: ignore[import-untyped]  # no types
 
+from streams.archive_section import names_keys
+
 __all__ = ["ArchiveError", "Held", "Storage"]
 
 _SCHEME: Final = re.compile(r"(?:archive:)?(?P<scheme>[a-z][a-z0-9]*)://")
+_FILE_MODE: Final = 0o640  # less what the umask takes: others never read what mail says
+_FOLDER_MODE: Final = 0o750
 
 
 class ArchiveError(Exception):
@@ -42,6 +46,11 @@ class Storage:
         self.url = url.removeprefix("archive:")
         if not self.url:
             raise ArchiveError("archive: no address given; wanted: a folder or s3://BUCKET/PREFIX")
+        if names_keys(self.url):  # addresses are told, logged and written into results
+            raise ArchiveError(
+                "archive: access keys stand in its address; they are read from the environment, as "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
         try:
             if _SCHEME.match(self.url):
                 self.system, self.root = fs.FileSystem.from_uri(self.url)
@@ -86,8 +95,11 @@ class Storage:
     def listed(self, folder: str) -> Iterator[Held]:
         """Yield the files below a folder, those that are being written left out.
 
-        Raises ArchiveError where the storage can't be read; a missing folder has no files.
+        Raises ArchiveError where the storage can't be read, or a symbolic link leads out of it; a
+        missing folder has no files.
         """
+        if self.local:
+            self._without_links(folder)
         selector = fs.FileSelector(self.place(folder), recursive=True, allow_not_found=True)
         try:
             found = self.system.get_file_info(selector)
@@ -108,6 +120,8 @@ class Storage:
 
     def delete(self, path: str) -> None:
         """Delete a file; one that isn't there is deleted. Raises ArchiveError."""
+        if self.local:
+            self._inside(Path(self.place(path)).parent)
         try:
             self.system.delete_file(self.place(path))
         except FileNotFoundError:
@@ -117,12 +131,24 @@ class Storage:
                 return
             raise ArchiveError(f"{self.place(path)}: {_line(error)}") from None
 
+    def _without_links(self, folder: str) -> None:
+        """Raise ArchiveError for a link: what is listed is swept, and that mustn't lead outside."""
+        self._inside(Path(self.place(folder)))
+        for parent, folders, files in os.walk(self.place(folder)):
+            for each in (Path(parent, name) for name in (*folders, *files)):
+                if each.is_symlink():
+                    raise ArchiveError(f"{each}: a symbolic link, which no archive has; remove it")
+
+    def _inside(self, folder: Path) -> None:
+        if not folder.resolve().is_relative_to(Path(self.root).resolve()):
+            raise ArchiveError(f"{folder}: leads out of the archive {self.url!r}")
+
 
 def _write_whole(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folders(path.parent)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with unfinished.open("wb") as file:
+        with open(unfinished, "xb", opener=_private) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -134,6 +160,17 @@ def _write_whole(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder and those above it: `mkdir(parents=True)` would let all read those."""
+    if not folder.exists():
+        _make_folders(folder.parent)
+        folder.mkdir(_FOLDER_MODE, exist_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, _FILE_MODE)
 
 
 def _line(error: Exception) -> str:
