@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
-from detectors.lists import allow_keys
+from detectors.lists import allowed_address
 from detectors.relations import shown_host
 from detectors.signals import Finding, Signal, plain_inputs
-from detectors.standing import stand
+from detectors.standing import is_proven
 from features.addresses import hash_address
 from features.context import Context
 from features.evidence import Evidence
@@ -130,10 +130,8 @@ def basis_of(
         link_hosts=tuple([shown_host(each) for each in hosts[:_HOSTS]]),
         attachment_kinds=tuple(sorted({each.kind for each in evidence.attachments.all})),
         message_bytes=evidence.message.size,
-        known_correspondent=(
-            stand(evidence, context).proven and evidence.history["pair.known"] > 0
-        ),
-        vouched=bool(allow_keys(evidence, context).addresses),
+        known_correspondent=is_proven(evidence) and evidence.history["pair.known"] > 0,
+        vouched=bool(allowed_address(evidence)),
         mail_from="" if mail_from == sender else mail_from,
         mail_from_host="" if host == mail_from_domain else shown_host(host),
         partial=tuple(partial),

@@ -17,7 +17,16 @@ from features.headers import Headers
 from features.mailboxes import parse_mailboxes
 from features.urls import read_host
 
-__all__ = ["ALLOW_KINDS", "DENY_KINDS", "Entries", "Keys", "allow_keys", "deny_keys", "override_of"]
+__all__ = [
+    "ALLOW_KINDS",
+    "DENY_KINDS",
+    "Entries",
+    "Keys",
+    "allow_keys",
+    "allowed_address",
+    "deny_keys",
+    "override_of",
+]
 
 # What a sender can't forge: a link or a text says nothing about who sent it.
 ALLOW_KINDS: tuple[ListKind, ...] = ("domain", "address", "network")
@@ -39,18 +48,23 @@ class Keys(NamedTuple):
 
 
 def allow_keys(evidence: Evidence, context: Context) -> Keys:
-    """Return what of a message can be vouched for: only what is proven, and the client's IP.
-
-    From's address counts where a proven domain is aligned with it, else anyone could write it, and
-    where it is the only one: a signature doesn't cover a second From that is put before the first.
-    """
-    proven = evidence.authentication
-    aligned = proven.proven != "" and proven.aligned is True and _has_one_author(evidence.headers)
+    """Return what of a message can be vouched for: only what is proven, and the client's IP."""
     return Keys(
-        hosts=frozenset({proven.proven} - {""}),
-        addresses=frozenset({evidence.headers.from_.address} - {""} if aligned else ()),
+        hosts=frozenset({evidence.authentication.proven} - {""}),
+        addresses=frozenset({allowed_address(evidence)} - {""}),
         client=client_ip(evidence.envelope, evidence.headers.hops, context),
     )
+
+
+def allowed_address(evidence: Evidence) -> str:
+    """Return From's address as far as it can be vouched for, '' where it can't.
+
+    It counts where a proven domain is aligned with it, else anyone could write it, and where it is
+    the only one: a signature doesn't cover a second From that is put before the first.
+    """
+    proven, headers = evidence.authentication, evidence.headers
+    aligned = proven.proven != "" and proven.aligned is True and _has_one_author(headers)
+    return headers.from_.address if aligned else ""
 
 
 def deny_keys(evidence: Evidence, context: Context) -> Keys:

@@ -8,7 +8,7 @@ from detectors.actions import MICRO, Action, probability
 from detectors.relations import shown_host
 from detectors.signals import AbuseClass
 from detectors.stack import Weighed
-from detectors.standing import stand
+from detectors.standing import is_proven
 from features.client import client_ip
 from features.context import Context
 from features.domains import split_host
@@ -91,7 +91,5 @@ READERS: Mapping[str, Callable[[Facts], str | int | float | bool | list[str]]] =
     "sender_age": lambda f: _reading(f, "sender.age", math.inf),
     "sender_messages": lambda f: _reading(f, "sender.messages", 0.0),
     "first_contact": lambda f: f.evidence.history["pair.received"] <= 1,
-    "known_correspondent": lambda f: (
-        stand(f.evidence, f.context).proven and f.evidence.history["pair.known"] > 0
-    ),
+    "known_correspondent": lambda f: is_proven(f.evidence) and f.evidence.history["pair.known"] > 0,
 }

@@ -11,7 +11,7 @@ from features.context import Context
 from features.evidence import Evidence
 from features.history import History
 
-__all__ = ["DAY", "HOUR", "Standing", "stand"]
+__all__ = ["DAY", "HOUR", "Standing", "is_proven", "stand"]
 
 HOUR: Final = 3_600.0
 DAY: Final = 86_400.0
@@ -70,7 +70,7 @@ def stand(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Sta
     """Work the standing out, once a message for all detectors that read it."""
     history = evidence.history
     age = history["sender.age"]
-    proven = evidence.authentication.aligned is True and history["sender.proven"] == 1
+    proven = is_proven(evidence)
     return Standing(
         parties=relate(evidence, context, brands),
         history=history,
@@ -81,6 +81,11 @@ def stand(evidence: Evidence, context: Context, brands: Brands = SHIPPED) -> Sta
         young=age < _YOUNG and not history.watched - age < _YOUNG,
         good=proven and _good(history, evidence.touches.at),
     )
+
+
+def is_proven(evidence: Evidence) -> bool:
+    """Say whether DKIM or SPF proves From's own domain, and the readings are of that one."""
+    return evidence.authentication.aligned is True and evidence.history["sender.proven"] == 1
 
 
 def _good(history: History, at: float) -> bool:

@@ -40,6 +40,8 @@ def client_ip(envelope: Envelope, hops: Sequence[Hop], context: Context) -> str:
     address = parse_ip(ip)
     if address is None:
         return ""
+    if not is_inside(address, context.trusted_relays):
+        return written_ip(ip)  # before any hop is read
     for hop in hops:
         if not is_inside(address, context.trusted_relays):
             break
