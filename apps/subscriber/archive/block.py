@@ -82,6 +82,13 @@ class Block:
                 found.append(Range(place.topic, place.partition, after, first, to))
         return tuple(found)
 
+    def ends_as(self, ends: Mapping[tuple[str, int], int]) -> bool:
+        """Tell whether each partition ends there where this block ended."""
+        return all(
+            ends.get((place.topic, place.partition), 0) == to
+            for place, (_, to) in self._spans.items()
+        )
+
     def write(self, storage: Storage, at: datetime) -> Entry:
         """Write the rows as files, and return the entry that would publish them.
 

@@ -170,10 +170,13 @@ class ManifestFiles:
         if base:
             manifest.apply(self._entries[base])
         for path in names:
-            if path not in covered:
-                manifest.uncovered += 1
-                if not manifest.apply(self._entries[path]):
-                    manifest.overtaken.append(path)
+            if path in covered:
+                continue
+            manifest.uncovered += 1
+            if self._entries[path].covers:
+                continue  # an earlier checkpoint: the base has what it has, or it is an entry here
+            if not manifest.apply(self._entries[path]):
+                manifest.overtaken.append(path)
         manifest.names = names
         if names:
             manifest.number = int(names[-1].removeprefix(f"{_FOLDER}/")[:12])

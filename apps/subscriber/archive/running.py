@@ -162,18 +162,26 @@ class Archiver:
         self.blocks += 1
         if not self._quiet:
             log.info("block_archived", rows=block.rows, files=len(entry.adds))
+        if not block.ends_as(after.ends):  # another has gone on behind it already
+            raise _OvertakenError
         self._begin()
         if after.uncovered >= _CHECKPOINT:
             checkpoint = after.checkpoint(datetime.now(UTC))
             found = await asyncio.to_thread(self._entries.publish, checkpoint, after)
-            self._manifest = found or self._manifest
+            self._go_on(found or after)
 
     async def _tidy(self) -> None:
         try:
             await asyncio.to_thread(tidy, self._storage, self._section, datetime.now(UTC))
         except ArchiveError as error:
             log.warning("not_tidied", error=str(error))
-        self._manifest = await asyncio.to_thread(self._entries.read)
+        self._go_on(await asyncio.to_thread(self._entries.read))
+
+    def _go_on(self, manifest: Manifest) -> None:
+        """Go on with what the archive holds now; raises _OvertakenError if another went on."""
+        if manifest.ends != self._manifest.ends:
+            raise _OvertakenError
+        self._manifest = manifest
 
     async def _pause(self, seconds: float) -> None:
         try:

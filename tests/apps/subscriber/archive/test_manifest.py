@@ -80,6 +80,16 @@ def test_a_checkpoint_loses_nothing_that_was_published_while_it_was_made(entries
     assert (set(found.files), found.ends) == ({"a", "b"}, {("v", 0): 20})
 
 
+def test_a_checkpoint_that_came_late_takes_nothing_back(entries):
+    seen = entries.publish(block("a", 0, 10), entries.read())
+    late = seen.checkpoint(AT)
+    after = entries.publish(block("b", 10, 20), seen)
+    entries.publish(after.checkpoint(AT), after)
+    entries.publish(late, seen)
+    found = entries.read()
+    assert (set(found.files), found.ends) == ({"a", "b"}, {("v", 0): 20})
+
+
 def test_offsets_that_expired_are_lost_and_stay_so_in_a_checkpoint(entries):
     entries.publish(block("a", 0, 10), entries.read())
     seen = entries.publish(block("b", 10, 30, first=25), entries.read())

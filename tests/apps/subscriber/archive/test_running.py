@@ -222,6 +222,35 @@ async def test_two_writers_at_once_archive_everything_once(judged, settings):
     assert len(archive.manifest.overtaken) == 1
 
 
+async def test_a_writer_behind_whose_block_another_has_gone_on_archives_nothing_twice(
+    judged, settings
+):
+    judged(6)
+    paused, other = Archiver(settings), Archiver(settings)
+    publish = paused._entries.publish
+
+    def publish_and_sleep(entry, seen):
+        publish(entry, seen)
+        judged(6, first=6)
+        asyncio.run(other.run(once=True))
+        return paused._entries.read()
+
+    paused._entries.publish = publish_and_sleep
+    running = asyncio.create_task(paused.run())
+    while other.blocks == 0:
+        await asyncio.sleep(0.01)
+    paused._entries.publish = publish
+    judged(6, first=12)
+    while paused.rows + other.rows < 36:
+        await asyncio.sleep(0.01)
+    paused.stop()
+    await running
+    archive = Archive.open(settings.archive.url)
+    for kind in ("verdicts", "messages"):
+        assert sum(file.rows for file in archive.files(kind)) == 18
+    assert len({it.event for it in archive.recorded()}) == 18
+
+
 @pytest.mark.parametrize(
     ("file", "moment"), [("/verdicts/", "after"), ("/manifest/", "before"), ("/manifest/", "after")]
 )
