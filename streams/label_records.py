@@ -16,7 +16,7 @@ import msgspec
 from models.command import ACTS, Command
 from models.label import Label, Place, Source, Target, Truth
 from streams.tokens import id_in
-from streams.wire import Record, event_headers, hashed_id
+from streams.wire import TENANT, Record, event_headers, hashed_id
 
 __all__ = [
     "COMMAND",
@@ -37,7 +37,6 @@ RETRACTED: Final = "weir.label.retracted"
 COMMAND: Final = "weir.model.command"
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}")
-_TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _REPORTER: Final = re.compile(r"[A-Za-z0-9._:-]{0,80}")  # a keyed hash, never an address
 _MESSAGE_ID: Final = re.compile(r"[^<>\s\x00-\x1f\x7f]{1,998}")
 _EPOCH: Final = re.compile(r"[A-Za-z0-9]{1,64}")
@@ -169,7 +168,7 @@ def _label(given: dict[str, Any], what: str) -> Label | Refusal:
         _mismatch(label, what)
         or (not _ID.fullmatch(label.id) and "id isn't one")
         or (label.retracts and not _ID.fullmatch(label.retracts) and "retracts isn't an id")
-        or (not _TENANT.fullmatch(label.tenant) and "tenant isn't a name")
+        or (not TENANT.fullmatch(label.tenant) and "tenant isn't a name")
         or (not _REPORTER.fullmatch(label.reporter) and "reporter isn't a keyed hash")
         or _unfit(label.of)
     )

@@ -18,6 +18,7 @@ import uuid_utils
 from features.envelope import Envelope, Incoming, LogPosition
 
 __all__ = [
+    "TENANT",
     "Arrival",
     "Headers",
     "Record",
@@ -40,7 +41,9 @@ Headers = list[tuple[str, bytes]]
 
 _OLDEST = timedelta(days=7)  # how far a publisher's clock may lie behind the log's
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}")
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What a tenant's name may be: it is a key, a label of metrics and the name of a folder too."""
+
 _REQUEST = re.compile(rb"[\x21-\x7e]{1,128}")
 _INT64 = 2**63
 _FIELDS = {name: hint for name, hint in get_type_hints(Envelope).items() if name != "received_at"}
@@ -272,7 +275,7 @@ def _read_envelope(
     if not _ID.fullmatch(envelope.id):
         flags.append("id_malformed")
         changes["id"] = derived_id(position)
-    if not _TENANT.fullmatch(envelope.tenant):
+    if not TENANT.fullmatch(envelope.tenant):
         flags.append("tenant_malformed")
         changes["tenant"] = "default"
     received = envelope.received_at

@@ -224,7 +224,7 @@ async def _print_one(settings: Settings, said: str, *, as_json: bool) -> int:
             continue
         try:
             verdict = decode(record.value)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             _passed_over(record, str(error))
             continue
         if verdict.id != wanted:

@@ -142,7 +142,7 @@ def _read(record: Received, told: PassedOver) -> tuple[bytes, Verdict] | None:
         if verdict.schema != _SCHEMA:
             told(record, f"schema {verdict.schema}; allowed: {_SCHEMA}")
             return None
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         told(record, str(error))
         return None
     event = VerdictHead(verdict.id, verdict.kind, verdict.revision).event_id

@@ -2,25 +2,32 @@
 
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from apps.subscriber.archive.schema import COLUMNS
 from apps.subscriber.received import Received
-from detectors.verdict import LogPlace, ModelVersion
+from detectors.verdict import ModelVersion
+from streams.wire import TENANT
 
 __all__ = ["EPOCH", "VerdictRow", "recorded_bytes", "verdict_row"]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _VECTOR: Final = b'"f32":"'
+# What a column can't hold, or a folder be named after, makes a record none that can be read: else
+# a single one would stop the archive for good.
+_Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+_Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+_Tenant = Annotated[str, Meta(pattern=rf"\A(?:{TENANT.pattern})\Z")]
 
 
 class _Signal(msgspec.Struct, frozen=True):
     name: str
     group: str
-    contribution: int
+    contribution: _Int64
 
 
 class _Override(msgspec.Struct, frozen=True):
@@ -35,26 +42,32 @@ class _Ask(msgspec.Struct, frozen=True):
     asked: bool = False
 
 
+class _Log(msgspec.Struct, frozen=True):
+    epoch: str
+    partition: _Int32
+    offset: _Int64
+
+
 class _Read(msgspec.Struct, frozen=True):
     """What of a verdict becomes columns; lenient, for another release may have written it."""
 
     id: str
     received_at: datetime
     kind: str = "judged"
-    revision: int = 0
-    log: LogPlace | None = None
-    tenant: str = "default"
+    revision: _Int32 = 0
+    log: _Log | None = None
+    tenant: _Tenant = "default"
     direction: str = ""
     from_domain: str = ""
     mail_from_domain: str = ""
     sender: str = ""
     client_net: str = ""
-    rcpt_count: int = 0
+    rcpt_count: _Int32 = 0
     fingerprint: str = ""
     action: str = ""
     class_: str = msgspec.field(name="class", default="")
     score: float | None = None
-    logit: int | None = None
+    logit: _Int64 | None = None
     signals: tuple[_Signal, ...] = ()
     overrides: tuple[_Override, ...] = ()
     features: _Features = _Features()
@@ -94,7 +107,14 @@ def verdict_row(given: Received) -> VerdictRow:
     try:
         read = _DECODER.decode(value)
         received_us = (read.received_at - EPOCH) // _MICROSECOND
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError):
+        received_at = EPOCH + timedelta(microseconds=received_us)
+    except (
+        msgspec.MsgspecError,
+        UnicodeDecodeError,
+        RecursionError,
+        TypeError,  # a time without a zone
+        OverflowError,  # one that UTC hasn't
+    ):
         at = EPOCH + timedelta(milliseconds=given.appended_ms)
         width = len(COLUMNS["verdicts"]) - len(place)
         values: list[Any] = [*place, *[None] * width]
@@ -105,7 +125,7 @@ def verdict_row(given: Received) -> VerdictRow:
     log = read.log
     return VerdictRow(
         read.tenant,
-        EPOCH + timedelta(microseconds=received_us),
+        received_at,
         read.policy,
         (
             *place,

@@ -39,6 +39,14 @@ async def test_verdicts_come_typed_and_equal_to_what_was_published(settings, pub
     ]
 
 
+async def test_what_is_nested_beyond_measure_is_passed_over(settings, publish, append):
+    append(b'{"id":"x","deep":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    publish(verdict(1))
+    with capture_logs() as logs:
+        assert await ids(settings) == ["m1"]
+    assert [it["event"] for it in logs] == ["not_a_verdict"]
+
+
 async def test_a_group_goes_on_where_it_stopped_and_another_has_all(settings, publish):
     publish(verdict(1), verdict(2))
     assert await ids(settings) == ["m1", "m2"]

@@ -80,6 +80,33 @@ async def test_a_verdict_of_another_release_comes_back_as_it_was(append, archive
     assert (found["older"], found["none"]) == (spaced, nothing)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"received_at": "0001-01-01T00:00:00+10:00"},
+        {"received_at": "9999-12-31T23:59:59-10:00"},
+        {"rcpt_count": 1 << 31},
+        {"revision": -(1 << 31) - 1},
+        {"logit": 1 << 63},
+        {"log": {"epoch": "e", "partition": 0, "offset": 1 << 63}},
+        {"signals": [{"name": "s", "group": "g", "contribution": 1 << 63}]},
+        {"tenant": "a/../../../outside"},
+        {"tenant": "a\0"},
+        {"tenant": "a" * 300},
+        {"tenant": ""},
+    ],
+)
+async def test_what_no_column_or_folder_can_hold_is_kept_and_stops_nothing(
+    append, archived, judged, settings, fields
+):
+    (known,) = judged(1)
+    odd = json.dumps(json.loads(known.value) | {"id": "odd"} | fields).encode()
+    append(odd, headers=(("ce_id", b"odd"),))
+    archive = await archived()
+    assert {it.event: it.value for it in archive.recorded()}["odd"] == odd
+    assert len(files_below(settings.archive.url)) == len(archive.manifest.files)
+
+
 async def test_verdicts_come_in_the_order_of_receipt_with_their_messages(judged, archived):
     judged(20, tenant="a")
     await archived()
