@@ -1,14 +1,16 @@
 """Liveness, readiness and metrics over HTTP."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
+from structlog.stdlib import BoundLogger
 
 from streams.settings import SettingsError
 
-__all__ = ["Exposed", "HealthServer"]
+__all__ = ["Exposed", "HealthServer", "listening"]
 
 
 class Exposed(Protocol):
@@ -70,3 +72,23 @@ class HealthServer:
     async def _exposition(self, _: web.Request) -> web.Response:
         headers = {"Content-Type": CONTENT_TYPE_LATEST}
         return web.Response(body=self._metrics.exposition(), headers=headers)
+
+
+@asynccontextmanager
+async def listening(
+    bind: str, metrics: Exposed, ready: Callable[[], Mapping[str, bool]], log: BoundLogger
+) -> AsyncIterator[None]:
+    """Answer on `bind`, if it isn't empty, while the block runs; raises SettingsError.
+
+    `log` is that of the process, so that the line names who listens.
+    """
+    if not bind:
+        yield
+        return
+    health = HealthServer(bind, metrics, ready)
+    await health.start()
+    log.info("http_listens", port=health.port)
+    try:
+        yield
+    finally:
+        await health.stop()

@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 from collections.abc import (
-    AsyncIterator,
     Awaitable,
     Callable,
     Coroutine,
@@ -29,7 +28,7 @@ from detectors.weights import WeightsError
 from models.manifest import ArtifactError
 from streams import heap
 from streams.app import App
-from streams.health import Exposed, HealthServer
+from streams.health import Exposed, listening
 from streams.logs import set_up_logs
 from streams.settings import KeysError, Settings, SettingsError, load
 from streams.stores.protocol import StoreError
@@ -85,21 +84,11 @@ class Process:
             else:
                 return
 
-    @contextlib.asynccontextmanager
-    async def listening(
+    def listening(
         self, metrics: Exposed, ready: Callable[[], Mapping[str, bool]]
-    ) -> AsyncIterator[None]:
+    ) -> contextlib.AbstractAsyncContextManager[None]:
         """Answer on http.bind, if it is given, while the block runs; raises SettingsError."""
-        if not self._settings.http.bind:
-            yield
-            return
-        health = HealthServer(self._settings.http.bind, metrics, ready)
-        await health.start()
-        self._log.info("http_listens", port=health.port)
-        try:
-            yield
-        finally:
-            await health.stop()
+        return listening(self._settings.http.bind, metrics, ready, self._log)
 
     async def serve(
         self, app: App, watch: Callable[["asyncio.Task[bool | None]"], Awaitable[Exit]]

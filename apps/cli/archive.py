@@ -32,11 +32,12 @@ def run_archive(config: Path | None, once: bool) -> None:
 
     Each block is in the archive once, whatever kills this process: offsets are kept in the archive
     itself. A second one stands by. Small files are merged and what has had its time goes, every
-    archive.tidy_seconds.
+    archive.tidy_seconds. /livez, /readyz and /metrics are on http.bind, which needs to be another
+    than a worker's on the same machine; with --once nothing listens.
 
     \b
     Examples:
-      WEIR_ARCHIVE__URL=/var/lib/weir/archive weir archive run
+      WEIR_HTTP__BIND=127.0.0.1:8793 weir archive run
       weir archive run --once
 
     \b
@@ -168,7 +169,10 @@ def forget_messages(config: Path | None, identifiers: tuple[str, ...], verdicts:
 
 
 async def _run(settings: Settings, *, once: bool) -> None:
+    import structlog
+
     from apps.subscriber.archive.running import Archiver
+    from streams.health import listening
     from streams.logs import set_up_logs
 
     if not once:  # a service, whose blocks are logged
@@ -177,7 +181,10 @@ async def _run(settings: Settings, *, once: bool) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, archiver.stop)
-    await archiver.run(once=once)
+    bind = "" if once else settings.http.bind
+    log = structlog.get_logger(__name__)
+    async with listening(bind, archiver.metrics, archiver.ready, log):
+        await archiver.run(once=once)
     if once:
         click.echo(f"{archiver.rows:,} records in {archiver.blocks:,} blocks", err=True)
 

@@ -17,12 +17,13 @@ _COLOURS = {"fine": "green", "warning": "yellow", "fault": "red"}
 @as_json
 @config
 def doctor(config: Path | None, as_json: bool) -> None:
-    """Look at keys, policy, models, attachments, Kafka, Redis, lag, learner, hook; change nothing.
+    """Look at keys, policy, models, Kafka, Redis, lag, learner, hook, archive; change nothing.
 
     Each finding is fine, a warning (mail flows, at a price) or a fault, and says what to do.
 
     The hook of these settings is given a test message over each of its addresses, signed with the
-    installation's keys: it says what it lacks, and neither judges nor counts it.
+    installation's keys: it says what it lacks, and neither judges nor counts it. The archive gets a
+    small file, which is deleted at once.
 
     \b
     Example:
@@ -31,6 +32,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
     \b
     Exit codes: 0 no fault, 1 at least one fault, 2 wrong settings.
     """
+    from apps.doctor.archive import look_at_archive
     from apps.doctor.attachments import look_at_attachments
     from apps.doctor.broker import look_at_kafka
     from apps.doctor.files import look_at_files
@@ -53,7 +55,8 @@ def doctor(config: Path | None, as_json: bool) -> None:
         ]
         if not settings.embedded.folder:
             found += [*await look_at_redis(settings), *await look_at_state(settings)]
-        return [*found, *await look_at_resolvers(settings), *await look_at_hook(settings)]
+        found += [*await look_at_resolvers(settings), *await look_at_hook(settings)]
+        return [*found, *await look_at_archive(settings)]
 
     findings = run(look())
     if as_json:

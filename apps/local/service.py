@@ -26,12 +26,12 @@ class Service:
         name: "worker", "learner", "hook" or "archive".
         environment: Variables on top of this process's own, WEIR_CONFIG among them; they say
             that it answers HTTP on `http_port`.
-        http_port: Where it answers /readyz; None for what nobody waits for.
+        http_port: Where it answers /readyz.
         log: File for what it writes.
     """
 
     def __init__(
-        self, name: str, environment: Mapping[str, str], http_port: int | None, log: Path
+        self, name: str, environment: Mapping[str, str], http_port: int, log: Path
     ) -> None:
         self.name = name
         self._environment = environment
@@ -78,8 +78,6 @@ class Service:
         return f"the {self.name} {what}; the end of {self._log}:\n{tail}"
 
     def _ready(self) -> bool:
-        if self._http_port is None:
-            return True
         connection = HTTPConnection("127.0.0.1", self._http_port, timeout=2.0)
         try:
             connection.request("GET", "/readyz")

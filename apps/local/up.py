@@ -36,6 +36,7 @@ __all__ = ["up"]
 _HTTP_PORT = 8790
 _LEARNER_PORT = 8791
 _API_PORT = 8792
+_ARCHIVE_PORT = 8793
 _MILTER_PORT = 8891
 _TAKEN_OVER = 69  # a learner: two that restart would take over from each other for ever
 _VERDICT_SECONDS = 60.0
@@ -71,7 +72,7 @@ def up(*, once: bool, rate: float, no_examples: bool, stack: Choice) -> None:
     Stays until Ctrl-C; then everything it started is gone, and the data is kept in .weir/run for
     the next start. Needs Java 17, Maven (once) and redis-server; as root on Debian or Ubuntu it
     installs them, and says so. Where Postfix is installed and this is root, a Postfix of its own
-    asks the hook at the end. Ports 9092, 6379, 8790 to 8792 and 8891 are taken where they are
+    asks the hook at the end. Ports 9092, 6379, 8790 to 8793 and 8891 are taken where they are
     free, else others.
 
     \b
@@ -129,11 +130,12 @@ def _start(
 
 def _services(configuration: Configuration) -> Iterator[Service]:
     learner, api = ports.choose(_LEARNER_PORT), ports.choose(_API_PORT)
-    ways: tuple[tuple[str, int | None, dict[str, str]], ...] = (
+    archive = ports.choose(_ARCHIVE_PORT)
+    ways: tuple[tuple[str, int, dict[str, str]], ...] = (
         ("worker", configuration.http_port, {}),
         ("learner", learner, {"WEIR_HTTP__BIND": f"127.0.0.1:{learner}"}),
         ("hook", api, {"WEIR_API__LISTEN": f"inet:127.0.0.1:{api}"}),
-        ("archive", None, {}),
+        ("archive", archive, {"WEIR_HTTP__BIND": f"127.0.0.1:{archive}"}),
     )
     for name, port, variables in ways:
         log = configuration.path.with_name(f"{name}.log")

@@ -19,6 +19,7 @@ DOCKER = ROOT / "docker"
 COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 DOCKERFILE = (DOCKER / "Dockerfile").read_text()
+UNITS = ("weir-worker", "weir-learner", "weir-archive", "weir-hook", "weir-hook-embedded")
 UNIT = (DOCKER / "weir-worker.service").read_text()
 
 
@@ -35,7 +36,7 @@ def test_every_image_is_pinned_to_a_version():
     assert [image for image in images if not re.search(r":v?\d", image)] == []
 
 
-@pytest.mark.parametrize("name", ["topics", "worker", "hook"])
+@pytest.mark.parametrize("name", ["topics", "worker", "archive", "hook"])
 def test_services_of_weir_set_only_known_settings(name):
     loaded = settings.load(None, SERVICES[name]["environment"])
     assert loaded.kafka.brokers == ("kafka:19092",)
@@ -51,6 +52,20 @@ def test_the_unit_sets_only_known_settings():
     given = dict(re.findall(r"^Environment=(WEIR_\w+)=(.*)$", UNIT, re.MULTILINE))
     assert given.pop("WEIR_CONFIG")
     assert settings.load(None, given).kafka.group_instance_id == "%H"
+
+
+def test_an_archiver_keeps_the_port_of_nobody_else_and_has_time_for_its_last_block():
+    unit = (DOCKER / "weir-archive.service").read_text()
+    given = dict(re.findall(r"^Environment=(WEIR_\w+)=(.*)$", unit, re.MULTILINE))
+    assert given.pop("WEIR_CONFIG")
+    learner = (DOCKER / "weir-learner.service").read_text()
+    bind = settings.load(None, given).http.bind
+    assert bind != settings.Settings().http.bind
+    assert bind not in learner
+    assert "ExecStart=/opt/weir/bin/weir archive run\n" in unit
+    loaded = settings.load(None, SERVICES["archive"]["environment"])
+    assert loaded.archive.url.startswith("/var/lib/weir/")
+    assert SERVICES["archive"]["command"] == ["archive", "run"]
 
 
 def test_a_learner_that_was_taken_over_is_not_started_again():
@@ -79,7 +94,8 @@ def test_the_port_of_metrics_and_health_is_the_same_everywhere():
     port = settings.Settings().http.bind.rpartition(":")[2]
     scrape = yaml.safe_load((DOCKER / "prometheus.yml").read_text())["scrape_configs"]
     assert {target["port"] for job in scrape for target in job["dns_sd_configs"]} == {int(port)}
-    assert SERVICES["worker"]["expose"] == SERVICES["learner"]["expose"] == [port]
+    exposed = [SERVICES[name]["expose"] for name in ("worker", "learner", "archive")]
+    assert exposed == [[port]] * 3
     assert f"127.0.0.1:{port}/livez" in DOCKERFILE
     assert f"EXPOSE {port}" in DOCKERFILE
 
@@ -146,7 +162,7 @@ def test_nothing_of_weir_runs_as_root():
     assert "\nUSER weir\n" in stages[-1]
     for unit in DOCKER.glob("weir-*.service"):
         assert re.search(r"^User=weir$", unit.read_text(), re.MULTILINE), unit.name
-    for name in ("topics", "worker", "learner", "hook"):
+    for name in ("topics", "worker", "learner", "archive", "hook"):
         assert SERVICES[name]["cap_drop"] == ["ALL"]
         assert SERVICES[name]["read_only"] is True
 
@@ -158,7 +174,7 @@ def test_published_ports_are_on_the_loopback_interface_only():
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd isn't installed")
-@pytest.mark.parametrize("name", ["weir-worker", "weir-learner", "weir-hook", "weir-hook-embedded"])
+@pytest.mark.parametrize("name", UNITS)
 def test_systemd_accepts_the_unit_and_rates_it_as_confined(name, tmp_path):
     # verify wants the program and the user to exist on this machine
     text = (DOCKER / f"{name}.service").read_text()

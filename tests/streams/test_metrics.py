@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from apps.hook.metrics import HookMetrics
 from apps.hook.outcome_metrics import OutcomeMetrics
 from apps.hook.policyd.metrics import PolicydMetrics
+from apps.subscriber.archive.metrics import ArchiveMetrics
 from streams.following.metrics import FollowingMetrics
 from streams.learning.metrics import LearnerMetrics
 from streams.metrics import Metrics, StageClock
@@ -51,6 +52,7 @@ OF = {
     "Of where a hook's verdicts come from": HookMetrics,
     "Of what a hook told MTAs": lambda: OutcomeMetrics(CollectorRegistry()),
     "Of a policy service": lambda: PolicydMetrics(CollectorRegistry()),
+    "Of the archive": ArchiveMetrics,
     "Of the quality that a learner sees": lambda: QualityMetrics(CollectorRegistry()),
 }
 

@@ -91,13 +91,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest:
-    """The state after some entries: files by path, and where each partition's archive ends."""
+    """The state after some entries: files by path, and where each partition's archive ends.
+
+    `at` is when offsets last came to it.
+    """
 
     def __init__(self) -> None:
         self.files: dict[str, DataFile] = {}
         self.ends: dict[tuple[str, int], int] = {}
         self.lost: list[Range] = []
         self.gone: dict[str, datetime] = {}
+        self.at: datetime | None = None
         self.number = 0
         self.names: list[str] = []
         self.uncovered = 0
@@ -110,6 +114,7 @@ class Manifest:
             self.gone = dict(entry.gone)
             self.files = {file.path: file for file in entry.adds}
             self.ends = {(part.topic, part.partition): part.to for part in entry.ranges}
+            self.at = entry.at
             return True
         chained = all(
             self.ends.get((part.topic, part.partition), 0) == part.after for part in entry.ranges
@@ -121,6 +126,8 @@ class Manifest:
             self.gone[path] = entry.at
         for file in entry.adds:
             self.files[file.path] = file
+        if entry.ranges:
+            self.at = entry.at
         for part in entry.ranges:
             known = (part.topic, part.partition) in self.ends
             self.ends[part.topic, part.partition] = part.to

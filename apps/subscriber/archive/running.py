@@ -5,6 +5,8 @@ this process, the next one goes on where the archive ends, and each offset is in
 """
 
 import asyncio
+import contextlib
+import math
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,15 +14,17 @@ from typing import Final
 
 import structlog
 from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no types
 
 from apps.subscriber.archive.block import Block
 from apps.subscriber.archive.manifest import Kind, Manifest, ManifestFiles
+from apps.subscriber.archive.metrics import ArchiveMetrics
 from apps.subscriber.archive.named import Named
 from apps.subscriber.archive.reading import Archive
 from apps.subscriber.archive.storage import ArchiveError, Storage
 from apps.subscriber.archive.tidying import tidy
 from apps.subscriber.once import Once
-from apps.subscriber.received import Gap, received
+from apps.subscriber.received import Gap, Reception, received
 from streams.settings import Settings
 from streams.topics import Role, name
 
@@ -31,6 +35,7 @@ _STANDBY: Final = 5.0  # seconds that an overtaken writer leaves to the other
 _REMEMBERED: Final = 20_000  # events of a partition, by which repetitions are told
 _LOOKED: Final = 8  # files of the archive from which they are learnt at the start
 _CHECKPOINT: Final = 64  # entries between two checkpoints
+_LAG: Final = 3.0  # seconds between two questions how far the topics are
 
 log = structlog.get_logger(__name__)
 
@@ -59,12 +64,20 @@ class Archiver:
         self._once = Once(_REMEMBERED)
         self._block = Block({}, {}, self._once)
         self._quiet = False
+        self._assigned = self._seen = False
+        self._begun: dict[TopicPartition, int] = {}
+        self._seen_ends: dict[TopicPartition, int] = {}
+        self.metrics = ArchiveMetrics()
         self.rows = 0
         self.blocks = 0
 
     def stop(self) -> None:
         """Publish what is held, and return from `run`."""
         self._stopped.set()
+
+    def ready(self) -> dict[str, bool]:
+        """Return what readiness rests on: the topics are read, and the archive was."""
+        return {"partitions": self._assigned, "archive": self._seen}
 
     async def run(self, *, once: bool = False) -> None:
         """Archive until `stop`, or, with `once`, what the topics hold by now.
@@ -79,6 +92,7 @@ class Archiver:
                 try:
                     await self._session(named, once=once)
                 except _OvertakenError:
+                    self.metrics.overtaken.inc()
                     log.warning("overtaken", archive=self._storage.url)
                     await self._pause(0 if once else _STANDBY)
                     continue
@@ -89,6 +103,11 @@ class Archiver:
     async def _session(self, named: Named, *, once: bool) -> None:
         """Read on from where the archive ends; raises _OvertakenError."""
         self._manifest = await asyncio.to_thread(self._entries.read)
+        self._seen = True
+        self._begun = {}
+        self.metrics.holds(self._manifest)
+        if self._manifest.at is not None:
+            self.metrics.last.set(self._manifest.at.timestamp())
         self._gaps = []
         await asyncio.to_thread(self._remember)
         async with received(
@@ -97,14 +116,21 @@ class Archiver:
             self._begin()
             goals: Mapping[TopicPartition, int] | None = None
             due = tidied = time.monotonic()
+            asked = -math.inf
             while not self._stopped.is_set():
                 records = await reception.take(wait_ms=_WAIT_MS)
                 if self._gaps:  # a block spans offsets without a gap
+                    self._count_gaps()
                     await self._publish(named)
                     self._begin()
                     self._gaps.clear()
                 following = reception.following
                 self._block.add(records, following)
+                self._assigned = bool(following)
+                self.metrics.held.set(self._block.rows)
+                if time.monotonic() - asked >= _LAG:
+                    asked = time.monotonic()
+                    await self._look_ahead(reception)
                 if once and goals is None:
                     goals = await reception.ends()
                 ended = goals is not None and all(following[p] >= goals[p] for p in goals)
@@ -138,6 +164,24 @@ class Archiver:
 
     def _begin(self) -> None:
         self._block = Block(self._kinds, self._ends(), self._once)
+        self.metrics.held.set(0)
+
+    def _count_gaps(self) -> None:
+        for gap in self._gaps:  # what lies in a topic that was made anew can't be counted
+            self.metrics.expired.inc(max(0, gap.first - gap.wanted))
+
+    async def _look_ahead(self, reception: Reception) -> None:
+        for part in self._block.ranges():
+            self._begun.setdefault(TopicPartition(part.topic, part.partition), part.first)
+        for place, offset in reception.following.items():
+            self._begun.setdefault(place, offset)
+        with contextlib.suppress(KafkaError):  # while the brokers are away nothing is known
+            self._seen_ends = await reception.ends()
+        self.metrics.behind(self._seen_ends, self._reached())
+
+    def _reached(self) -> dict[TopicPartition, int]:
+        """Return up to where each partition is archived, or where reading began."""
+        return {**self._begun, **self._ends()}
 
     def _due(self, since: float) -> bool:
         section, block = self._section, self._block
@@ -152,6 +196,7 @@ class Archiver:
         block = self._block
         if not block.ranges():
             return
+        began = time.monotonic()
         await named.keep(block.policies, block.pointers)
         entry = await asyncio.to_thread(block.write, self._storage, datetime.now(UTC))
         after = await asyncio.to_thread(self._entries.publish, entry, self._manifest)
@@ -160,6 +205,9 @@ class Archiver:
         self._manifest = after
         self.rows += block.rows
         self.blocks += 1
+        self.metrics.published(entry, time.monotonic() - began)
+        self.metrics.holds(after)
+        self.metrics.behind(self._seen_ends, self._reached())
         if not self._quiet:
             log.info("block_archived", rows=block.rows, files=len(entry.adds))
         if not block.ends_as(after.ends):  # another has gone on behind it already
@@ -174,8 +222,10 @@ class Archiver:
         try:
             await asyncio.to_thread(tidy, self._storage, self._section, datetime.now(UTC))
         except ArchiveError as error:
+            self.metrics.untidied.inc()
             log.warning("not_tidied", error=str(error))
         self._go_on(await asyncio.to_thread(self._entries.read))
+        self.metrics.holds(self._manifest)
 
     def _go_on(self, manifest: Manifest) -> None:
         """Go on with what the archive holds now; raises _OvertakenError if another went on."""
