@@ -13,8 +13,11 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 from typing import Final, NamedTuple
+
+import msgspec
 
 __all__ = [
     "DAY",
@@ -51,6 +54,7 @@ _ITEM: Final = 3
 _SKETCH_CODE: Final = 128  # item codes from here on are sketches
 _ALPHA: Final = 0.697  # of 32 registers (Flajolet et al., 2007, figure 3)
 _MOST: Final = 32_767
+_AMOUNT: Final = struct.Struct(">h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,11 @@ class Kind:
     days: int = 180
     doubles: int = field(init=False)  # first, last, previous, then each counter's, then the day
     places: Mapping[tuple[str, str], int] = field(init=False)  # (counter, half-life or "")
+    size: int = field(init=False)  # bytes of a full record without its tag
+    layout: struct.Struct = field(init=False)  # of the numbers
+    totals: tuple[int, ...] = field(init=False)  # places of the totals, by item code
+    decaying: tuple[tuple[tuple[int, float], ...], ...] = field(init=False)  # places, half-lives
+    by_half_life: tuple[tuple[float, tuple[int, ...]], ...] = field(init=False)  # the same
     codes: Mapping[str, int] = field(init=False)  # item codes by counter
     sketch_codes: Mapping[str, int] = field(init=False)  # a sketch may share a counter's name
 
@@ -90,15 +99,23 @@ class Kind:
                 places[counter.name, part] = 3 + len(places)
         codes = {counter.name: code for code, counter in enumerate(self.counters)}
         sketch_codes = {name: _SKETCH_CODE + at for at, name in enumerate(self.sketches)}
-        object.__setattr__(self, "doubles", 3 + len(places) + bool(self.sketches))
+        doubles = 3 + len(places) + bool(self.sketches)
+        decaying = tuple(
+            tuple((places[counter.name, part], HALF_LIVES[part]) for part in counter.half_lives)
+            for counter in self.counters
+        )
+        by_half_life: dict[float, tuple[int, ...]] = {}
+        for place, life in chain.from_iterable(decaying):
+            by_half_life[life] = (*by_half_life.get(life, ()), place)
+        object.__setattr__(self, "doubles", doubles)
         object.__setattr__(self, "places", MappingProxyType(places))
+        object.__setattr__(self, "size", 8 * doubles + 2 * REGISTERS * len(self.sketches))
+        object.__setattr__(self, "layout", struct.Struct(f"<{doubles}d"))
+        object.__setattr__(self, "totals", tuple(places[it.name, ""] for it in self.counters))
+        object.__setattr__(self, "decaying", decaying)
+        object.__setattr__(self, "by_half_life", tuple(by_half_life.items()))
         object.__setattr__(self, "codes", MappingProxyType(codes))
         object.__setattr__(self, "sketch_codes", MappingProxyType(sketch_codes))
-
-    @property
-    def size(self) -> int:
-        """Bytes of a full record without its tag."""
-        return 8 * self.doubles + 2 * REGISTERS * len(self.sketches)
 
 
 _LABELS = (Counter("spam"), Counter("ham"))
@@ -242,28 +259,18 @@ def fold(
         numbers[0] = min(numbers[0], at)
         numbers[2] = max(numbers[2], min(at, newest))
     numbers[1] = max(newest, at)
+    day = math.floor(at / DAY)
     if kind.sketches:
-        _rotate(numbers, sketches, math.floor(at / DAY))
+        _rotate(numbers, sketches, day)
     for start in range(0, len(items), _ITEM):
         code = items[start]
         if code < _SKETCH_CODE:
-            _count(
-                kind,
-                numbers,
-                code,
-                int.from_bytes(items[start + 1 : start + 3], "big", signed=True),
-                behind,
-            )
+            (amount,) = _AMOUNT.unpack_from(items, start + 1)
+            _count(kind, numbers, code, amount, behind)
         else:
-            _sketch(
-                numbers,
-                sketches,
-                code - _SKETCH_CODE,
-                items[start + 1],
-                items[start + 2],
-                math.floor(at / DAY),
-            )
-    return struct.pack(f"<{kind.doubles}d", *numbers) + bytes(sketches) + old_tag
+            at_sketch, register, rank = code - _SKETCH_CODE, items[start + 1], items[start + 2]
+            _sketch(numbers, sketches, at_sketch, register, rank, day)
+    return kind.layout.pack(*numbers) + sketches + old_tag
 
 
 def _unpack(kind: Kind, record: bytes | None, at: float) -> tuple[list[float], bytearray, bytes]:
@@ -274,22 +281,21 @@ def _unpack(kind: Kind, record: bytes | None, at: float) -> tuple[list[float], b
         if kind.sketches:
             numbers[-1] = math.floor(at / DAY)
         return numbers, bytearray(2 * REGISTERS * len(kind.sketches)), b""
-    numbers = list(struct.unpack_from(f"<{kind.doubles}d", record))
+    numbers = list(kind.layout.unpack_from(record))
     return numbers, bytearray(record[8 * kind.doubles : kind.size]), record[kind.size :]
 
 
 def _decay(kind: Kind, numbers: list[float], seconds: float) -> None:
-    factors = {name: 2.0 ** (-seconds / life) for name, life in HALF_LIVES.items()}
-    for (_, part), place in kind.places.items():
-        if part:
-            numbers[place] *= factors[part]
+    for life, places in kind.by_half_life:
+        factor = 2.0 ** (-seconds / life)
+        for place in places:
+            numbers[place] *= factor
 
 
 def _count(kind: Kind, numbers: list[float], code: int, amount: int, behind: float) -> None:
-    counter = kind.counters[code]
-    numbers[kind.places[counter.name, ""]] += amount
-    for part in counter.half_lives:
-        numbers[kind.places[counter.name, part]] += amount * 2.0 ** (-behind / HALF_LIVES[part])
+    numbers[kind.totals[code]] += amount
+    for place, life in kind.decaying[code]:
+        numbers[place] += amount * 2.0 ** (-behind / life)
 
 
 def _rotate(numbers: list[float], sketches: bytearray, day: int) -> None:
@@ -314,8 +320,7 @@ def _sketch(
     sketches[place] = max(sketches[place], rank)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """What a record says at a moment: after the message's own increment, at max(its time, last).
 
     `first`, `last` and `previous` (the sight before the last; -inf if there was none) in seconds.

@@ -1,9 +1,7 @@
 """Records of entities as both stores keep them: a small one for what was seen once, else full."""
 
 import math
-import struct
 from functools import lru_cache
-from typing import Final
 
 from features.rolling import (
     DAY,
@@ -18,9 +16,6 @@ from features.rolling import (
 )
 
 __all__ = ["added", "is_full", "read"]
-
-
-_DOUBLES: Final = {kind.code: struct.Struct(f"<{kind.doubles}d") for kind in KINDS.values()}
 
 
 def is_full(record: bytes) -> bool:
@@ -55,7 +50,7 @@ def read(kind: Kind, record: bytes, at: float) -> Reading:
     The same as `decode`, which is spared where nothing has aged: a message's own increment.
     """
     if is_full(record):
-        numbers = _DOUBLES[kind.code].unpack_from(record)
+        numbers = kind.layout.unpack_from(record)
         if at > numbers[1]:
             return decode(kind, record, at)
         sketches = record[8 * kind.doubles : kind.size]
