@@ -59,7 +59,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--learning/--no-learning",
     default=False,
-    help="Re-live: learn from the labels given.",
+    help="Re-live: learn from the labels of the source, from nothing.",
 )
 @click.option("-o", "--out", type=_FILE, metavar="FILE", help="Write the result here, as JSON.")
 @click.option("--report", type=_FILE, metavar="FILE", help="Write an HTML report here.")
@@ -117,7 +117,8 @@ def replay(  # noqa: PLR0913 - the options of a command
     \b
     Exit codes: 0 done, and verify found no difference; 1 verify found some; 2 usage, settings or
     policy; 3 some could not be read or judged again; 4 Kafka or Redis could not be reached;
-    130 Ctrl-C: what was done until then is told, and with --out goes on by --resume.
+    130 Ctrl-C: what was done until then is told; with --out verify and what-if go on by --resume,
+    unless Spark did the work. A re-live begins anew.
     """
     if resume and out is None:
         raise click.UsageError("--resume goes on with the run of an --out FILE: name it")

@@ -1,25 +1,23 @@
 """An archive's verdicts in the order of receipt, and what it keeps of models and policies."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 
-from apps.replay.model_history import ModelHistory
+from apps.cli.progress import bar
+from apps.replay.model_history import ModelHistory, ModelLogRecord
 from apps.replay.reading import Mark, Stretch
 from apps.replay.recorded import Recorded, Unread
 from apps.replay.sources import ArchiveSource
 from apps.replay.verifying import BATCH
 from apps.subscriber.archive.reading import Archive
+from apps.subscriber.archive.verdict_rows import filed_at
 
 __all__ = ["ArchiveReading"]
-
-
-class _Received(msgspec.Struct):
-    received_at: datetime
 
 
 class _Place(msgspec.Struct):
@@ -28,9 +26,6 @@ class _Place(msgspec.Struct):
     at: datetime
     events: list[str]
     done: int
-
-
-_DECODER = msgspec.json.Decoder(_Received)
 
 
 class ArchiveReading:
@@ -63,7 +58,16 @@ class ArchiveReading:
 
     async def history(self, folder: Path) -> ModelHistory:
         """Write the archived records of mail.models into a folder."""
-        return await asyncio.to_thread(ModelHistory.write, folder, self.kept.models())
+        total = sum(file.rows for file in self.kept.files("models"))
+        with bar("reading learning steps", total, "records") as advance:
+
+            def counted() -> Iterator[ModelLogRecord]:
+                """Yield each, and show how far it is."""
+                for record in self.kept.models():
+                    yield record
+                    advance(1)
+
+            return await asyncio.to_thread(ModelHistory.write, folder, counted())
 
     def _told(self) -> list[Unread]:
         told = list(self._unread)
@@ -73,10 +77,10 @@ class ArchiveReading:
 
 def _behind(taken: list[Recorded], before: _Place | None, done: int) -> _Place:
     """Return the place behind verdicts that are in the order of receipt."""
-    at = _DECODER.decode(taken[-1].value).received_at
+    at = filed_at(taken[-1].value, taken[-1].appended_ms)
     events = []
     for each in reversed(taken):
-        if _DECODER.decode(each.value).received_at != at:
+        if filed_at(each.value, each.appended_ms) != at:
             break
         events.append(each.event)
     else:

@@ -67,15 +67,24 @@ class Spool:
         """Return how many messages were put down."""
         return len(self._places)
 
-    def add(self, received: Received) -> None:
-        """Put a message down."""
+    def add(self, received: Received) -> tuple[int, int]:
+        """Put a message down, and return where it lies (see `take`)."""
         arrival = received.arrival
         content = msgspec.msgpack.encode(_kept(received))
+        self._file.seek(self._end)
         self._file.write(content)
         epoch, partition, offset = arrival.position
         at = arrival.incoming.envelope.received_at
         self._places.append((at, partition, offset, epoch, self._end, len(content)))
+        lies = self._end, len(content)
         self._end += len(content)
+        return lies
+
+    def take(self, lies: tuple[int, int]) -> Received:
+        """Return the message that lies there."""
+        at, size = lies
+        self._file.seek(at)
+        return _received(_DECODER.decode(self._file.read(size)))
 
     def in_order(self) -> Iterator[Received]:
         """Yield messages by time of receipt, partition and offset; of one place only the first."""
@@ -85,8 +94,7 @@ class Spool:
             if tuple(place) == before:
                 continue
             before = tuple(place)
-            self._file.seek(at)
-            yield _received(_DECODER.decode(self._file.read(size)))
+            yield self.take((at, size))
 
 
 def in_order(received: Iterable[Received]) -> Iterator[Received]:

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import click
+
 from apps.replay.materials import Kept
 from apps.replay.model_history import ModelHistory
 from apps.replay.recorded import Recorded, Unread
@@ -15,10 +17,11 @@ from apps.replay.sources import (
     SourceError,
     TopicSource,
     archive_url,
+    parse_source,
 )
 from streams.settings import Settings
 
-__all__ = ["Mark", "Reading", "Stretch", "kept_in", "open_reading"]
+__all__ = ["Mark", "Reading", "Stretch", "find_source", "kept_in", "open_reading"]
 
 Mark = Mapping[str, Any]
 """Where to go on, as JSON has it; {} is the beginning."""
@@ -49,6 +52,27 @@ class Reading(Protocol):
 
     async def history(self, folder: Path) -> ModelHistory:
         """Write what mail.models said into a folder, as far as the source has it."""
+
+
+def find_source(text: str, settings: Settings) -> Source:
+    """Return what SOURCE names; the topic, and a line that says so, for an archive still empty.
+
+    That is for an archive that nobody named: the settings' own, which holds no verdict yet.
+    Raises SourceError.
+    """
+    source = parse_source(text, settings)
+    if not isinstance(source, ArchiveSource) or (text and not text.startswith("last:")):
+        return source
+    from apps.subscriber.archive.reading import Archive, ArchiveError  # noqa: PLC0415 - pyarrow
+
+    try:
+        if Archive.open(source.url).manifest.of("verdicts"):
+            return source
+        said = f"{source.url!r} holds no verdicts yet"
+    except ArchiveError as error:
+        said = str(error)
+    click.echo(f"{said}: looking in the topic", err=True)
+    return TopicSource((), source.since)
 
 
 @asynccontextmanager

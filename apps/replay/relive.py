@@ -5,12 +5,13 @@ the mail itself, in the order of receipt. So it is right for changed feature def
 mail that was never judged, and it can't be divided: each message needs those before it.
 """
 
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import msgspec
 
+from apps.replay.at_once import at_once
 from apps.replay.in_order import Received
 from detectors.judging import Judge, Judged
 from detectors.record import encode
@@ -26,8 +27,6 @@ __all__ = ["BATCH", "Relive", "Relived"]
 
 BATCH: Final = 32
 """Messages judged at once. Part of the result: within a batch nothing is known of outcomes."""
-
-_T = TypeVar("_T")
 
 
 class Relived(NamedTuple):
@@ -69,11 +68,11 @@ class Relive:
         prepared = prepare_safely(self.core, [incoming(case) for case in cases])
         if self._sandbox is not None:
             prepared = self._sandbox.open_all(prepared)
-        found = _done(self.store.look_up(asked))
+        found = at_once(self.store.look_up(asked))
         for case, one, known in zip(cases, prepared, found, strict=True):
             case.prepared, case.found, case.known = one, known, True
         moving = [case for case in cases if case.touches is not None]
-        advanced = _done(self.store.advance([_unplaced(arrival(case)) for case in moving]))
+        advanced = at_once(self.store.advance([_unplaced(arrival(case)) for case in moving]))
         for case, answer in zip(moving, advanced, strict=True):
             case.advanced = answer
         messages = [settled(case) for case in cases]
@@ -83,7 +82,7 @@ class Relive:
             for one, case, said in zip(batch, cases, judged, strict=True)
         ]
         outcomes = [_unplaced(move) for move in map(outcome, cases) if move is not None]
-        _done(self.store.record([keeping(case) for case in cases], outcomes))
+        at_once(self.store.record([keeping(case) for case in cases], outcomes))
         return relived
 
     def _encoded(self, case: Case, judged: Judged) -> tuple[Verdict, bytes]:
@@ -101,14 +100,3 @@ class Relive:
 def _unplaced(move: Move) -> Move:
     """Return a move that is always applied: by time of receipt, offsets don't always rise."""
     return move._replace(position=None)
-
-
-def _done(call: Coroutine[Any, Any, _T]) -> _T:
-    """Return what a call of the memory store returns: it never waits for anything."""
-    try:
-        call.send(None)
-    except StopIteration as stopped:
-        return stopped.value  # type: ignore[no-any-return]  # typeshed has Any
-    raise RuntimeError(
-        "the store in memory waited"
-    )  # pragma: no cover - it has nothing to wait for

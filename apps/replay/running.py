@@ -11,13 +11,13 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 
 from apps.cli.progress import bar
 from apps.replay.engines import tallied_by
-from apps.replay.reading import Mark, Reading, open_reading
+from apps.replay.reading import Mark, Reading, find_source, open_reading
 from apps.replay.request import Request
 from apps.replay.resuming import Checkpoint
-from apps.replay.sources import Source, archive_url, parse_source
+from apps.replay.sources import Source, archive_url
 from apps.replay.workers import Task
 
-__all__ = ["INTERRUPTED", "Run", "run_through"]
+__all__ = ["INTERRUPTED", "Run", "goes_on", "run_through"]
 
 INTERRUPTED: Final = 130
 """The exit code of a run that Ctrl-C has stopped."""
@@ -47,6 +47,15 @@ class Run(Generic[T]):
     stopped: bool = False
 
 
+def goes_on(request: Request) -> str:
+    """Return what whoever has stopped a run can do."""
+    if request.engine == "spark":
+        return "stopped; Spark begins anew each time"
+    if request.out is None:
+        return "stopped; with --out FILE a run can be gone on with"
+    return "stopped; --resume goes on from here"
+
+
 async def run_through(
     request: Request,
     text: str,
@@ -61,7 +70,7 @@ async def run_through(
     archive that keeps policies and artifacts, "" for none. `gather` puts into that folder what the
     task needs beside.
     """
-    source = parse_source(text, request.settings)
+    source = find_source(text, request.settings)
     if request.engine == "spark":
         checkpoint = None  # there is no place from which Spark could go on
     with tempfile.TemporaryDirectory(prefix="weir-replay-") as folder:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from aiokafka import ConsumerRecord, TopicPartition  # type: ignore[import-untyped]  # no types
 
+from apps.cli.progress import bar
 from apps.replay.materials import Kept
 from apps.replay.model_history import HistoryWriter, ModelHistory, ModelLogRecord
 from apps.replay.reading import Mark, Stretch
@@ -131,10 +132,14 @@ class TopicReading:
             consumer.assign([place])
             (begin,) = (await consumer.beginning_offsets([place])).values()
             (end,) = (await consumer.end_offsets([place])).values()
-            with HistoryWriter(folder) as writer:
+            with (
+                HistoryWriter(folder) as writer,
+                bar(f"reading {place.topic}", end - begin, "records") as advance,
+            ):
                 async for found in _fetched(consumer, place, begin, end):
                     for record in found:
                         writer.add(ModelLogRecord(record.headers, record.value))
+                    advance(len(found))
         return ModelHistory(folder)
 
     async def _bound(

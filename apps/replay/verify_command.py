@@ -9,7 +9,7 @@ from apps.cli.failures import Code
 from apps.cli.options import run as run_to_end
 from apps.replay.request import Request
 from apps.replay.resuming import Checkpoint
-from apps.replay.running import INTERRUPTED, Run, run_through
+from apps.replay.running import INTERRUPTED, Run, goes_on, run_through
 from apps.replay.verify_result import VerifyResult
 from apps.replay.verify_task import VerifyTask
 from apps.replay.verify_told import as_json, as_text
@@ -47,8 +47,7 @@ def run(request: Request) -> int:
     )
     _write(request, work.found, told)
     if work.stopped:
-        if checkpoint is not None:
-            click.echo("stopped; --resume goes on from here", err=True)
+        click.echo(goes_on(request), err=True)
         return INTERRUPTED
     if work.found.differing:
         return int(Code.NO)

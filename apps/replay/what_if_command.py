@@ -14,7 +14,7 @@ from apps.replay.labels_read import write_labels
 from apps.replay.otherwise import words_of
 from apps.replay.request import Request, WhatIf
 from apps.replay.resuming import Checkpoint
-from apps.replay.running import INTERRUPTED, Run, run_through
+from apps.replay.running import INTERRUPTED, Run, goes_on, run_through
 from apps.replay.sources import Source
 from apps.replay.what_if_task import LABELS, WhatIfTask
 from apps.replay.what_if_told import as_text
@@ -38,8 +38,7 @@ def run(request: Request) -> int:
     else:
         click.echo("\n".join(as_text(found)))
     if found.interrupted:
-        if request.out is not None:
-            click.echo("--resume goes on from here", err=True)
+        click.echo(goes_on(request), err=True)
         return INTERRUPTED
     return int(Code.INPUT if found.unread else Code.OK)
 
@@ -76,6 +75,7 @@ def compare(request: Request, top: int = 100) -> Comparison:
         return WhatIfTask(settings, asked, history, archive, top)
 
     async def gather(source: Source, folder: Path) -> None:
+        """Put the source's labels where the task looks for them."""
         await write_labels(settings, source, folder / LABELS)
 
     try:

@@ -9,7 +9,7 @@ from apps.cli.rendering import COLOURS, clean
 from apps.replay.comparison import Change, Comparison, Effect, Slice
 from detectors.actions import ACTIONS, MICRO, Action
 
-__all__ = ["as_text"]
+__all__ = ["as_text", "differences"]
 
 _DOMAINS: Final = 10
 _WIDTH: Final = 15
@@ -18,6 +18,13 @@ _WIDTH: Final = 15
 def as_text(found: Comparison, top: int = 20) -> Iterator[str]:
     """Yield the lines of a comparison; `top` is how many changes are told."""
     yield from (f"what if: {clean(line, 300)}" for line in found.asked)
+    yield from differences(found, top)
+    yield ""
+    yield from _totals(found)
+
+
+def differences(found: Comparison, top: int = 20) -> Iterator[str]:
+    """Yield what differs: messages, flows, effects, tenants and domains, without the totals."""
     yield from _changes(found, top)
     if found.changed:
         yield ""
@@ -35,8 +42,6 @@ def as_text(found: Comparison, top: int = 20) -> Iterator[str]:
         yield ""
         yield "in shadow, and would have hit:"
         yield from (f"  {count:>8,}  {clean(name)}" for name, count in found.shadow.items())
-    yield ""
-    yield from _totals(found)
 
 
 def _changes(found: Comparison, top: int) -> Iterator[str]:

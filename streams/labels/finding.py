@@ -4,7 +4,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from detectors.verdict import Verdict
@@ -13,7 +13,6 @@ from features.envelope import Envelope, Incoming, LogPosition
 from models.label import Label, Target
 from models.trust import TRUSTED
 from streams.labels.known import Known
-from streams.labels.mail_log import MailLog
 from streams.labels.message import Found, Taken, Unfound
 from streams.labels.verdict_scan import Wanted
 from streams.stores.label_state import LabelRecord, LabelStore
@@ -29,6 +28,16 @@ _CACHED_BYTES: Final = 16_777_216
 _UUID7: Final = 7
 
 
+class _Log(Protocol):
+    """Mail and verdicts by place (streams.labels.mail_log)."""
+
+    async def messages(self, places: Sequence[LogPosition]) -> dict[LogPosition, Arrival]:
+        """Return the messages at these places, without those that are gone or of another log."""
+
+    async def verdicts(self, wanted: Sequence[Wanted]) -> dict[Wanted, Verdict]:
+        """Return the verdicts that are wanted, as far as they are there."""
+
+
 class Finding:
     """Finds the messages of labels; keeps the last few, as several people report the same.
 
@@ -38,7 +47,7 @@ class Finding:
 
     def __init__(
         self,
-        log: MailLog,
+        log: _Log,
         store: LabelStore,
         known: Known,
         context: Context,

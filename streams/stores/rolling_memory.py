@@ -108,7 +108,7 @@ class RollingMemory:
             readings = tuple(
                 self._take(step, move, increment, applies, entries) for increment in move.increments
             )
-            mentions = tuple(self._mentioned(mention) for mention in move.mentions)
+            mentions = tuple(self.mentioned(mention) for mention in move.mentions)
             advanced.append(Advanced(readings, mentions, self._reported(move)))
         for entry in entries.values():
             if entry.at is not None:
@@ -173,7 +173,8 @@ class RollingMemory:
             del self._index[oldest]
         self._index.setdefault(message_id, (self._now, mention))
 
-    def _mentioned(self, message_id: bytes) -> Mention | None:
+    def mentioned(self, message_id: bytes) -> Mention | None:
+        """Return the message of a Message-ID's keyed hash, None where none is remembered."""
         at, mention = self._index.get(message_id, (-math.inf, None))
         return mention if self._now - at <= SECONDS else None
 

@@ -19,6 +19,7 @@ from features.tokens import layout
 from models.classifier import Classifier
 from streams.cases import NOTHING_FOUND, Case, incoming, numbered, settled
 from streams.keys import write_keys
+from streams.label_records import label_record
 from streams.local_log.log import LocalLog, Written
 from streams.model_records import model_record
 from streams.policies import keep
@@ -108,11 +109,15 @@ class Installation:
         duplicate=False,
         requeued=False,
         unopened=False,
+        age=1.0,
     ):
-        """Judge mail as it lies in the log, and publish the verdicts; return their values."""
+        """Judge mail as it lies in the log, and publish the verdicts; return their values.
+
+        It was received `age` seconds before the log takes it.
+        """
         cases = []
         for raw in mails:
-            arrival = self._log(raw, partition, requeued=requeued)
+            arrival = self._log(raw, partition, requeued=requeued, age=age)
             found = NOTHING_FOUND._replace(revision=int(duplicate))
             cases.append(Case(arrival, found=found))
         prepared = self.judge.prepare(
@@ -145,10 +150,15 @@ class Installation:
         log.create([row])
         log.close()
 
-    def _log(self, raw, partition, *, requeued):
+    def label(self, label):
+        """Give a label, as whoever reads mail does."""
+        record = label_record(name(self.settings, "labels"), label, source="test")
+        self.append("labels", record.key, record.value, record.headers)
+
+    def _log(self, raw, partition, *, requeued, age):
         envelope = Envelope(
             id=f"m{len(self.arrivals)}",
-            received_at=datetime.now(UTC) - timedelta(seconds=1),
+            received_at=datetime.now(UTC) - timedelta(seconds=age),
             client=Client("192.0.2.77", "mail.example.org", "mail.example.org"),
             mail_from="carol@mail.example.org",
             rcpt_to=("dave@example.com",),

@@ -65,7 +65,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_judged(tmp_path):
         ((EXAMPLES, "--learning"), "index"),
         ((EXAMPLES, "--resume", "--out", "x.json"), "can't be resumed"),
         ((EXAMPLES, "topic"), "not both"),
-        ((EXAMPLES, "--report", "x.html"), "what-if"),
+        ((EXAMPLES, "--report", "x.html"), "recorded verdicts"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(arguments, said):

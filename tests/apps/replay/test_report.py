@@ -308,6 +308,17 @@ def test_text_of_charts_can_be_read_on_a_phone(look, tmp_path):
     assert min(heights) > 10
 
 
+def test_a_lone_chart_is_as_wide_as_one_of_two(look, tmp_path):
+    scores = (Scores("all", tuple([1] * (len(BINS) - 1)), tuple([2] * (len(BINS) - 1))),)
+    write_comparison(
+        tmp_path / "report.html", msgspec.structs.replace(compared(), scores=scores, curves=())
+    )
+    seen = look(tmp_path / "report.html")
+    width = "document.querySelector('.charts svg').getBoundingClientRect().width"
+    page = "document.querySelector('.charts').getBoundingClientRect().width"
+    assert 0.4 < seen.page.evaluate(f"{width} / {page}") < 0.5
+
+
 CONTRAST = """() => {
   const light = color => {
     const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)

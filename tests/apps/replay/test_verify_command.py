@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from click.testing import CliRunner
@@ -17,7 +18,9 @@ from apps.replay.running import Run, run_through
 from apps.replay.verify_command import run
 from apps.replay.verify_result import VerifyResult
 from apps.replay.verify_task import VerifyTask
+from apps.subscriber.archive.expiring import expire
 from apps.subscriber.archive.running import Archiver
+from apps.subscriber.archive.storage import Storage
 from detectors.record import decode, encode
 from tests.apps.replay.installation import EXAMPLES, as_fallback
 
@@ -290,6 +293,20 @@ async def test_an_archive_gives_the_same_digest_from_mail_and_from_vectors(insta
     code, found = await replay(installation, source=archive.url)
     assert (code, found["same"]) == (0, {"raw": 18, "vector": 0}), found
     assert found["digest"] == live["digest"]
+
+
+async def test_what_is_no_verdict_is_told_of_an_archive_too_when_vectors_have_gone_as_well(
+    installation, tmp_path
+):
+    installation.receive(MAILS[:2])
+    installation.append("verdicts", b"odd", b"{no verdict", [("ce_id", b"odd")])
+    archive = other(installation.settings.archive, url=str(tmp_path / "archive"), vector_days=0)
+    await Archiver(other(installation.settings, archive=archive)).run(once=True)
+    code, found = await replay(installation, source=archive.url)
+    assert (code, found["same"]["vector"], found["untold"]["count"]) == (3, 2, 1)
+    expire(Storage(archive.url), archive, datetime.now(UTC) + timedelta(hours=1))
+    code, found = await replay(installation, source=archive.url)
+    assert (code, found["same"]["vector"], found["untold"]["count"]) == (3, 0, 3)
 
 
 async def test_the_report_is_a_page(installation, tmp_path):
