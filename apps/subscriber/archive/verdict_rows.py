@@ -12,7 +12,7 @@ from apps.subscriber.received import Received
 from detectors.verdict import ModelVersion
 from streams.wire import TENANT
 
-__all__ = ["EPOCH", "VerdictRow", "recorded_bytes", "verdict_row"]
+__all__ = ["EPOCH", "VerdictRow", "filed_at", "recorded_bytes", "verdict_row"]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -104,28 +104,19 @@ def verdict_row(given: Received) -> VerdictRow:
     value, appended_us = given.value, given.appended_ms * 1000
     event = dict(reversed(given.headers)).get("ce_id", b"").decode("utf-8", "replace")
     place = (given.partition, given.offset, appended_us, event)
-    try:
-        read = _DECODER.decode(value)
-        received_us = (read.received_at - EPOCH) // _MICROSECOND
-        received_at = EPOCH + timedelta(microseconds=received_us)
-    except (
-        msgspec.MsgspecError,
-        UnicodeDecodeError,
-        RecursionError,
-        TypeError,  # a time without a zone
-        OverflowError,  # one that UTC hasn't
-    ):
-        at = EPOCH + timedelta(milliseconds=given.appended_ms)
+    read, at = _read(value, given.appended_ms)
+    if read is None:
         width = len(COLUMNS["verdicts"]) - len(place)
         values: list[Any] = [*place, *[None] * width]
         values[_AT["received_at"]] = appended_us
         values[_AT["record"]] = value
         return VerdictRow("", at, "", tuple(values))
+    received_us = (at - EPOCH) // _MICROSECOND
     record, cut, vector = _cut(value, read.features.f32)
     log = read.log
     return VerdictRow(
         read.tenant,
-        received_at,
+        at,
         read.policy,
         (
             *place,
@@ -166,11 +157,36 @@ def verdict_row(given: Received) -> VerdictRow:
 _AT: Final = {name: number for number, name in enumerate(COLUMNS["verdicts"].names)}
 
 
-def recorded_bytes(record: bytes, cut: int | None, vector: bytes | None) -> bytes:
-    """Return a verdict's bytes as they lay in the topic, without a vector whose time has passed."""
+def filed_at(value: bytes, appended_ms: int) -> datetime:
+    """Return the time by which a record is filed: of receipt, or of append where it is none."""
+    return _read(value, appended_ms)[1]
+
+
+def recorded_bytes(record: bytes | None, cut: int | None, vector: bytes | None) -> bytes:
+    """Return a verdict's bytes as they lay in the topic, without a vector whose time has passed.
+
+    Empty where the whole record had to go with it.
+    """
+    if record is None:
+        return b""
     if cut is None or vector is None:
         return record
     return b"".join((record[:cut], b64encode(vector), record[cut:]))
+
+
+def _read(value: bytes, appended_ms: int) -> tuple[_Read | None, datetime]:
+    """Return a record as a verdict, None where it is none, and the time by which it is filed."""
+    try:
+        read = _DECODER.decode(value)
+        return read, EPOCH + (read.received_at - EPOCH)  # in UTC
+    except (
+        msgspec.MsgspecError,
+        UnicodeDecodeError,
+        RecursionError,
+        TypeError,  # a time without a zone
+        OverflowError,  # one that UTC hasn't
+    ):
+        return None, EPOCH + timedelta(milliseconds=appended_ms)
 
 
 def _cut(value: bytes, f32: str) -> tuple[bytes, int | None, bytes | None]:
