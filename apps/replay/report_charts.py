@@ -45,8 +45,9 @@ def _distribution(scores: Scores, before: str, after: str) -> str:
     most = max(*scores.before, *scores.after)
     few = most <= _FEW
     ticks = [(10.0**power, f"{10**power:,}") for power in range(12) if 10**power <= most]
+    whole = [tick for tick in round_ticks(max(most, 1)) if tick[0].is_integer()]
     y = (
-        Axis("messages", 0, max(most, 1), round_ticks(max(most, 1)), LINEAR)
+        Axis("messages", 0, max(most, 1), whole, LINEAR)
         if few
         else Axis("messages (logarithmic)", 0.5, most * 1.3, ticks, LOG)
     )
