@@ -8,9 +8,9 @@ import pyarrow as pa  # type: ignore[import-untyped]  # no types
 
 from apps.analysis.sql import SqlError
 from apps.analysis.tables import MEMORY, Tables, open_tables
-from apps.replay.recorded import Unread
 from apps.subscriber.archive.parquet import batches
 from apps.subscriber.archive.reading import Archive
+from apps.subscriber.recorded import Unread
 
 __all__ = ["damaged", "over"]
 

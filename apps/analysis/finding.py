@@ -9,10 +9,10 @@ import msgspec
 from apps.replay.materials import Kept
 from apps.replay.model_history import ModelHistory
 from apps.replay.reading import open_reading
-from apps.replay.recorded import KeptMail, Recorded, Unread
 from apps.replay.sources import ArchiveSource, Source, SourceError, TopicSource
 from apps.replay.topic_reading import kept_mail
 from apps.subscriber.archive.reading import Archive, Told
+from apps.subscriber.recorded import KeptMail, Recorded, Unread
 from detectors.record import decode
 from detectors.verdict import LogPlace, Verdict
 from features.envelope import LogPosition

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from apps.replay.recorded import Unread
 from apps.replay.sources import ArchiveSource, SourceError, parse_source
 from apps.subscriber.archive.reading import Archive
+from apps.subscriber.recorded import Unread
 from streams.settings import Settings
 
 __all__ = ["open_archive"]

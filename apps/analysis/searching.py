@@ -13,8 +13,8 @@ from apps.analysis.sealed import interruptible
 from apps.analysis.sought import Sought
 from apps.analysis.tables import Tables
 from apps.analysis.views import VERDICT_RECORDS
-from apps.replay.recorded import Recorded
 from apps.subscriber.archive.reading import Archive, recorded_in
+from apps.subscriber.recorded import Recorded
 from detectors.verdict import Verdict
 
 __all__ = ["Hit", "newest", "search_archive"]

@@ -15,12 +15,12 @@ from apps.replay.comparing import Comparing
 from apps.replay.in_order import Received
 from apps.replay.mail_files import mail_of_files
 from apps.replay.model_history import ModelHistory
-from apps.replay.recorded import KeptMail, Recorded, arrival_of
 from apps.replay.relive import Relive
 from apps.replay.request import WhatIf
 from apps.replay.verify_result import VerifyResult
 from apps.replay.verify_task import VerifyTask
 from apps.replay.what_if_task import WhatIfTask
+from apps.subscriber.recorded import KeptMail, Recorded, arrival_of
 from detectors.verdict import LogPlace
 from features.context import Limits
 from streams import heap

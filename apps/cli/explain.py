@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # heavy: loaded where the message is looked for
     from apps.analysis.finding import Dossier
     from apps.analysis.naming import Named
     from apps.analysis.story import Story
-    from apps.replay.recorded import Unread
     from apps.replay.sources import Source
     from apps.subscriber.archive.reading import Told
+    from apps.subscriber.recorded import Unread
     from streams.settings import Settings
 
 __all__ = ["explain"]

@@ -22,8 +22,8 @@ from features.envelope import Direction
 if TYPE_CHECKING:
     from apps.analysis.searching import Hit
     from apps.analysis.sought import Sought
-    from apps.replay.recorded import Unread
     from apps.replay.sources import Source
+    from apps.subscriber.recorded import Unread
     from streams.settings import Settings
 
 __all__ = ["search"]

@@ -15,7 +15,7 @@ from apps.cli.rendering import clean
 if TYPE_CHECKING:
     from apps.analysis.sql import Answer
     from apps.analysis.tables import Tables
-    from apps.replay.recorded import Unread
+    from apps.subscriber.recorded import Unread
 
 __all__ = ["sql"]
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 
 from apps.cli.progress import bar
-from apps.replay.model_history import ModelHistory, ModelLogRecord
+from apps.replay.model_history import ModelHistory
 from apps.replay.reading import Mark, Stretch
-from apps.replay.recorded import Recorded, Unread
 from apps.replay.sources import ArchiveSource
 from apps.replay.verifying import BATCH
 from apps.subscriber.archive.reading import Archive
 from apps.subscriber.archive.verdict_rows import filed_at
+from apps.subscriber.recorded import ModelLogRecord, Recorded, Unread
 
 __all__ = ["ArchiveReading"]
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.replay.materials import MissingError
-from apps.replay.recorded import Recorded, incoming_of
 from apps.replay.then import Named, named_in
+from apps.subscriber.recorded import Recorded, incoming_of
 from detectors.basis import State, history_of
 from detectors.judging import Judge, Prepared
 from detectors.predicting import ask

@@ -5,24 +5,18 @@ Steps are megabytes an hour, and lie in one file beside an index of them; all el
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 import msgspec
 
+from apps.subscriber.recorded import ModelLogRecord
 from models.step import Step
 from streams.model_records import Executed, Marker, Pointer, StepRecord, Theta, read_model_record
 
-__all__ = ["HistoryWriter", "ModelHistory", "ModelLogRecord"]
+__all__ = ["HistoryWriter", "ModelHistory"]
 
 _STEPS: Final = "steps.bin"
 _INDEX: Final = "models.json"
-
-
-class ModelLogRecord(NamedTuple):
-    """A record of mail.models as it lies there; `headers` as Kafka's."""
-
-    headers: Iterable[tuple[str, bytes | None]]
-    value: bytes | None
 
 
 class _Index(msgspec.Struct):

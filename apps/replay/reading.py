@@ -9,7 +9,6 @@ import click
 
 from apps.replay.materials import Kept
 from apps.replay.model_history import ModelHistory
-from apps.replay.recorded import Recorded, Unread
 from apps.replay.sources import (
     ArchiveSource,
     FileSource,
@@ -19,6 +18,7 @@ from apps.replay.sources import (
     archive_url,
     parse_source,
 )
+from apps.subscriber.recorded import Recorded, Unread
 from streams.settings import Settings
 
 __all__ = ["Mark", "Reading", "Stretch", "find_source", "kept_in", "open_reading"]

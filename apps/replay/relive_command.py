@@ -24,7 +24,6 @@ from apps.replay.labels_read import GivenLabel, read_labels
 from apps.replay.mail_files import mail_of_files, mail_of_index
 from apps.replay.opening import patient_sandbox
 from apps.replay.reading import find_source, open_reading
-from apps.replay.recorded import Recorded, Unread, arrival_of
 from apps.replay.relearning import Relearning
 from apps.replay.relive import Relive, Relived
 from apps.replay.relive_learning import IndexLearning, Learning, NoLearning, batches
@@ -32,6 +31,7 @@ from apps.replay.relive_result import ReliveResult, as_json, as_text
 from apps.replay.request import Request
 from apps.replay.running import INTERRUPTED
 from apps.replay.sources import FileSource, Source
+from apps.subscriber.recorded import Recorded, Unread, arrival_of
 from detectors.judging import Judge
 from detectors.record import decode
 from features.context import Limits

@@ -9,9 +9,9 @@ from apps.quality.truths import Truth
 from apps.replay.comparing import Comparing
 from apps.replay.comparison import Comparison
 from apps.replay.digest import RunDigest
-from apps.replay.recorded import Unread
 from apps.replay.relive import Relived
 from apps.replay.what_if_told import differences
+from apps.subscriber.recorded import Unread
 from detectors.actions import ACTIONS
 from detectors.record import decode
 from streams.wire import read_head

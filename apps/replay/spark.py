@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from apps.replay.reading import Stretch
-from apps.replay.recorded import Recorded, Unread
 from apps.replay.sources import ArchiveSource
 from apps.replay.verifying import BATCH
 from apps.replay.workers import Task
 from apps.subscriber.archive.manifest import DataFile
 from apps.subscriber.archive.reading import Archive
+from apps.subscriber.recorded import Recorded, Unread
 from streams import heap
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from aiokafka import ConsumerRecord, TopicPartition  # type: ignore[import-untyp
 
 from apps.cli.progress import bar
 from apps.replay.materials import Kept
-from apps.replay.model_history import HistoryWriter, ModelHistory, ModelLogRecord
+from apps.replay.model_history import HistoryWriter, ModelHistory
 from apps.replay.reading import Mark, Stretch
-from apps.replay.recorded import KeptMail, Recorded, Unread
 from apps.replay.sources import SourceError, TopicSource
 from apps.replay.verifying import BATCH
 from apps.subscriber.once import Once
+from apps.subscriber.recorded import KeptMail, ModelLogRecord, Recorded, Unread
 from detectors.verdict import LogPlace
 from features.envelope import LogPosition
 from streams.labels.mail_log import MailLog, open_mail_log

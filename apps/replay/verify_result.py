@@ -6,8 +6,8 @@ import msgspec
 
 from apps.replay.difference import Difference
 from apps.replay.digest import RunDigest
-from apps.replay.recorded import Recorded
 from apps.replay.verifying import Checked
+from apps.subscriber.recorded import Recorded
 
 __all__ = ["Found", "VerifyResult"]
 

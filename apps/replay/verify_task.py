@@ -10,9 +10,9 @@ from apps.replay.materials import Materials
 from apps.replay.model_history import ModelHistory
 from apps.replay.opening import patient_sandbox
 from apps.replay.reading import kept_in
-from apps.replay.recorded import Recorded
 from apps.replay.verify_result import VerifyResult
 from apps.replay.verifying import Verifier
+from apps.subscriber.recorded import Recorded
 from streams.settings import Settings
 
 __all__ = ["VerifyTask"]

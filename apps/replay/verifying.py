@@ -12,9 +12,9 @@ import msgspec
 from apps.replay.cases import Case, as_numbered, by_name, from_mail, has_vector, margins, message_of
 from apps.replay.difference import Difference, differences
 from apps.replay.materials import Materials, MissingError
-from apps.replay.recorded import Recorded
 from apps.replay.then import Named, Then
 from apps.replay.timeline import BY_VECTOR
+from apps.subscriber.recorded import Recorded
 from detectors.judging import Judge
 from detectors.record import decode, encode
 from detectors.rejudging import Needs, Votes, rejudge

@@ -12,9 +12,9 @@ import msgspec
 from apps.replay.cases import Case, by_name, from_mail, has_vector, margins
 from apps.replay.materials import Materials, MissingError
 from apps.replay.otherwise import Otherwise
-from apps.replay.recorded import Recorded
 from apps.replay.then import Named, Then
 from apps.replay.timeline import BY_VECTOR
+from apps.subscriber.recorded import Recorded
 from detectors.judging import Judge
 from detectors.policy import Policy, PolicySet
 from detectors.rejudging import Needs, Votes, needs_findings, rejudge

@@ -13,9 +13,9 @@ from apps.replay.model_history import ModelHistory
 from apps.replay.opening import patient_sandbox
 from apps.replay.otherwise import read_otherwise
 from apps.replay.reading import kept_in
-from apps.replay.recorded import Recorded
 from apps.replay.request import WhatIf
 from apps.replay.what_if import Counterfact, Counterfacts
+from apps.subscriber.recorded import Recorded
 from detectors.record import encode
 from detectors.verdict import Verdict
 from models.label import Label, Place

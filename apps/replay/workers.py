@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final, Protocol, TypeVar
 
 from apps.replay.reading import Stretch
-from apps.replay.recorded import Recorded
+from apps.subscriber.recorded import Recorded
 from streams import heap
 
 __all__ = ["Task", "WorkersError", "tallied"]

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import pyarrow as pa  # type: ignore[import-untyped]  # no types
 
-from apps.replay.recorded import Unread
 from apps.subscriber.archive.parquet import batches
 from apps.subscriber.archive.reading import Archive
 from apps.subscriber.archive.storage import ArchiveError
+from apps.subscriber.recorded import Unread
 
 __all__ = ["Checked", "checked"]
 

@@ -12,14 +12,13 @@ from typing import Any, Final, NamedTuple, Self
 import pyarrow as pa  # type: ignore[import-untyped]  # no types
 import pyarrow.compute as pc  # type: ignore[import-untyped]  # no types
 
-from apps.replay.model_history import ModelLogRecord
-from apps.replay.recorded import KeptMail, Recorded, Unread
 from apps.subscriber.archive.keeping import kept_artifact, kept_policy
 from apps.subscriber.archive.manifest import SCHEMA, DataFile, Kind, Manifest, ManifestFiles
 from apps.subscriber.archive.merging import Key, Sorted, merged
 from apps.subscriber.archive.parquet import batches
 from apps.subscriber.archive.storage import ArchiveError, Storage
 from apps.subscriber.archive.verdict_rows import EPOCH, recorded_bytes
+from apps.subscriber.recorded import KeptMail, ModelLogRecord, Recorded, Unread
 from models.label import Label
 from streams.label_records import read_record
 from streams.policies import KeptPolicy

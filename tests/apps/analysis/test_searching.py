@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from apps.analysis.searching import newest, search_archive
 from apps.analysis.sought import Sought
 from apps.analysis.tables import open_tables
-from apps.replay.recorded import Recorded
 from apps.subscriber.condition import Condition
+from apps.subscriber.recorded import Recorded
 from apps.subscriber.wanted import wanted
 from detectors.record import encode
 from streams.wire import read_head

@@ -12,7 +12,7 @@ from apps.analysis.finding import Dossier
 from apps.analysis.readings import missing, readings
 from apps.analysis.story import summary_of, tell
 from apps.cli.told_story import story_page
-from apps.replay.recorded import Recorded
+from apps.subscriber.recorded import Recorded
 from detectors.actions import Override
 from detectors.judging import Judge
 from detectors.policy_file import read_policy

@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from apps.cli.main import weir
 from apps.replay.in_order import Received
-from apps.replay.recorded import KeptMail, Recorded, arrival_of
 from apps.replay.relive_command import _received
 from apps.replay.relive_result import ReliveResult
+from apps.subscriber.recorded import KeptMail, Recorded, arrival_of
 from detectors.record import decode, encode
 
 EXAMPLES = "examples/inbound"

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from apps.replay.model_history import ModelHistory, ModelLogRecord
+from apps.replay.model_history import ModelHistory
 from apps.replay.timeline import BY_VECTOR, MissingModelsError, Timeline
+from apps.subscriber.recorded import ModelLogRecord
 from detectors.stack import shipped_stack
 from features.context import Context
 from features.tokens import layout

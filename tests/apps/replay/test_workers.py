@@ -5,8 +5,8 @@ import importlib
 import pytest
 
 from apps.replay.reading import Stretch
-from apps.replay.recorded import Recorded
 from apps.replay.workers import WorkersError, tallied
+from apps.subscriber.recorded import Recorded
 
 TASK = """
 import os, signal

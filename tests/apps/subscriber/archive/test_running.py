@@ -12,10 +12,10 @@ import msgspec
 import orjson
 import pytest
 
-from apps.replay.recorded import incoming_of
 from apps.subscriber.archive.reading import Archive
 from apps.subscriber.archive.running import Archiver
 from apps.subscriber.archive.storage import ArchiveError
+from apps.subscriber.recorded import incoming_of
 from detectors.record import decode, encode
 from models.label import Target
 from streams.label_records import label_record, new_label

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.replay.recorded import Unread
 from apps.subscriber.archive.checking import checked
 from apps.subscriber.archive.compacting import compact
 from apps.subscriber.archive.describing import described
@@ -13,6 +12,7 @@ from apps.subscriber.archive.expiring import expire
 from apps.subscriber.archive.forgetting import forget
 from apps.subscriber.archive.reading import Archive
 from apps.subscriber.archive.sweeping import sweep
+from apps.subscriber.recorded import Unread
 from detectors.record import decode
 from streams.archive_section import ArchiveSection
 

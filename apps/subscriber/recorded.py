@@ -1,12 +1,13 @@
-"""A verdict as it was recorded, with what is still kept of its message."""
+"""What topics and archives give back: verdicts with what is kept of their mail, model records."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from detectors.verdict import LogPlace
 from features.envelope import Incoming
 from streams.wire import Arrival, read_arrival
 
-__all__ = ["KeptMail", "Recorded", "Unread", "arrival_of", "incoming_of"]
+__all__ = ["KeptMail", "ModelLogRecord", "Recorded", "Unread", "arrival_of", "incoming_of"]
 
 
 class KeptMail(NamedTuple):
@@ -32,6 +33,13 @@ class Recorded(NamedTuple):
     value: bytes
     appended_ms: int
     mail: KeptMail | None = None
+
+
+class ModelLogRecord(NamedTuple):
+    """A record of mail.models as it lies there; `headers` as Kafka's."""
+
+    headers: Iterable[tuple[str, bytes | None]]
+    value: bytes | None
 
 
 class Unread(NamedTuple):
