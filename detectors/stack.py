@@ -96,8 +96,13 @@ class Stack:
     def bias(self) -> int:
         """The logit of a message about which nothing speaks, in millionths."""
         if self._fusion is None:
-            return round(self._bias)
+            return self.shipped_bias
         return round(_between(self._bias, self._fusion.bias, self.share))
+
+    @property
+    def shipped_bias(self) -> int:
+        """The same without a fusion: for verdicts that name no model."""
+        return round(self._bias)
 
     @property
     def speaks_for(self) -> dict[str, AbuseClass]:

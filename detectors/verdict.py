@@ -235,7 +235,7 @@ def degraded_verdict(
         score=None,
         logit=None,
         thresholds=dict(terms.bands[envelope.direction, "ham"].scores),
-        bias=terms.stack.bias,
+        bias=terms.stack.shipped_bias,  # no model is named
         signals=(),
         overrides=(),
         features=FeatureValues(SCHEMA.digest, ""),

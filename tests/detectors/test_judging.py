@@ -330,6 +330,11 @@ def test_what_models_have_learned_changes_the_verdict():
     assert after.logit == after.bias + sum(signal.contribution for signal in after.signals)
 
 
+def test_what_models_have_learned_changes_nothing_of_a_verdict_that_names_none():
+    assert TAUGHT.models.fusion.share > 0
+    assert TAUGHT.degraded(BATCH[0]) == _judge().degraded(BATCH[0])
+
+
 @settings(max_examples=15, derandomize=True, deadline=None)
 @given(st.sets(st.integers(1, len(SAMPLES) - 1), max_size=6))
 def test_with_models_too_any_split_gives_the_same_bytes(cuts):

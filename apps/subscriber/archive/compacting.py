@@ -40,7 +40,9 @@ def compact(storage: Storage, say: Say = ignore, *, fewest: int = _FEWEST) -> in
                     say(f"not merged: {error}")
             if len(readable) < 2:
                 continue
-            merged = _first_of_each(pa.concat_tables(tables))
+            merged = pa.concat_tables(tables)
+            if part[0].kind != "messages":  # of which each has its place, that a verdict may name
+                merged = _first_of_each(merged)
             lacks = part[0].lacks
             after = replaced(storage, entries, seen, readable, merged, why="compact", lacks=lacks)
             if after is None:

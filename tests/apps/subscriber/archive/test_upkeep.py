@@ -46,6 +46,16 @@ async def test_merged_files_say_the_same_in_fewer(filled):
     assert all(it.mail is not None for it in filled.recorded(mail=True))
 
 
+async def test_a_message_that_lies_twice_stays_twice_when_files_are_merged(judged, archived):
+    """Each has a place in the log, and the verdict on the second names that."""
+    for _ in range(4):
+        judged(2)
+        archive = await archived()
+    assert compact(archive.storage) > 0
+    archive.refresh()
+    assert sum(file.rows for file in archive.files("messages")) == 8
+
+
 async def test_what_lay_twice_in_the_topic_is_archived_once_also_across_a_restart(
     append, archived, judged
 ):
