@@ -78,7 +78,7 @@ VIEWS: Final[dict[str, View]] = {
     "records": View(
         "Every verdict as it lies in the topic, earlier revisions and repetitions too; `record` "
         "is its JSON without the vector.",
-        _RECORDED.replace("record\nFROM", "decode(record) AS record\nFROM"),
+        _RECORDED.replace("record\nFROM", "TRY(decode(record)) AS record\nFROM"),
     ),
     "verdicts": View(
         "One row a message: the verdict in force. `logit` in logits, `signals` by name.",

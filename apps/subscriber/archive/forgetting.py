@@ -6,7 +6,7 @@ from typing import Final
 import pyarrow as pa  # type: ignore[import-untyped]  # no types
 import pyarrow.compute as pc  # type: ignore[import-untyped]  # no types
 
-from apps.subscriber.archive.manifest import DataFile, Kind, Manifest, ManifestFiles
+from apps.subscriber.archive.manifest import SCHEMA, DataFile, Kind, Manifest, ManifestFiles
 from apps.subscriber.archive.rewriting import replaced, table
 from apps.subscriber.archive.storage import ArchiveError, Storage
 
@@ -21,8 +21,9 @@ def forget(storage: Storage, ids: Collection[str], *, verdicts: bool = False) ->
     """Take away messages and envelopes, with `verdicts` also verdicts and labels that name an id.
 
     A message without an id of its own is found by its verdict's place in the log. Files that held
-    one are rewritten, and deleted without the usual hour's grace. Returns how many rows went.
-    Raises ArchiveError.
+    one are rewritten, and deleted without the usual hour's grace, as are all of these kinds that
+    were merged or expired within it: who reads them is told that they are missing. Returns how
+    many rows went. Raises ArchiveError.
     """
     entries = ManifestFiles(storage)
     seen = entries.read()
@@ -32,6 +33,11 @@ def forget(storage: Storage, ids: Collection[str], *, verdicts: bool = False) ->
     for kind in kinds:
         for file in seen.of(kind):
             gone += _from_file(storage, entries, file, ids, places)
+    replaced_before = entries.read().gone
+    for kind in kinds:
+        for held in list(storage.listed(f"{kind}/v{SCHEMA}")):
+            if held.path in replaced_before:
+                storage.delete(held.path)
     return gone
 
 

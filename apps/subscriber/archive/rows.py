@@ -9,7 +9,7 @@ import msgspec
 from apps.subscriber.received import Received
 from features.envelope import Envelope
 from models.label import Label
-from streams.label_records import canonical, read_record
+from streams.label_records import Refusal, canonical, read_record
 from streams.wire import read_arrival
 
 __all__ = ["Row", "label_row", "message_row", "model_row"]
@@ -49,14 +49,15 @@ def label_row(record: Received) -> Row:
     """Return the row of a label, filed by when the log took it.
 
     The bytes of a message that a label brought are left out: `target` has their SHA-256. A command
-    or a refused record has its bytes alone.
+    has its bytes alone, a refused record not even these: a message may be among them.
     """
     at = _appended(record)
     event = dict(reversed(record.headers)).get("ce_id", b"").decode("utf-8", "replace")
     label = read_record(record.value, record.headers, at)
     place = (*_place(record), event)
     if not isinstance(label, Label):
-        return Row("", at, (*place, *[None] * 7, record.value))
+        value = b"" if isinstance(label, Refusal) else record.value
+        return Row("", at, (*place, *[None] * 7, value))
     target, value = canonical(label.of), record.value
     if label.of.raw is not None:
         hashed = hashlib.sha256(label.of.raw).hexdigest()

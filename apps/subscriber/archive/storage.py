@@ -92,8 +92,8 @@ class Storage:
         except OSError as error:
             raise ArchiveError(f"{self.place(path)}: {_line(error)}") from None
 
-    def listed(self, folder: str) -> Iterator[Held]:
-        """Yield the files below a folder, those that are being written left out.
+    def listed(self, folder: str, *, unfinished: bool = False) -> Iterator[Held]:
+        """Yield the files below a folder: those that are whole, or those that aren't.
 
         Raises ArchiveError where the storage can't be read, or a symbolic link leads out of it; a
         missing folder has no files.
@@ -106,7 +106,7 @@ class Storage:
         except OSError as error:
             raise ArchiveError(f"{self.place(folder)}: {_line(error)}") from None
         for info in found:
-            if info.type == fs.FileType.File and not info.base_name.startswith("."):
+            if info.type == fs.FileType.File and info.base_name.startswith(".") is unfinished:
                 path = info.path.removeprefix(self.root).lstrip("/")
                 yield Held(path, int(info.size), info.mtime)
 

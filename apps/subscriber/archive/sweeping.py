@@ -13,9 +13,9 @@ GRACE: Final = timedelta(hours=1)
 
 
 def sweep(storage: Storage, now: datetime, grace: timedelta = GRACE) -> int:
-    """Delete data files that no entry names, and entries that a checkpoint stands for.
+    """Delete data files that no entry names, what a killed writer began, and covered entries.
 
-    Returns how many data files went. Raises ArchiveError.
+    Those are what a checkpoint stands for. Returns how many data files went. Raises ArchiveError.
     """
     entries = ManifestFiles(storage)
     seen = entries.read()
@@ -28,6 +28,10 @@ def sweep(storage: Storage, now: datetime, grace: timedelta = GRACE) -> int:
             if held.path not in seen.files and since is not None and now - since > grace:
                 storage.delete(held.path)
                 gone += 1
+    for folder in (*KINDS, "manifest", "policies", "artifacts"):
+        for held in list(storage.listed(folder, unfinished=True)):  # mail may be in it
+            if held.changed is not None and now - held.changed > grace:
+                storage.delete(held.path)
     for path, changed in entries.covered():
         if changed is not None and now - changed > grace:
             storage.delete(path)

@@ -1,10 +1,14 @@
 """What is done to an archive beside writing: merging, expiry, forgetting, sweeping, checking."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from apps.analysis.sql import ask
+from apps.analysis.tables import open_tables
 from apps.subscriber.archive.checking import checked
 from apps.subscriber.archive.compacting import compact
 from apps.subscriber.archive.describing import described
@@ -14,7 +18,9 @@ from apps.subscriber.archive.reading import Archive
 from apps.subscriber.archive.sweeping import sweep
 from apps.subscriber.recorded import Unread
 from detectors.record import decode
+from models.label import Target
 from streams.archive_section import ArchiveSection
+from streams.label_records import label_record, new_label
 
 NOW = datetime.now(UTC) - timedelta(days=1)
 KEPT = ArchiveSection(raw_days=7, vector_days=90, verdict_days=400)
@@ -143,6 +149,61 @@ async def test_a_message_is_forgotten_at_once_and_its_verdict_stays(filled):
     assert [event for event, there in mails.items() if not there] == ["m-4.judged"]
     assert values(filled) == before
     assert on_disk(filled, "messages") == len(filled.files("messages"))
+
+
+async def test_nothing_of_a_forgotten_message_stays_in_files_that_were_merged_before(filled):
+    folder = Path(filled.storage.root, "messages")
+    assert compact(filled.storage, fewest=2) > 0
+
+    def holding():
+        tables = [pq.ParquetFile(path).read().to_pylist() for path in folder.rglob("*.parquet")]
+        return sum(row["id"] == "m-4" for rows in tables for row in rows)
+
+    assert holding() == 2
+    assert forget(filled.storage, {"m-4"}) == 1
+    assert holding() == 0
+
+
+async def test_what_a_killed_writer_began_is_deleted_too(filled):
+    begun = "messages/v1/.0.parquet.a1b2c3d4"
+    filled.storage.write(begun, b"somebody's mail")
+    sweep(filled.storage, datetime.now(UTC))
+    assert filled.storage.holds(begun)
+    sweep(filled.storage, datetime.now(UTC) + timedelta(minutes=90))
+    assert not filled.storage.holds(begun)
+
+
+async def test_a_record_that_had_to_go_with_its_vector_is_told_as_none(append, archived, judged):
+    judged(1)
+    append(b"no verdict", headers=(("ce_id", b"odd"),))
+    archive = await archived()
+    expire(archive.storage, KEPT, NOW + timedelta(days=92))
+    archive.refresh()
+    found = {it.event: bool(it.value) for it in archive.recorded()}
+    assert found == {"m-0.judged": True, "odd": False}
+
+
+async def test_a_refused_label_brings_no_message_into_the_archive(append, archived):
+    label = new_label(Target(raw=b"Subject: private"), "spam", "analyst", given_at=NOW)
+    record = label_record("l", label, source="/test")
+    refused = record.value.replace(b'"truth":"spam"', b'"truth":"dull"')
+    assert refused != record.value
+    for value in (record.value, refused):
+        append(value, role="labels", headers=tuple(record.headers))
+    archive = await archived()
+    files = [archive.address(file) for file in archive.files("labels")]
+    rows = [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
+    private = base64.b64encode(b"Subject: private")
+    assert [private in row["record"] for row in rows] == [False, False]
+
+
+async def test_a_record_whose_bytes_are_no_text_spoils_no_question(append, archived, judged):
+    (known,) = judged(1)
+    odd = known.value.replace(b'"id":"m-0"', b'"odd":"\xff","id":"m-1"')
+    append(odd, headers=(("ce_id", b"odd"),))
+    archive = await archived()
+    rows = list(ask(open_tables(archive).duckdb, "SELECT id, record FROM records ORDER BY id").rows)
+    assert [(ident, record is None) for ident, record in rows] == [("m-0", False), ("m-1", True)]
 
 
 async def test_a_verdict_is_forgotten_where_that_is_asked(filled):
