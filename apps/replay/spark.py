@@ -9,7 +9,9 @@ keep it together, and the digest is that of one process.
 import asyncio
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -90,7 +92,7 @@ def slices(files: Sequence[DataFile], source: ArchiveSource, at_least: int = _SL
 def open_spark(cores: int = 0) -> "SparkSession":
     """Return the session of spark-submit, else one on this machine with so many cores (0: all).
 
-    Raises SparkError without PySpark or Java.
+    One that is open already is taken as it is. Raises SparkError without PySpark or Java.
     """
     try:
         from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
@@ -113,12 +115,15 @@ def open_spark(cores: int = 0) -> "SparkSession":
         builder = builder.master(f"local[{cores or '*'}]").config(
             map={"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
         )
+    ctrl_c = signal.getsignal(signal.SIGINT)
     try:
         session = builder.getOrCreate()
     except (PySparkException, OSError) as error:
         raise SparkError(
             f"Spark didn't start ({' '.join(str(error).split())[:120]}); it needs Java 17 or later"
         ) from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, ctrl_c)  # Spark has put its own there, which ends no coroutine
     session.sparkContext.setLogLevel("ERROR")
     return session
 
@@ -135,12 +140,14 @@ async def tallied_by_spark(
 
     Their stretches are empty, and can't be gone on from: a mark leads into one slice. `mail` is as
     `Archive.recorded` has it; `cores` as `open_spark`. The task, a dataclass, is opened once a
-    slice, on hosts to which the files of its `history` go along. Raises ArchiveError where there is
+    slice, on hosts to which its folder `history` goes along. Raises ArchiveError where there is
     no archive and SparkError, one line each.
     """
     from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
     from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
 
+    ours = SparkSession.getActiveSession() is None
     session = open_spark(cores)
     try:
         archive = Archive.open(source.url)
@@ -155,13 +162,13 @@ async def tallied_by_spark(
     except (PySparkException, Py4JError) as error:
         raise SparkError(f"Spark: {_told(str(error))}") from None
     finally:
-        session.stop()
+        if ours:
+            session.stop()
 
 
 def _rows(session: "SparkSession", parts: Sequence[Slice], work: "_Work") -> Iterator["_Row"]:
     context = session.sparkContext
-    for file in Path(work.task.history).iterdir():
-        context.addFile(str(file))
+    context.addFile(work.task.history, recursive=True)
     divided = context.parallelize(parts, len(parts)).mapPartitions(work)
     return divided.toLocalIterator(prefetchPartitions=True)
 
@@ -192,7 +199,7 @@ class _Work:
 
         unread: list[Unread] = []
         archive = Archive.open(self._url, unread.append)
-        task = replace(self.task, history=SparkFiles.getRootDirectory())
+        task = replace(self.task, history=SparkFiles.get(Path(self.task.history).name))
         work = task.open()
         heap.settle()
         for since, until in parts:
