@@ -88,6 +88,7 @@ def sql(
     Exit codes: 0 answered, 2 the question or a setting is wrong (line and column are told),
     3 the archive, or a file of it, could not be read (the rest was asked), 130 Ctrl-C.
     """
+    from apps.analysis.bounded import bounded
     from apps.analysis.damage import over
     from apps.analysis.opening import open_archive
     from apps.analysis.sql import SqlError
@@ -102,10 +103,14 @@ def sql(
             click.echo("\n".join(over(archive, _views, unread.append)))
         else:
             asked = text
-            answer = over(archive, lambda t: _begun(t, asked), unread.append, memory=memory)
-            _print(answer, as_json=as_json)
+            with bounded(memory):
+                answer = over(archive, lambda t: _begun(t, asked), unread.append, memory=memory)
+                _print(answer, as_json=as_json)
     except SqlError as error:
         raise Failure(f"SQL: {clean(str(error))}", Code.USAGE) from None
+    except MemoryError:
+        said = f"the answer needs more than the {memory} of memory that it may take"
+        raise Failure(f"SQL: {said}", Code.USAGE) from None
     for each in unread:
         click.echo(f"passed over {clean(each.place)}: {clean(each.reason)}", err=True)
     if unread:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -104,6 +105,15 @@ def test_sql_says_in_a_line_what_is_wrong(call, archive, arguments, code, said):
     assert (result.exit_code, result.stdout) == (code, "")
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_sql_takes_no_more_memory_for_an_answer_of_great_rows(call, archive):
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    question = "SELECT repeat('x', 1_000_000_000) FROM range(30)"
+    result = call("sql", question, "--memory", "100MB", archive=archive)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "memory that it may take" in result.stderr
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
 def test_sql_names_a_damaged_file_and_asks_the_rest(call, archive):
