@@ -78,7 +78,7 @@ def paired_difference(both: int, first: int, second: int, neither: int) -> Range
 def curves(labelled: Sequence[tuple[int, int, bool]]) -> tuple[Curve, ...]:
     """Return both runs' curves from labelled messages: logits before and after, and the truth.
 
-    Logits are in millionths, the truth is whether it is abuse. None where a class is missing.
+    Logits are in millionths, the truth is whether it is abuse. Empty where a class is missing.
     """
     abuse = np.array([it for *_, it in labelled], np.bool_)
     if abuse.all() or not abuse.any():

@@ -29,6 +29,7 @@ from apps.replay.relive import Relive, Relived
 from apps.replay.relive_learning import IndexLearning, Learning, NoLearning, batches
 from apps.replay.relive_result import ReliveResult, as_json, as_text
 from apps.replay.request import Request
+from apps.replay.result_file import write_result
 from apps.replay.running import INTERRUPTED
 from apps.replay.sources import FileSource, Source
 from apps.subscriber.recorded import Recorded, Unread, arrival_of
@@ -79,7 +80,7 @@ def run(request: Request) -> int:
 def _write(request: Request, found: ReliveResult, told: dict[str, Any], *, stopped: bool) -> None:
     """Put the result where it was asked for."""
     if request.out is not None:
-        request.out.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
+        write_result(request.out, told)
     comparison = found.comparison(stopped=stopped)
     if request.report is not None and comparison is not None:
         from apps.replay.report import write_comparison  # noqa: PLC0415 - only for a report

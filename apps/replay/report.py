@@ -22,6 +22,7 @@ from apps.replay.report_tables import (
     slice_table,
     untold_table,
 )
+from streams.whole_file import write_whole
 
 __all__ = ["comparison_page", "write_comparison"]
 
@@ -31,7 +32,7 @@ _HEADLINE: Final = 90  # columns up to which all that was asked stands in it
 
 def write_comparison(file: Path, found: Comparison) -> None:
     """Write the report of a comparison; raises OSError."""
-    file.write_text(comparison_page(found), "utf-8")
+    write_whole(file, comparison_page(found).encode())
 
 
 def comparison_page(found: Comparison) -> str:

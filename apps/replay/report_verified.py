@@ -7,6 +7,7 @@ from typing import Final
 from apps.pages.frame import document, shown
 from apps.pages.table import Cell, Column, table
 from apps.replay.verify_result import Found, VerifyResult
+from streams.whole_file import write_whole
 
 __all__ = ["verified_page", "write_verified"]
 
@@ -16,7 +17,7 @@ _LONGEST: Final = 300
 
 def write_verified(file: Path, found: VerifyResult) -> None:
     """Write the report of a verification; raises OSError."""
-    file.write_text(verified_page(found), "utf-8")
+    write_whole(file, verified_page(found).encode())
 
 
 def verified_page(found: VerifyResult) -> str:

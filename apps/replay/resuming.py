@@ -1,10 +1,11 @@
 """A checkpoint beside a result: what a stopped run has found, and where to go on."""
 
-import os
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
+
+from streams.whole_file import write_whole
 
 __all__ = ["Checkpoint", "CheckpointError"]
 
@@ -59,9 +60,7 @@ class Checkpoint(Generic[_T]):
     def write(self, mark: dict[str, Any], found: _T) -> None:
         """Keep what was found up to a mark, whole or not at all; raises OSError."""
         kept = _Kept(self._asked, mark, msgspec.Raw(msgspec.json.encode(found)))
-        unfinished = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
-        unfinished.write_bytes(msgspec.json.encode(kept))
-        unfinished.replace(self._path)
+        write_whole(self._path, msgspec.json.encode(kept))
 
     def done(self) -> None:
         """Take the checkpoint away: the run is complete; raises OSError."""

@@ -8,6 +8,7 @@ import msgspec
 from apps.cli.failures import Code
 from apps.cli.options import run as run_to_end
 from apps.replay.request import Request
+from apps.replay.result_file import write_result
 from apps.replay.resuming import Checkpoint
 from apps.replay.running import INTERRUPTED, Run, goes_on, run_through
 from apps.replay.verify_result import VerifyResult
@@ -57,7 +58,7 @@ def run(request: Request) -> int:
 def _write(request: Request, found: VerifyResult, told: dict[str, object]) -> None:
     """Put the result where it was asked for."""
     if request.out is not None:
-        request.out.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
+        write_result(request.out, told)
     if request.report is not None:
         from apps.replay.report_verified import write_verified  # noqa: PLC0415 - only then
 

@@ -10,6 +10,7 @@ import msgspec
 from aiokafka import TopicPartition  # type: ignore[import-untyped]  # no types
 
 from streams.local_log.file import LogFileError
+from streams.whole_file import write_whole
 
 __all__ = ["LocalGroup"]
 
@@ -68,10 +69,8 @@ class LocalGroup:
         kept: dict[str, dict[int, int]] = {}
         for place, offset in {**self.committed(), **offsets}.items():
             kept.setdefault(place.topic, {})[place.partition] = offset
-        unfinished = self._path.with_suffix(".unfinished")
         try:
-            unfinished.write_bytes(msgspec.json.encode(kept))
-            unfinished.replace(self._path)
+            write_whole(self._path, msgspec.json.encode(kept), mode=0o600)
         except OSError as error:
             raise self._unusable(error) from None
 

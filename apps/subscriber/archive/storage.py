@@ -5,7 +5,6 @@ A file comes into being whole or not at all and is never changed afterwards.
 
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Final, NamedTuple
 from pyarrow import fs  # type: ignore[import-untyped]  # no types
 
 from streams.archive_section import names_keys
+from streams.whole_file import write_whole
 
 __all__ = ["ArchiveError", "Held", "Storage"]
 
@@ -146,20 +146,7 @@ class Storage:
 
 def _write_whole(path: Path, content: bytes) -> None:
     _make_folders(path.parent)
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(unfinished, "xb", opener=_private) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_whole(path, content, mode=_FILE_MODE)
 
 
 def _make_folders(folder: Path) -> None:
@@ -167,10 +154,6 @@ def _make_folders(folder: Path) -> None:
     if not folder.exists():
         _make_folders(folder.parent)
         folder.mkdir(_FOLDER_MODE, exist_ok=True)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, _FILE_MODE)
 
 
 def _line(error: Exception) -> str:
