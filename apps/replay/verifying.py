@@ -126,7 +126,7 @@ class Verifier:
             votes = None if said is None else Votes(said, verdict.models)
             try:
                 again = rejudge(verdict, terms, votes=votes, theta=theta, before=terms.policy)
-            except (msgspec.MsgspecError, ValueError, KeyError) as error:
+            except (msgspec.MsgspecError, ValueError, KeyError, OverflowError) as error:
                 found.append(_none(case.recorded, verdict.id, f"its basis isn't readable: {error}"))
                 continue
             if isinstance(again, Needs):

@@ -116,8 +116,8 @@ class Counterfacts:
         said = None if isinstance(votes, Needs) else votes
         try:
             return rejudge(verdict, terms, votes=said, shadow_models=msgspec.UNSET, before=before)
-        except (msgspec.MsgspecError, ValueError, KeyError) as error:
-            raise MissingError(f"a readable basis ({type(error).__name__})") from None
+        except (msgspec.MsgspecError, ValueError, KeyError, OverflowError) as error:
+            return Needs((f"its basis isn't readable ({type(error).__name__})",))
 
     def _votes(self, named: Named, cases: Sequence[Case]) -> list[Votes | Needs | None]:
         """Return what the models that are asked for say; None where they are those of then."""

@@ -1,5 +1,6 @@
 """`weir replay --mode what-if`: from a source to a comparison, its files and the exit code."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,11 +14,13 @@ from apps.replay.comparison import Comparison
 from apps.replay.labels_read import write_labels
 from apps.replay.otherwise import words_of
 from apps.replay.request import Request, WhatIf
+from apps.replay.result_file import write_result
 from apps.replay.resuming import Checkpoint
 from apps.replay.running import INTERRUPTED, Run, goes_on, run_through
 from apps.replay.sources import Source
 from apps.replay.what_if_task import LABELS, WhatIfTask
 from apps.replay.what_if_told import as_text
+from models.manifest import digest
 from streams.opening import load_weights
 
 __all__ = ["compare", "run"]
@@ -27,8 +30,7 @@ def run(request: Request) -> int:
     """Judge a source's verdicts otherwise, tell the comparison, and return the exit code."""
     found = compare(request)
     if request.out is not None:
-        written = msgspec.json.format(msgspec.json.encode(found), indent=1)
-        request.out.write_bytes(written + b"\n")
+        write_result(request.out, found)
     if request.report is not None:
         from apps.replay.report import write_comparison  # noqa: PLC0415 - only for a report
 
@@ -41,6 +43,14 @@ def run(request: Request) -> int:
         click.echo(goes_on(request), err=True)
         return INTERRUPTED
     return int(Code.INPUT if found.unread else Code.OK)
+
+
+def _files(asked: WhatIf) -> Iterator[str]:
+    """Yield which files were given, by their digests: another content is another run."""
+    given = [asked.policy, *map(Path, asked.models), asked.against]
+    for file in given:
+        if file is not None and file.is_file():
+            yield f"{file.name} is {digest(file.read_bytes())[:12]}"
 
 
 def compare(request: Request, top: int = 100) -> Comparison:
@@ -65,7 +75,7 @@ def compare(request: Request, top: int = 100) -> Comparison:
     checkpoint = None
     work = Run(Comparing(top), {})
     if request.out is not None:
-        name = f"what-if {text or '(default)'}: {'; '.join(words)}"
+        name = f"what-if {text or '(default)'}: {'; '.join((*words, *_files(asked)))}"
         checkpoint = Checkpoint(request.out, " ".join(name.split()), Comparing)
         if request.resume and (kept := checkpoint.read()):
             work.mark, work.found = kept

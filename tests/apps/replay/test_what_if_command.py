@@ -1,6 +1,7 @@
 """What would have been said is what the judge says under the terms that are asked for."""
 
 import asyncio
+import hashlib
 import json
 import shutil
 import time
@@ -86,6 +87,10 @@ def judged(installation, policy):
     prepared = judge.prepare([arrival.incoming for arrival in installation.arrivals])
     opened = installation.sandbox.open_all(prepared)
     return [encode(it.verdict) for it in judge.conclude(opened, [KNOWN] * len(opened))]
+
+
+def content_digest(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
 def label(installation, ident, truth):
@@ -226,6 +231,39 @@ async def test_what_no_worker_judged_and_what_cannot_be_read_is_counted(installa
     assert (found.messages, found.compared) == (2, 1)
     assert [it.what for it in found.untold] == ["a worker's verdict: it is a hook's own"]
     assert "not a verdict" in found.unread[0].what
+
+
+@pytest.mark.parametrize("margin", [1.0, 1e308])
+async def test_one_basis_that_cannot_be_weighed_takes_no_other_message_with_it(
+    installation, margin
+):
+    def odd(verdict):
+        if verdict.id != "m1":
+            return verdict
+        margins = {**verdict.basis.margins, "nobody's": margin}
+        return other(verdict, basis=other(verdict.basis, margins=margins))
+
+    installation.receive(MAILS[:4], change=odd)
+    installation.expire("messages")
+    found = await what_if(installation, "--threshold", "discard=never")
+    assert (found.messages, found.compared) == (4, 3)
+    assert "its basis isn't readable" in found.untold[0].what
+
+
+async def test_a_checkpoint_under_another_content_of_the_same_file_is_not_gone_on_from(
+    installation, tmp_path
+):
+    installation.receive(MAILS[:1])
+    policy, out = tmp_path / "policy.toml", tmp_path / "found.json"
+    policy.write_text(STRICT)
+    given = ["--policy", str(policy), "-o", str(out)]
+    words = f"what-if topic: policy policy.toml; policy.toml is {content_digest(policy)}"
+    Checkpoint(out, words, Comparing).write({}, Comparing())
+    assert (await what_if(installation, *given, "--resume")).compared == 1
+    Checkpoint(out, words, Comparing).write({}, Comparing())
+    policy.write_text(STRICT + "\n")
+    done = await called(installation, "replay", "topic", *given, "--resume")
+    assert (done.exit_code, "is of what-if topic" in done.stderr) == (2, True)
 
 
 async def test_a_policy_that_is_not_kept_is_named_and_another_one_does_without(
