@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from apps.quality.truths import Truths
 from apps.subscriber.condition import Condition
 from apps.subscriber.wanted import Wanted
 from detectors.verdict import Verdict
+from models.label import Place
 
 __all__ = ["Sought"]
 
@@ -20,7 +22,8 @@ class Sought:
 
     `domains` are of From or of the envelope's sender, with all below them, any of these; `signals`
     names of signals, or of overrides (`rule:NAME`, `deny:KIND:VALUE`), all of these. Times are
-    those of receipt, [since, until); scores [least, most].
+    those of receipt, [since, until); scores [least, most]. With `truths`, what labels come to,
+    those are sought that are labelled as abuse, or as not.
     """
 
     id: str = ""
@@ -33,6 +36,8 @@ class Sought:
     least: float | None = None
     most: float | None = None
     where: Condition | None = None
+    truths: Truths | None = None
+    abuse: bool = False
 
     def matches(self, verdict: Verdict) -> bool:
         """Tell whether a verdict is sought. One on which `where` fails isn't."""
@@ -53,11 +58,14 @@ class Sought:
         )
 
     def holds(self, verdict: Verdict) -> bool:
-        """Tell whether the condition holds, which SQL leaves aside."""
-        return self.where is None or self.where.holds(verdict) is True
+        """Tell whether the condition and the labels hold, which SQL leaves aside."""
+        said = self.where is None or self.where.holds(verdict) is True
+        return said and (self.truths is None or self._labelled(self.truths, verdict))
 
     def sql(self) -> tuple[str, list[Any]]:
         """Return a condition over the archive's columns, all of `matches` but `where`.
+
+        Of labels it says which messages have any, not what they come to.
 
         Its values stand in the list, in the order of their question marks.
         """
@@ -88,6 +96,17 @@ class Sought:
         ):
             if value is not None:
                 yield said, [value]
+
+        if self.truths is not None:
+            place = "concat_ws(':', log_epoch, log_partition, log_offset)"
+            named = f"id IN (SELECT unnest(?)) OR {place} IN (SELECT unnest(?))"
+            yield named, list(self.truths.named())
+
+    def _labelled(self, truths: Truths, verdict: Verdict) -> bool:
+        log = verdict.log
+        place = None if log is None else Place(log.epoch, log.partition, log.offset)
+        truth = truths.of(verdict.id, place)
+        return truth is not None and truth.abuse == self.abuse
 
     def _below(self, domain: str) -> bool:
         return any(domain == each or domain.endswith(f".{each}") for each in self.domains)

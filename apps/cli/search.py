@@ -89,6 +89,11 @@ def _several(flag: str, name: str, allowed: Sequence[str], what: str) -> Callabl
 )
 @click.option("--score", type=_Scores(), metavar="LEAST..MOST", help="A range of scores: 0.5..0.9.")
 @click.option(
+    "--labelled",
+    type=click.Choice(("ham", "abuse")),
+    help="What people said of it since: the highest rank decides, as in weir quality.",
+)
+@click.option(
     "--fingerprint", default="", metavar="HEX", help="Of the content, as verdicts say it."
 )
 @click.option(
@@ -123,6 +128,7 @@ def search(  # noqa: PLR0913, PLR0917 - an option each
     tenants: tuple[str, ...],
     signals: tuple[str, ...],
     score: tuple[float | None, float | None] | None,
+    labelled: str | None,
     fingerprint: str,
     where: str | None,
     limit: int,
@@ -139,6 +145,7 @@ def search(  # noqa: PLR0913, PLR0917 - an option each
     Examples:
       weir search 01993f2e-7c1b-7d30-9c41-0b6f0c5e2a11
       weir search --domain example.org --since 7d --action reject
+      weir search --labelled ham --action reject --action quarantine      our mistakes
       weir search --signal display_name_brand --score 0.4..0.6 --json | jq -r .id
       weir search --since 24h --where 'spf == "pass" && action == "reject"'
 
@@ -170,9 +177,10 @@ def search(  # noqa: PLR0913, PLR0917 - an option each
         least=least,
         most=most,
         where=condition(where),
+        abuse=labelled == "abuse",
     )
     unread: list[Unread] = []
-    found = _search(settings, source, sought, limit, unread.append)
+    found = _search(settings, source, sought, limit, unread.append, labelled=labelled is not None)
     _print(found[:limit], as_json=as_json)
     for each in unread:
         click.echo(f"passed over {clean(each.place)}: {clean(each.reason)}", err=True)
@@ -190,6 +198,8 @@ def _search(
     sought: "Sought",
     limit: int,
     told: "Callable[[Unread], None]",
+    *,
+    labelled: bool,
 ) -> "list[Hit]":
     """Return one more than `limit`, where there are so many."""
     from apps.replay.sources import ArchiveSource, TopicSource, parse_source
@@ -197,17 +207,35 @@ def _search(
 
     source = parse_source(given, settings)
     if not isinstance(source, ArchiveSource):
+        if labelled:
+            sought = run(_with_labels(settings, source, sought))
         return run(_in_topic(settings, source, sought, limit, told))
     try:
+        if labelled:
+            sought = run(_with_labels(settings, source, sought))
         found = _in_archive(source, sought, limit, told)
     except ArchiveError as error:
         if given:
             raise
-        click.echo(f"{error}: looking in the topic", err=True)
+        click.echo(f"{clean(str(error))}: looking in the topic", err=True)
+        if labelled:
+            sought = run(_with_labels(settings, TopicSource(), sought))
         return run(_in_topic(settings, TopicSource(), sought, limit, told))
     if not found and not given and sought.id:
         return run(_in_topic(settings, TopicSource(), sought, limit, told))
     return found
+
+
+async def _with_labels(settings: "Settings", source: "Source", sought: "Sought") -> "Sought":
+    from dataclasses import replace
+
+    from apps.quality.truths import Truths
+    from apps.replay.labels_read import read_labels
+
+    truths = Truths()
+    for given in await read_labels(settings, source):
+        truths.add(given.label)
+    return replace(sought, truths=truths)
 
 
 def _in_archive(

@@ -57,6 +57,12 @@ class Truths:
         """Return what stands of a message; None where nothing does."""
         return _decide(self._words(message, place))
 
+    def named(self) -> tuple[list[str], list[str]]:
+        """Return the messages that labels name: ids, and places as EPOCH:PARTITION:OFFSET."""
+        ids = [key for key in self._said if isinstance(key, str)]
+        places = [":".join(map(str, key)) for key in self._said if not isinstance(key, str)]
+        return ids, places
+
     def asked(self, message: str, place: Place | None = None) -> bool | None:
         """Return what analysts and traps alone say: abuse, not abuse, or None."""
         trusted = {w: said for w, said in self._words(message, place).items() if w[0] in TRUSTED}

@@ -67,7 +67,7 @@ class Archive:
         manifest = ManifestFiles(storage).read()
         if not manifest.names:
             raise ArchiveError(
-                f"{storage.url!r} is no archive: it has no manifest; wanted: what "
+                f"{storage.url!r} is no archive, or none yet: it has no manifest; wanted: what "
                 "`weir archive run` writes (archive.url)"
             )
         return cls(storage, manifest, told)

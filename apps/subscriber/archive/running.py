@@ -85,6 +85,8 @@ class Archiver:
         Raises TopicError where the topics can't be read, ArchiveError where the archive can't.
         """
         self._quiet = once
+        if not once:
+            log.info("archiver_starts", archive=self._storage.url)
         named = Named(self._settings, self._storage)
         try:
             await asyncio.to_thread(named.classifier)
@@ -96,6 +98,8 @@ class Archiver:
                     log.warning("overtaken", archive=self._storage.url)
                     await self._pause(0 if once else _STANDBY)
                     continue
+                if not once:
+                    log.info("archiver_stopped", rows=self.rows, blocks=self.blocks)
                 return
         finally:
             await named.close()

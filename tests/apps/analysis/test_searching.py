@@ -8,10 +8,12 @@ from msgspec.structs import replace
 from apps.analysis.searching import newest, search_archive
 from apps.analysis.sought import Sought
 from apps.analysis.tables import open_tables
+from apps.quality.truths import Truths
 from apps.subscriber.condition import Condition
 from apps.subscriber.recorded import Recorded
 from apps.subscriber.wanted import wanted
 from detectors.record import encode
+from models.label import Label, Place, Target
 from streams.wire import read_head
 
 from .conftest import SAMPLES, START, revised
@@ -32,6 +34,19 @@ def in_topic(verdicts, sought, most=100):
         (verdict.id, verdict.revision)
         for verdict, _ in asyncio.run(newest(records(), sought, most))
     ]
+
+
+def said(number, truth, **of):
+    """An analyst's label."""
+    return Label(id=f"l-{number}", given_at=START, truth=truth, source="analyst", of=Target(**of))
+
+
+def labelled(**truths):
+    """What labels of analysts come to."""
+    found = Truths()
+    for number, (message, truth) in enumerate(truths.items()):
+        found.add(said(number, truth, id=message.replace("_", "-")))
+    return found
 
 
 SPOKEN = sorted(path.parent.name for path in SAMPLES)[5]  # the second verdict is on its sample
@@ -55,6 +70,27 @@ SOUGHT = [
     Sought(where=Condition('action == "reject"'), wanted=wanted(tenant="default"), least=0.9),
     Sought(since=START + timedelta(minutes=1), until=START + timedelta(minutes=5)),
 ]
+
+
+def test_labels_say_which_of_our_decisions_were_wrong(archive, verdicts):
+    kept = archive(verdicts)
+    truths = labelled(m_01="ham", m_02="phish", m_03="ham")
+    for abuse, wanted_ids in ((False, {"m-01", "m-03"}), (True, {"m-02"})):
+        sought = Sought(truths=truths, abuse=abuse)
+        assert {ident for ident, _ in found_in(kept, sought)} == wanted_ids
+        assert {ident for ident, _ in in_topic(verdicts, sought)} == wanted_ids
+
+
+def test_a_label_may_name_a_place_in_the_log(archive, verdicts):
+    (verdict, *_) = (it for it in verdicts if it.log is not None)
+    log = verdict.log
+    kept = archive(verdicts)
+    truths = Truths()
+    place = Place(log.epoch, log.partition, log.offset)
+    truths.add(said(0, "ham", position=place))
+    sought = Sought(truths=truths)
+    assert verdict.id in {ident for ident, _ in found_in(kept, sought)}
+    assert found_in(kept, sought) == in_topic(verdicts, sought)
 
 
 @pytest.mark.parametrize("sought", SOUGHT, ids=range(len(SOUGHT)))

@@ -93,7 +93,7 @@ def test_upkeep_says_what_it_did(archived, command):
         ({"WEIR_ARCHIVE__URL": ""}, 2, "archive.url is empty; allowed: a folder, or s3://"),
         ({"WEIR_ARCHIVE__URL": "ftp://x/y"}, 2, "archive.url = 'ftp://x/y'; allowed: a folder"),
         ({"WEIR_ARCHIVE__RAW_DAYS": "500"}, 2, "archive.raw_days = 500; allowed: at most"),
-        ({}, 3, "is no archive: it has no manifest"),
+        ({}, 3, "is no archive, or none yet: it has no manifest"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(command, change, code, said):
