@@ -25,7 +25,6 @@ _NEAR = 2  # equal bands that make two contents near-duplicates
 _SHINGLE = 3  # words
 _WORDS = 256
 _FEWEST = 12  # shingles; below it, minhashes of unrelated texts collide
-_CACHED = 65_536  # words: hostile text never repeats one
 _LONGEST = 24  # letters: beyond it a word is a token made for one recipient
 _FIRST, _SECOND, _THIRD = 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D
 _MIX: Final = np.array([_FIRST, _SECOND, _THIRD], np.uint32)
@@ -40,21 +39,6 @@ def _constants(count: int) -> NDArray[np.uint32]:
 _MULTIPLIERS: Final = _constants(BANDS * _ROWS)[:, None]
 
 
-class _Hashes(dict[str, int]):
-    """Words' hashes, each worked out once; 0 for what differs from one recipient to the next."""
-
-    def __missing__(self, word: str) -> int:
-        if len(word) > _LONGEST:
-            return 0
-        found = crc32(word.encode()) if word.isalpha() else 0
-        if len(self) < _CACHED:
-            self[word] = found
-        return found
-
-
-_HASHES: Final = _Hashes()
-
-
 def fingerprint(content: Content, links: Links, attachments: Attachments) -> str:
     """Return the content's fingerprint: near texts share bands, see `near`.
 
@@ -62,7 +46,9 @@ def fingerprint(content: Content, links: Links, attachments: Attachments) -> str
     they are what a campaign changes for each recipient. A text too short for that gives `=` and 16
     hex digits over its words, its links' domains and its attachments; no content gives ''.
     """
-    kept = array("I", filter(None, map(_HASHES.__getitem__, content.words[:_WORDS])))
+    words = [word for word in content.words[:_WORDS] if len(word) <= _LONGEST and word.isalpha()]
+    # To hash a word costs less than to find its hash among thousands.
+    kept = array("I", filter(None, map(crc32, map(str.encode, words))))
     if len(kept) < _FEWEST + _SHINGLE - 1:
         return _exact(kept, links, attachments)
     hashes = np.frombuffer(kept, np.uint32)
