@@ -6,6 +6,7 @@ and one that is only claimed has another for each network that claims it. Neithe
 
 from collections.abc import Mapping
 from datetime import UTC
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -29,7 +30,7 @@ from features.links import Links
 from features.message import Message
 from features.origin import RECIPIENTS, read_origin
 from features.readings import read_history
-from features.rolling import KINDS, Increment, counted
+from features.rolling import KINDS, Increment, Kind, counted
 from features.touches import Touches
 
 __all__ = ["Touches", "index_keys", "labelled", "narrowed", "outcome", "read_history", "touches"]
@@ -116,24 +117,28 @@ def outcome(
     answers a message of ours; where a message also goes to someone known, the others aren't counted
     as first contacts, since the numbers don't tell how many there were.
     """
-    amounts = {
-        "inbox": int(delivered),
-        "bad": int(bad),
-        "first_contacts": _first_contacts(touches, history),
-    }
+    first = _first_contacts(touches, history)
     found: list[Increment] = []
     for entity, _, _ in touches.increments:
-        kind = entity.kind
-        items = [
+        items = _outcome_items(entity.kind, int(delivered), int(bad), first)
+        if items:
+            found.append(Increment(entity, items))
+    if touches.bounced is not None and history["thread.answers"] == 1:
+        found.append(Increment(touches.bounced, counted(KINDS["account"], "bounces")))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)  # first contacts are few, and one outcome has few kinds of entities
+def _outcome_items(kind: Kind, inbox: int, bad: int, first_contacts: int) -> bytes:
+    """Return the items that an outcome adds to an entity of a kind, b"" for none."""
+    amounts = {"inbox": inbox, "bad": bad, "first_contacts": first_contacts}
+    return b"".join(
+        [
             counted(kind, name, amount)
             for name, amount in amounts.items()
             if amount and name in kind.codes
         ]
-        if items:
-            found.append(Increment(entity, b"".join(items)))
-    if touches.bounced is not None and history["thread.answers"] == 1:
-        found.append(Increment(touches.bounced, counted(KINDS["account"], "bounces")))
-    return tuple(found)
+    )
 
 
 def labelled(touches: Touches, *, abuse: bool, amount: int = 1) -> tuple[Increment, ...]:
