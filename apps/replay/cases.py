@@ -41,12 +41,16 @@ _SENDER: Final = SCHEMA.part("sender").slice
 
 
 class Case(NamedTuple):
-    """A verdict ready to be judged again; `at` is its place in what was given."""
+    """A verdict ready to be judged again; `at` is its place in what was given.
+
+    `message` is its message as the worker took it, None where it isn't kept.
+    """
 
     at: int
     recorded: Recorded
     verdict: Verdict
     named: Named
+    message: Incoming | None
 
 
 class Unfit(NamedTuple):
@@ -85,10 +89,8 @@ def from_mail(judge: Judge, sandbox: Sandbox | None, cases: Sequence[Case]) -> l
 
 def message_of(case: Case) -> Incoming:
     """Return the message as the worker took it; it must be kept."""
-    mail, log = case.recorded.mail, case.verdict.log
-    assert mail is not None
-    assert log is not None
-    return incoming_of(mail, log)
+    assert case.message is not None
+    return case.message
 
 
 def margins(voters: Sequence[Voter], cases: Sequence[Case]) -> list[dict[str, float] | None]:
@@ -140,12 +142,13 @@ def _read(at: int, recorded: Recorded) -> Case | Unfit:
             f"feature schema {verdict.features.schema[:16]}, which this release doesn't have; "
             "re-live judges the mail anew, if it is kept",
         )
-    if recorded.mail is not None and (
-        verdict.log is None or incoming_of(recorded.mail, verdict.log).envelope.id != verdict.id
-    ):
-        recorded = recorded._replace(mail=None)  # of a log that was made anew
+    message = None
+    if recorded.mail is not None and verdict.log is not None:
+        message = incoming_of(recorded.mail, verdict.log)
+    if message is None or message.envelope.id != verdict.id:
+        recorded, message = recorded._replace(mail=None), None  # or of a log that was made anew
     try:
-        return Case(at, recorded, verdict, named_in(verdict))
+        return Case(at, recorded, verdict, named_in(verdict), message)
     except MissingError as error:
         return Unfit(at, verdict.id, str(error))
 
@@ -168,11 +171,17 @@ def _settled(prepared: Prepared, then: Verdict) -> Prepared:
 
 
 def _history(then: Verdict) -> History | None:
-    if "sender" in then.degraded or not has_vector(then):
+    if "sender" in then.degraded:
+        return None
+    try:
+        vector = _vector(then)
+    except ValueError:
+        return None
+    if len(vector) != len(SCHEMA.names):
         return None
     state = State() if isinstance(then.basis, msgspec.UnsetType) else then.basis.state
     try:
-        return history_of(History(_vector(then)[_SENDER]), state)
+        return history_of(History(vector[_SENDER]), state)
     except msgspec.MsgspecError:
         return UNKNOWN
 
