@@ -3,7 +3,7 @@
 Where the settings name an embedded installation the topics are those of its local log.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -114,16 +114,19 @@ class TopicReading:
             begin = following[place]
             if begin < first:
                 unread.append(_expired(place, begin, first))
-                begin = first
+                begin = following[place] = first
             async for records in self._read(place, begin, last):
                 following[place] = records[-1].offset + 1
-                done = sum(following[at] - self._spans[at][0] for at in self._spans)
-                after = {str(at.partition): offset for at, offset in following.items()}
                 recorded, odd = await self._recorded(records)
-                yield Stretch(recorded, [*unread, *odd], after, done)
+                yield Stretch(recorded, [*unread, *odd], *self._behind(following))
                 unread = []
         if unread:
-            yield Stretch((), unread, {}, 0)
+            yield Stretch((), unread, *self._behind(following))
+
+    def _behind(self, following: Mapping[TopicPartition, int]) -> tuple[Mark, int]:
+        """Return the mark behind what was read, and how much that is."""
+        done = sum(following[at] - first for at, (first, _) in self._spans.items())
+        return {str(at.partition): offset for at, offset in following.items()}, done
 
     async def history(self, folder: Path) -> ModelHistory:
         """Write the topic of models into a folder, as far as it is kept."""

@@ -15,6 +15,8 @@ from apps.replay import topic_reading
 from apps.replay.request import Request
 from apps.replay.resuming import Checkpoint
 from apps.replay.running import Run, run_through
+from apps.replay.sources import TopicSource
+from apps.replay.topic_reading import open_topic
 from apps.replay.verify_command import run
 from apps.replay.verify_result import VerifyResult
 from apps.replay.verify_task import VerifyTask
@@ -307,6 +309,20 @@ async def test_what_is_no_verdict_is_told_of_an_archive_too_when_vectors_have_go
     expire(Storage(archive.url), archive, datetime.now(UTC) + timedelta(hours=1))
     code, found = await replay(installation, source=archive.url)
     assert (code, found["same"]["vector"], found["untold"]["count"]) == (3, 0, 3)
+
+
+async def test_a_mark_behind_what_has_expired_lies_behind_all_that_was_read(installation):
+    installation.receive(MAILS[:2])
+    installation.receive(MAILS[:1], partition=1)
+    installation.expire("verdicts")
+    installation.receive(MAILS[:2])
+    async with open_topic(
+        installation.settings, TopicSource((0, 1), 0), mail=False, kept=None
+    ) as reading:
+        found = [each async for each in reading.stretches({"0": 2, "1": 0})]
+    assert [len(each.recorded) for each in found] == [2, 0]
+    assert (found[-1].after, found[-1].done) == ({"0": 4, "1": 1}, 2)
+    assert "offsets 0 to 0" in found[-1].unread[0].place
 
 
 async def test_the_report_is_a_page(installation, tmp_path):
