@@ -19,7 +19,7 @@ from detectors.actions import MICRO, probability
 from detectors.record import encode
 from detectors.verdict import FeatureValues, LogPlace, Verdict
 
-__all__ = ["DAYS", "FIRST_DAY", "archive_of"]
+__all__ = ["DAYS", "FIRST_DAY", "archive_of", "received_of"]
 
 DAYS: Final = 10
 FIRST_DAY: Final = datetime(2025, 11, 10, tzinfo=UTC)
@@ -49,7 +49,7 @@ def archive_of(
             made = list(_varied(judged, moments, offset, drawn, noise))
             block = Block({_TOPIC.topic: "verdicts"}, {_TOPIC: offset}, Once(0))
             following = {_TOPIC: offset + len(made)}
-            block.add((_received(it, n) for n, it in enumerate(made, offset)), following)
+            block.add((received_of(it, n) for n, it in enumerate(made, offset)), following)
             seen = manifests.read()
             if manifests.publish(block.write(storage, start), seen) is None:
                 raise ArchiveError(f"{folder}: another writer is at work there")
@@ -95,7 +95,8 @@ def _uuid7(moment: datetime, drawn: random.Random) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def _received(verdict: Verdict, offset: int) -> Received:
+def received_of(verdict: Verdict, offset: int) -> Received:
+    """Return a verdict as its topic has it, at this offset of the one partition."""
     event = f"{verdict.id}.{verdict.kind}".encode()
     appended = int(verdict.received_at.timestamp() * 1000) + 20
     value, headers = encode(verdict), (("ce_id", event),)

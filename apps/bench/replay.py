@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from apps.replay.verify_result import VerifyResult
 from apps.replay.verify_task import VerifyTask
 from apps.replay.what_if_task import WhatIfTask
 from apps.subscriber.recorded import KeptMail, Recorded, arrival_of
+from detectors.judging import Judge
 from detectors.verdict import LogPlace
 from features.context import Limits
 from streams import heap
@@ -37,10 +39,11 @@ Say = Callable[[str], None]
 
 
 def measure_replay(
-    settings: Settings, corpora: Path, *, limit: int | None, say: Say
+    settings: Settings, corpora: Path, *, limit: int | None, say: Say, spread: int = 0
 ) -> dict[str, Any]:
     """Return what each way costs on the SpamAssassin corpus (docs/benchmarks.md).
 
+    With `spread` also what processes and Spark make of so many verdicts (apps.bench.replay_spread).
     CPU time is this process's, after a first stretch that warms it up: what a core can do. Raises
     FileNotFoundError where the corpora lack sa/.
     """
@@ -83,7 +86,19 @@ def measure_replay(
         "messages": len(recorded),
         "mean_bytes": round(sum(len(it.mail.raw) for it in recorded if it.mail) / len(recorded)),
         "ways": found,
+        **_spread(settings, core, received, spread, say),
     }
+
+
+def _spread(
+    settings: Settings, core: Judge, received: Sequence[Received], count: int, say: Say
+) -> dict[str, Any]:
+    if not count:
+        return {}
+    from apps.bench.replay_spread import measure_spread  # noqa: PLC0415 - pyarrow
+
+    with closing(Sandbox(settings.attachments)) as sandbox:
+        return {"spread": measure_spread(settings, Relive(core, sandbox), received, count, say)}
 
 
 def _kept(folder: Path, limits: Limits) -> Iterator[KeptMail]:

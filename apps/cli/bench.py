@@ -175,13 +175,24 @@ def state(messages: int, batch: int, mail: str | None, as_json: bool) -> None:
 @bench.command()
 @_CORPORA
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Messages, the first ones.")
+@click.option(
+    "--spread",
+    type=click.IntRange(1_000),
+    default=None,
+    metavar="N",
+    help="Also N verdicts by one process, two, and Spark (weir[spark]).",
+)
 @as_json
 @config
-def replay(config: Path | None, corpora: Path, limit: int | None, as_json: bool) -> None:
+def replay(
+    config: Path | None, corpora: Path, limit: int | None, spread: int | None, as_json: bool
+) -> None:
     """CPU time a verdict of each way of replaying: re-live, verify and what-if, on one core."""
     from apps.bench.replay import measure_replay
 
-    _print(measure_replay(read_settings(config), corpora, limit=limit, say=_say), as_json)
+    settings = read_settings(config)
+    found = measure_replay(settings, corpora, limit=limit, say=_say, spread=spread or 0)
+    _print(found, as_json)
 
 
 @bench.command()
