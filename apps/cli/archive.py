@@ -72,9 +72,9 @@ def status(config: Path | None, as_json: bool) -> None:
             f"  {kind:<9} {row['rows']:>12,} rows {row['files']:>6,} files {size:>12} {times}"
         )
     for place, end in found["ends"].items():
-        click.echo(f"  {place} up to offset {end:,}")
+        click.echo(f"  {clean(place)} up to offset {end:,}")
     for line in found["lost"]:
-        click.echo(f"  lost: {line}")
+        click.echo(f"  lost: {clean(line)}")
 
 
 @archive.command()

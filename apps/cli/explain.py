@@ -150,7 +150,7 @@ async def _first(
         except ArchiveError as error:
             if place is places[-1]:
                 raise
-            click.echo(f"{error}: looking in the topic", err=True)
+            click.echo(f"{clean(str(error))}: looking in the topic", err=True)
             continue
         if dossier:
             return dossier

@@ -155,7 +155,7 @@ def full(shown: Shown, width: int = 0) -> list[str]:
         lines.insert(0, click.style(clean(shown.name), bold=True))
     lines += [
         click.style(f"  {override.action} because {clean(override.reason)} ", bold=True)
-        + f"({override.name})"
+        + f"({clean(override.name)})"
         for override in verdict.overrides
     ]
     lines.append("")
@@ -199,7 +199,7 @@ def _sign(number: int) -> int:
 def _reason(contribution: int, reason: str, names: str, width: int) -> list[str]:
     colour = ("green", None, "red")[_sign(contribution) + 1]
     weight = click.style(f"{contribution / MICRO:+6.2f}", fg=colour)
-    said = f"{clean(reason, 200)} ({names})"
+    said = f"{clean(reason, 200)} ({clean(names)})"
     first, *more = wrap(said, max(40, width - 10)) if width else [said]
     return [f"  {weight}  {first}", *(f"          {line}" for line in more)]
 
@@ -209,7 +209,7 @@ def _next(verdict: Verdict) -> str:
     if not verdict.thresholds:
         return ""
     said = ", ".join(
-        f"{action} from {score:g}"
+        f"{clean(action)} from {score:g}"
         for action, score in sorted(verdict.thresholds.items(), key=lambda item: item[1])
     )
     return click.style(f"({said})", dim=True)

@@ -84,7 +84,7 @@ def _signals(story: Story) -> RenderableType:
     """Return the contributions as they were recorded, where what they came of isn't at hand."""
     table = columns(0, 1)
     for signal in by_weight(story.verdict):
-        reason = Text(clean(signal.reason, 300)).append(f" ({signal.name})", style="dim")
+        reason = Text(clean(signal.reason, 300)).append(f" ({clean(signal.name)})", style="dim")
         table.add_row(number(signal.contribution), reason)
     table.add_row(number(story.verdict.bias), "where every message starts (bias)")
     note = Text(f"Weights aren't told: {clean(story.unexplained)}", style="yellow")

@@ -6,9 +6,11 @@ import resource
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 from aiokafka import TopicPartition
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from apps.cli.main import weir
 from apps.subscriber.archive.block import Block
@@ -42,18 +44,23 @@ def verdicts():
     return [judged.verdict for judged in core.judge(incoming)]
 
 
-@pytest.fixture
-def archive(verdicts, tmp_path):
-    """The folder of an archive of these verdicts but the last."""
-    storage = Storage(str(tmp_path / "archive"))
+def write(folder, verdicts):
+    """Write an archive of these verdicts; return its folder."""
+    storage = Storage(str(folder))
     block = Block({"v": "verdicts"}, {}, Once(9))
-    for number, verdict in enumerate(verdicts[:-1]):
+    for number, verdict in enumerate(verdicts):
         headers = (("ce_id", f"{verdict.id}.judged".encode()),)
         record = Received("v", 0, number, 0, None, encode(verdict), headers)
         block.add([record], {TopicPartition("v", 0): number + 1})
     manifests = ManifestFiles(storage)
     assert manifests.publish(block.write(storage, START), manifests.read()) is not None
     return storage.url
+
+
+@pytest.fixture
+def archive(verdicts, tmp_path):
+    """The folder of an archive of these verdicts but the last."""
+    return write(tmp_path / "archive", verdicts[:-1])
 
 
 @pytest.fixture
@@ -211,3 +218,21 @@ def test_an_id_that_tells_a_time_begins_there_whatever_it_is(call, topic, time):
     found = call("search", identifier, WEIR_EMBEDDED__FOLDER=topic)
     assert (found.exit_code, found.stdout) == (1, "")
     assert "no verdict that is kept is so" in found.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["search"], ["sql", "FROM records"], ["explain", "m-1", "--source"], ["archive", "status"]],
+)
+def test_an_archive_of_somebody_else_moves_no_cursor(call, verdicts, tmp_path, arguments):
+    evil = "x\x1b[2J\x07\u202e\u200b\x9b"
+    signals = tuple(replace(it, name=it.name + evil, reason=evil) for it in verdicts[1].signals)
+    changes = {"from_domain": evil, "flags": (evil,), "policy": evil, "models": ()}
+    odd = replace(verdicts[1], signals=signals, fingerprint=evil, sender=evil, **changes)
+    folder = write(tmp_path / "odd", [odd])
+    more = [f"archive:{folder}"] if "--source" in arguments else []
+    result = call(*arguments, *more, archive=folder, WEIR_EMBEDDED__FOLDER=str(tmp_path / "in"))
+    assert result.exit_code == 0, result.output
+    assert "Traceback" not in result.output
+    said = click.unstyle(result.output).replace("\n", "")
+    assert said.isprintable()
