@@ -1,6 +1,7 @@
 """A comparison as a person reads it in a terminal; what mail wrote in it is cleaned."""
 
 from collections.abc import Iterator
+from itertools import groupby, islice
 from typing import Final
 
 import click
@@ -16,7 +17,7 @@ _WIDTH: Final = 15
 
 
 def as_text(found: Comparison, top: int = 20) -> Iterator[str]:
-    """Yield the lines of a comparison; `top` is how many changes are told."""
+    """Yield the lines of a comparison; `top` is how many changes are told, siblings as one."""
     yield from (f"what if: {clean(line, 300)}" for line in found.asked)
     yield from differences(found, top)
     yield ""
@@ -48,11 +49,28 @@ def _changes(found: Comparison, top: int) -> Iterator[str]:
     if found.changes and top:
         yield ""
         yield "changed messages, the gravest first:"
-    for change in found.changes[:top]:
-        yield from _change(change)
-    rest = found.changed - len(found.changes[:top])
+    told = 0
+    for _, group in islice(groupby(found.changes, _alike), top):
+        first, *others = group
+        told += 1 + len(others)
+        yield from _change(first)
+        if others:
+            scores = [
+                each.score_before for each in (first, *others) if each.score_before is not None
+            ]
+            span = f", scores {min(scores):.3f} to {max(scores):.3f}" if scores else ""
+            yield click.style(f"    and {len(others):,} more of this domain alike{span}", dim=True)
+    rest = found.changed - told
     if found.changes and rest:
         yield f"... and {rest:,} more whose action changes"
+
+
+def _alike(change: Change) -> tuple[object, ...]:
+    """Return what siblings have in common: a campaign is one line, and hides nothing below it."""
+    names = tuple(moved.name for moved in change.moved)
+    said = (change.before, change.after, change.consequence, change.from_domain)
+    why = (change.gained, change.lost, names, change.thresholds)
+    return (*said, change.truth, change.said_by, *why)
 
 
 def _change(change: Change) -> Iterator[str]:

@@ -51,6 +51,21 @@ def test_effects_are_told_with_their_interval():
     assert "%)" in line
 
 
+def test_a_campaign_is_one_line_with_its_number_and_what_follows_it_is_told():
+    comparing = Comparing()
+    for at in range(7):
+        domain = "campaign.example" if at < 5 else f"other{at}.example"
+        _add(
+            comparing,
+            _verdict(at, from_domain=domain),
+            _verdict(at, "reject", from_domain=domain),
+        )
+    lines = _lines(comparing, top=3)
+    assert sum("now refused" in line for line in lines) == 3
+    assert sum("and 4 more of this domain alike" in line for line in lines) == 1
+    assert not any("more whose action changes" in line for line in lines)
+
+
 def test_no_more_changes_are_told_than_asked_for_and_the_rest_is_counted():
     comparing = Comparing()
     for at in range(9):
