@@ -226,9 +226,10 @@ def test_an_id_that_tells_a_time_begins_there_whatever_it_is(call, topic, time):
 )
 def test_an_archive_of_somebody_else_moves_no_cursor(call, verdicts, tmp_path, arguments):
     evil = "x\x1b[2J\x07\u202e\u200b\x9b"
-    signals = tuple(replace(it, name=it.name + evil, reason=evil) for it in verdicts[1].signals)
+    known = next(it for it in verdicts if it.signals)
+    signals = tuple(replace(it, name=it.name + evil, reason=evil) for it in known.signals)
     changes = {"from_domain": evil, "flags": (evil,), "policy": evil, "models": ()}
-    odd = replace(verdicts[1], signals=signals, fingerprint=evil, sender=evil, **changes)
+    odd = replace(known, id="m-1", signals=signals, fingerprint=evil, sender=evil, **changes)
     folder = write(tmp_path / "odd", [odd])
     more = [f"archive:{folder}"] if "--source" in arguments else []
     result = call(*arguments, *more, archive=folder, WEIR_EMBEDDED__FOLDER=str(tmp_path / "in"))
