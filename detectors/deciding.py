@@ -15,7 +15,7 @@ from detectors.stack import Weighed
 from detectors.terms import Terms
 from features.envelope import Direction
 
-__all__ = ["Decision", "Reading", "class_of", "decide", "in_force"]
+__all__ = ["Decision", "Reading", "class_of", "decide", "in_force", "on_failure"]
 
 # The worst first, so that it names the message where two classes have the same sum.
 _BY_HARM: Final[tuple[AbuseClass, ...]] = ("malware", "phish", "spam", "bulk")
@@ -87,6 +87,17 @@ def class_of(weighed: Weighed, policy: Policy) -> AbuseClass:
     if total > policy.class_threshold * MICRO:
         return best
     return "spam" if weighed.logit > 0 else "ham"
+
+
+def on_failure(policy: Policy, direction: Direction) -> tuple[Action, tuple[str, ...]]:
+    """Return what is done with a message that broke the pipeline, as `in_force` does.
+
+    Mail of our own users isn't deferred for our own faults.
+    """
+    failed = policy.on_failure
+    if direction == "outbound" and failed == "defer":
+        failed = "accept"
+    return in_force(failed, policy)
 
 
 def in_force(wanted: Action, policy: Policy) -> tuple[Action, tuple[str, ...]]:

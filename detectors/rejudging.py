@@ -11,9 +11,9 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from detectors import asking
-from detectors.actions import Action, probability
+from detectors.actions import probability
 from detectors.basis import Basis, findings_of, found_of
-from detectors.deciding import decide, in_force
+from detectors.deciding import decide, on_failure
 from detectors.lists import Keys
 from detectors.policy import Policy
 from detectors.recorded_values import FAILED_RULE, RECORDED, Told, own_flags
@@ -129,10 +129,7 @@ def _unfounded(recorded: Verdict, terms: Terms) -> Verdict | Needs:
     """Return the verdict on a message that broke the pipeline: on_failure decides again."""
     if recorded.logit is not None or recorded.kind == "fallback" or recorded.models:
         return Needs(("basis",))
-    failed: Action = terms.policy.on_failure
-    if recorded.direction == "outbound" and failed == "defer":
-        failed = "accept"
-    action, withheld = in_force(failed, terms.policy)
+    action, withheld = on_failure(terms.policy, recorded.direction)
     return replace(
         recorded,
         action=action,

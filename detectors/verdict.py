@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from detectors.actions import ACTIONS, MICRO, Action, Override, probability
 from detectors.asking import NOT_ASKED, Ask
 from detectors.basis import Basis, basis_of
-from detectors.deciding import decide, in_force
+from detectors.deciding import decide, on_failure
 from detectors.lists import allow_keys, deny_keys
 from detectors.relations import shown_host
 from detectors.rule_values import READERS, Facts, mail_from_domain
@@ -209,14 +209,10 @@ def degraded_verdict(
 ) -> Verdict:
     """Return the verdict on a message that broke the pipeline: no logit, `on_failure` decides.
 
-    Needs nothing of the message but its envelope, not even bytes: a record may have none. Mail
-    of our own users isn't deferred for our own faults.
+    Needs nothing of the message but its envelope, not even bytes: a record may have none.
     """
     envelope, policy, raw = incoming.envelope, terms.policy, incoming.raw
-    failed = policy.on_failure
-    if envelope.direction == "outbound" and failed == "defer":
-        failed = "accept"
-    action, withheld = in_force(failed, policy)
+    action, withheld = on_failure(policy, envelope.direction)
     return Verdict(
         id=envelope.id,
         delivery_key=delivery_key(raw, envelope.mail_from, envelope.rcpt_to) if raw else None,

@@ -7,7 +7,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # no types
 
 from apps.subscriber.archive.manifest import DataFile, ManifestFiles
 from apps.subscriber.archive.rewriting import groups, replaced, table
-from apps.subscriber.archive.storage import Storage
+from apps.subscriber.archive.storage import ArchiveError, Storage
 from apps.subscriber.archive.unread import Say, ignore
 
 __all__ = ["compact"]
@@ -36,7 +36,7 @@ def compact(storage: Storage, say: Say = ignore, *, fewest: int = _FEWEST) -> in
                 try:
                     tables.append(table(storage, file))
                     readable.append(file)
-                except Exception as error:  # noqa: BLE001 - named; the other files are merged
+                except ArchiveError as error:
                     say(f"not merged: {error}")
             if len(readable) < 2:
                 continue
