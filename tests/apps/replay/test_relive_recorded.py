@@ -1,6 +1,7 @@
 """Re-live over recorded verdicts: topic and archive come to the same, labels are heard anew."""
 
 import asyncio
+import email
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ from apps.subscriber.archive.running import Archiver
 from detectors.record import decode
 from models.label import Place, Target
 from streams.label_records import new_label, retraction
+from streams.settings import read_keys
+from streams.tokens import sign_token
 from tests.apps.replay.installation import EXAMPLES
 
 MAILS = [path.read_bytes() for path in EXAMPLES[:6]]
@@ -43,6 +46,10 @@ async def archive(installation, folder):
 
 def labelled(target, truth="spam", source="analyst"):
     return new_label(target, truth, source, given_at=datetime.now(UTC))
+
+
+def message_id(raw):
+    return email.message_from_bytes(raw)["Message-ID"].strip("<>")
 
 
 async def test_a_topic_and_its_archive_come_to_the_same_digest(installation, tmp_path):
@@ -75,10 +82,13 @@ async def test_a_range_of_the_topic_is_read_alone_and_what_is_not_kept_is_counte
 async def test_labels_are_heard_at_their_time_and_teach_what_comes_after(installation, tmp_path):
     first = [decode(value) for value in installation.receive(MAILS)]
     place = first[1].log
+    key = read_keys(Path(installation.settings.privacy.keys_file)).token_key
     mistaken = labelled(Target(id=first[2].id), "ham")
     given = [
         labelled(Target(id=first[0].id)),
         labelled(Target(position=Place(place.epoch, place.partition, place.offset)), "ham"),
+        labelled(Target(rfc5322_message_id=message_id(MAILS[4]))),
+        labelled(Target(token=sign_token(key, first[5].id, None)), "ham"),
         mistaken,
         retraction(mistaken, datetime.now(UTC)),
         labelled(Target(id="nobody")),
@@ -92,7 +102,7 @@ async def test_labels_are_heard_at_their_time_and_teach_what_comes_after(install
     folder = await archive(installation, tmp_path / "archive")
     _, off, _ = await relive(installation, "topic")
     code, on, _ = await relive(installation, "topic", "--learning")
-    assert (code, on["learned"]) == (0, 4)
+    assert (code, on["learned"]) == (0, 6)
     assert on["labels"] == {"refused": {"unknown": 1, "forged": 1}, "later": 1}
     assert on["digest"] != off["digest"]
     _, archived, _ = await relive(installation, folder, "--learning")
