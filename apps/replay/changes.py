@@ -190,4 +190,6 @@ def _agree(policy: Policy, tenant: str) -> None:
             if found:
                 where = f"{direction}.{class_}" if class_ else direction
                 whose = f" of tenant {tenant}" if tenant else ""
-                raise ChangesError(f"thresholds.{where}{whose}: {found}")
+                milder = found.partition(" ")[0]
+                todo = f"change that one too, as with --threshold {milder}=never"
+                raise ChangesError(f"thresholds.{where}{whose}: {found}; {todo}")

@@ -387,6 +387,10 @@ async def test_policy_test_tries_a_rule_or_a_file_on_history(installation, tmp_p
         (("--threshold", "reject"), "allowed: [DIRECTION.][CLASS.]ACTION=SCORE"),
         (("--threshold", "reject=1.5"), "allowed: a score above 0 and below 1"),
         (("--threshold", "quarantine=0.999"), "doesn't lie below reject"),
+        (
+            ("--threshold", "reject=0.6"),
+            "change that one too, as with --threshold quarantine=never",
+        ),
         (("--without", "spf_fial"), "did you mean spf_fail?"),
         (("--model", "nothing"), "allowed: a file or folder of an artifact"),
         ((), "what if what?"),
