@@ -19,10 +19,16 @@ class Code(IntEnum):
 
 
 class Failure(click.ClickException):
-    """A failure that was expected: a line (one for each mistake of a policy), and an exit code."""
+    """A failure that was expected: a line (one for each mistake of a policy), and an exit code.
+
+    What mail or somebody else's archive wrote may be in it: it is cleaned.
+    """
 
     def __init__(self, message: str, code: Code) -> None:
-        super().__init__("\n".join(" ".join(line.split()) for line in message.splitlines()))
+        from apps.cli.rendering import clean
+
+        lines = (clean(" ".join(line.split())) for line in message.splitlines())
+        super().__init__("\n".join(lines))
         self.exit_code = int(code)
 
 

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from apps.cli.failures import Code, Failure
 from apps.cli.rendering import clean, column, hanging
 
 
@@ -49,3 +50,8 @@ def test_hanging_text_keeps_its_words_and_is_left_alone_where_no_terminal_is(tex
     assert shown.split() == text.split()
     assert hanging(text, 10, 0) == text
     assert all(line.startswith(" " * 10) for line in shown.splitlines()[1:])
+
+
+def test_a_failure_moves_no_cursor():
+    given = Failure("a file named\x1b[2J\nand\u202e another", Code.INPUT)
+    assert given.message == "a file named\\x1b[2J\nand\\u202e another"
