@@ -1,4 +1,4 @@
-"""A real browser for pages that a person opens, and everything that such a page did."""
+"""An installation with a run in its log, and a real browser with all that a page did in it."""
 
 import shutil
 from dataclasses import dataclass, field
@@ -53,3 +53,13 @@ def look(browser):
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+async def installation(tmp_path):
+    from tests.apps.replay.installation import Installation
+
+    made = Installation(tmp_path)
+    await made.begin()
+    yield made
+    made.close()

@@ -14,7 +14,7 @@ from apps.subscriber.archive.running import Archiver
 from models.label import Label, Target
 from streams.settings import load
 from streams.wire import hashed_id
-from tests.apps.replay.installation import EXAMPLES, NOW, Installation, as_fallback
+from tests.apps.replay.installation import EXAMPLES, NOW, as_fallback
 
 PHISH = next(path for path in EXAMPLES if path.stem == "written-phish-parcel-de").read_bytes()
 HAM = next(path for path in EXAMPLES if path.stem == "written-newsletter-service").read_bytes()
@@ -32,14 +32,6 @@ async def archived(installation, tmp_path):
             installation.expire(role)
 
     return run
-
-
-@pytest.fixture
-async def installation(tmp_path):
-    made = Installation(tmp_path)
-    await made.begin()
-    yield made
-    made.close()
 
 
 async def explain(installation, *arguments):

@@ -4,22 +4,13 @@ import asyncio
 from datetime import UTC, datetime
 
 import msgspec
-import pytest
 
 from apps.subscriber.archive.running import Archiver
 from apps.training.archived import archived_samples
 from models.label import Target
 from streams.label_records import label_record, new_label
 from streams.topics import name
-from tests.apps.replay.installation import EXAMPLES, Installation
-
-
-@pytest.fixture
-async def installation(tmp_path):
-    made = Installation(tmp_path)
-    await made.begin()
-    yield made
-    made.close()
+from tests.apps.replay.installation import EXAMPLES
 
 
 async def test_messages_come_with_what_was_said_of_them_last(installation, tmp_path):
