@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, Protocol, Self, TypeVar
 
+import click
+
 from apps.cli.progress import bar
 from apps.replay.engines import tallied_by
 from apps.replay.reading import Mark, Reading, find_source, open_reading
 from apps.replay.request import Request
 from apps.replay.resuming import Checkpoint
-from apps.replay.sources import Source, archive_url
+from apps.replay.sources import ArchiveSource, Source, archive_url
 from apps.replay.workers import Task
 
 __all__ = ["INTERRUPTED", "Run", "goes_on", "run_through"]
@@ -71,6 +73,11 @@ async def run_through(
     task needs beside.
     """
     source = find_source(text, request.settings)
+    if work.mark and ("at" in work.mark) != isinstance(source, ArchiveSource):
+        raise click.UsageError(
+            "--resume: it was begun over the topic, and now there is an archive, or the other way "
+            "round; name the SOURCE, or begin anew without --resume"
+        )
     if request.engine == "spark":
         checkpoint = None  # there is no place from which Spark could go on
     with tempfile.TemporaryDirectory(prefix="weir-replay-") as folder:

@@ -8,17 +8,20 @@ import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 from click.testing import CliRunner
 
 from apps.cli.main import weir
 from apps.replay.relive import Relive
+from apps.replay.request import Request
+from apps.replay.running import Run, goes_on, run_through
 from apps.subscriber.archive.running import Archiver
 from detectors.record import decode
 from models.label import Place, Target
 from streams.label_records import new_label, retraction
-from streams.settings import read_keys
+from streams.settings import load, read_keys
 from streams.tokens import sign_token
 from tests.apps.replay.installation import EXAMPLES
 
@@ -147,10 +150,6 @@ def test_ctrl_c_leaves_what_was_judged_and_promises_nothing(monkeypatch, tmp_pat
 
 @pytest.mark.parametrize("mode", ["verify", "what-if"])
 def test_closing_words_name_what_works(mode):
-    from apps.replay.request import Request
-    from apps.replay.running import goes_on
-    from streams.settings import load
-
     settings = load(None, {})
     assert "--resume" in goes_on(Request(settings, mode=mode, out=Path("x")))
     for request in (
@@ -158,3 +157,11 @@ def test_closing_words_name_what_works(mode):
         Request(settings, mode=mode),
     ):
         assert "--resume" not in goes_on(request)
+
+
+async def test_what_was_begun_over_the_topic_does_not_go_on_over_an_archive(installation, tmp_path):
+    installation.receive(MAILS[:1])
+    folder = await archive(installation, tmp_path / "archive")
+    request = Request(installation.settings, (folder,), out=tmp_path / "x.json", resume=True)
+    with pytest.raises(click.UsageError, match="name the SOURCE"):
+        await run_through(request, folder, None, Run(None, {"0": 3}), None)
