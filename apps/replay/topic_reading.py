@@ -185,8 +185,8 @@ class TopicReading:
                 place = f"{record.topic}, partition {record.partition}, offset {record.offset}"
                 unread.append(Unread(place, f"not a verdict ({error})"))
                 continue
-            if not self._once.first(tp, event.encode() + b"\0" + value):
-                continue  # delivery is at least once
+            if not self._once.first(tp, event.encode()):
+                continue  # delivery is at least once, and the first is in force
             found.append(Recorded(event, value, record.timestamp))
             places.append(None if log is None else LogPosition(*msgspec.structs.astuple(log)))
         mails = await self._mails([place for place in places if place is not None])
