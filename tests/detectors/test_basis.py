@@ -102,3 +102,13 @@ def test_the_basis_holds_nobodys_address_and_no_subject(judge):
 def test_a_broken_message_has_no_basis(judge):
     verdict = judge.degraded(_incoming("m", b"x"))
     assert b'"basis"' not in encode(verdict)
+
+
+def test_of_more_links_than_are_kept_it_is_told_that_some_are_missing(judge):
+    def basis(count):
+        links = "\r\n".join(f"https://host{at}.example.org/" for at in range(count))
+        raw = f"From: c@mail.example.org\r\nSubject: s\r\n\r\n{links}\r\n".encode()
+        return judge.judge([_incoming("m", raw)])[0].verdict.basis
+
+    assert (len(basis(40).link_hosts), basis(40).partial) == (40, ())
+    assert (len(basis(41).link_hosts), basis(41).partial) == (40, ("link_hosts",))

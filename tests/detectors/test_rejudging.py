@@ -170,6 +170,29 @@ reason = "r"
     assert matched == {True, False}
 
 
+def test_a_rule_that_was_a_draft_then_said_nothing_and_needs_the_mail(judge):
+    rule = "[[rules]]\nname = 'r'\nwhen = 'subject != \"\"'\naction = 'quarantine'\nreason = 'r'\n"
+    then, now = _under(judge, rule + "mode = 'draft'\n"), _under(judge, rule)
+    before, after = then.terms_of(_incoming("any", b"")), now.terms_of(_incoming("any", b""))
+    recorded = decode(_verdicts(then)[0])
+    assert rejudge(recorded, after, before=before.policy) == Needs(("subject",))
+
+
+def test_a_rule_that_failed_then_fails_again_without_the_mail(judge):
+    rule = """
+[[rules]]
+name = "r"
+when = 'recipients[9] == "x"'
+action = "quarantine"
+reason = "r"
+"""
+    failing = _under(judge, rule)
+    terms = failing.terms_of(_incoming("any", b""))
+    recorded = _verdicts(failing)[0]
+    assert "rule_error:r" in decode(recorded).flags
+    assert encode(rejudge(decode(recorded), terms, before=terms.policy)) == recorded
+
+
 def test_a_rule_whose_other_readings_moved_needs_the_mail(judge):
     rule = """
 [[rules]]

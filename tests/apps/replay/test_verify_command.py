@@ -111,7 +111,8 @@ async def test_what_differs_is_told_field_by_field_and_by_the_exit_code(installa
         action="discard",
         features=other(verdict.features, f32=vector.decode()),
     )
-    installation.verdict(encode(changed))
+    # In another partition: of two in one, the first is in force.
+    installation.verdict(encode(changed), partition=1)
     code, found = await replay(installation)
     assert code == 1
     assert found["same"] == {"raw": 2, "vector": 0}
