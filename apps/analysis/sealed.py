@@ -6,15 +6,18 @@ come to it through Arrow instead (docs/decisions/0026): filters and columns are 
 Parquet, from a folder and from object storage alike.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Final, TypeVar
 
 import duckdb
 from pyarrow.dataset import Dataset  # type: ignore[import-untyped]  # no types
 
-__all__ = ["interruptible", "seal"]
+__all__ = ["seal", "stoppable"]
 
+_T = TypeVar("_T")
+
+_AGAIN: Final = 0.05  # seconds between two interruptions
 _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "enable_external_access": False,
     "autoload_known_extensions": False,
@@ -44,12 +47,18 @@ def seal(
     return connection
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C while DuckDB is at work come out as what it is: it makes a RuntimeError of it."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "interrupted" in str(error):
-            raise KeyboardInterrupt from None
-        raise
+def stoppable(connection: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
+    """Return what DuckDB's work on a connection gives; Ctrl-C stops it and is raised.
+
+    The work has a thread of its own, for whoever waits within DuckDB may miss the signal, and then
+    waits for ever. An interruption that comes before the work begins is lost on it: it is repeated.
+    """
+    with ThreadPoolExecutor(1, "weir-question") as thread:
+        done = thread.submit(work)
+        try:
+            return done.result()
+        except KeyboardInterrupt:
+            while not done.done():
+                connection.interrupt()
+                wait([done], _AGAIN)
+            raise

@@ -3,13 +3,14 @@
 import heapq
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]  # no types
 import pyarrow.dataset as ds  # type: ignore[import-untyped]  # no types
 
-from apps.analysis.sealed import interruptible
+from apps.analysis.sealed import stoppable
 from apps.analysis.sought import Sought
 from apps.analysis.tables import Tables
 from apps.analysis.views import VERDICT_RECORDS
@@ -43,11 +44,14 @@ def search_archive(archive: Archive, tables: Tables, sought: Sought) -> Iterator
     tenants = sought.wanted.tenant or ()
     files = archive.files("verdicts", since=sought.since, until=sought.until, tenants=tenants)
     for day in sorted({date.fromisoformat(file.date) for file in files}, reverse=True):
-        with interruptible():
-            found = tables.duckdb.sql(asked, params=[day, *values]).to_arrow_table()
+        found = stoppable(tables.duckdb, partial(_asked, tables, asked, [day, *values]))
         for start in range(0, found.num_rows, _READ):
             few = found.slice(start, _READ)
             yield from _read(tables, day, few["event"].to_pylist(), few["received_at"], sought)
+
+
+def _asked(tables: Tables, question: str, values: Sequence[Any]) -> pa.Table:
+    return tables.duckdb.sql(question, params=list(values)).to_arrow_table()
 
 
 def _read(

@@ -7,7 +7,7 @@ import duckdb
 import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]  # no types
 
-from apps.analysis.sealed import interruptible
+from apps.analysis.sealed import stoppable
 
 __all__ = ["Answer", "SqlError", "ask"]
 
@@ -50,8 +50,7 @@ def ask(connection: duckdb.DuckDBPyConnection, question: str) -> Answer:
                 f"{kinds[0]} given; the archive is read only: SELECT, WITH, FROM, DESCRIBE, "
                 "SUMMARIZE, SHOW or EXPLAIN"
             )
-        with interruptible():
-            reader = connection.sql(question).to_arrow_reader(_BATCH)
+        reader = stoppable(connection, lambda: connection.sql(question).to_arrow_reader(_BATCH))
     except UnicodeEncodeError as error:
         raise SqlError(f"not UTF-8 at character {error.start + 1}") from None
     except duckdb.OutOfMemoryException:
@@ -67,10 +66,9 @@ def _rows(
     connection: duckdb.DuckDBPyConnection, question: str, reader: pa.RecordBatchReader
 ) -> Iterator[tuple[Any, ...]]:
     try:
-        with interruptible():
-            for batch in reader:
-                # by place: two columns of one name are two
-                yield from zip(*[column.to_pylist() for column in batch.columns], strict=True)
+        while (batch := stoppable(connection, lambda: next(reader, None))) is not None:
+            # by place: two columns of one name are two
+            yield from zip(*[column.to_pylist() for column in batch.columns], strict=True)
     except duckdb.OutOfMemoryException:
         raise _too_large(connection) from None
     except (duckdb.Error, pa.ArrowException, OSError) as error:
