@@ -5,15 +5,18 @@ from ipaddress import ip_network
 
 import pytest
 
-from detectors.policy_file import read_policy
+from detectors.judging import Judge
+from detectors.policy_file import read_policy, shipped_policy
 from detectors.signals import Spec
-from detectors.stack import Stack
+from detectors.stack import Stack, shipped_stack
 from detectors.terms import prepare
 from detectors.verdict import ModelVersion, judge
 from detectors.weights import read_weights
 from features.context import Context
 from features.envelope import Client, Envelope, Fact, Incoming, LogPosition
 from features.evidence import extract
+from models.classifier import Classifier
+from models.ensemble import Ensemble
 
 CONTEXT = Context(
     hash_key=b"a key of the tests",
@@ -69,6 +72,15 @@ def incoming(raw=RAW, position=None, flags=(), **fields):
 def proven(domain):
     """Return the edge's facts that prove a domain by DKIM."""
     return {"dkim": Fact("pass", "mx"), "dkim.domains": Fact(domain, "mx")}
+
+
+@pytest.fixture(scope="module", name="judge")
+def whole_judge():
+    """The core as a worker has it, with the online models."""
+    stack = shipped_stack()
+    context = Context(hash_key=b"k" * 32)
+    models = Ensemble.fresh(stack.fresh_fusion())
+    return Judge(context, Classifier.shipped(), shipped_policy(), stack, "e", models=models)
 
 
 @pytest.fixture(name="context")

@@ -4,29 +4,15 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import pytest
 
 from detectors.basis import findings_of, history_of
-from detectors.judging import Judge
-from detectors.policy_file import shipped_policy
 from detectors.record import decode, encode
-from detectors.stack import shipped_stack
-from features.context import Context
 from features.envelope import Envelope, Incoming
 from features.history import UNKNOWN, History
 from features.reported import Report, Reported
-from models.classifier import Classifier, Prediction
-from models.ensemble import Ensemble
+from models.classifier import Prediction
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("*.eml"))
-
-
-@pytest.fixture(scope="module")
-def judge():
-    stack = shipped_stack()
-    context = Context(hash_key=b"k" * 32)
-    models = Ensemble.fresh(stack.fresh_fusion())
-    return Judge(context, Classifier.shipped(), shipped_policy(), stack, "e", models=models)
 
 
 def _incoming(name, raw):

@@ -5,30 +5,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from detectors.judging import Judge
 from detectors.policy_file import read_policy, shipped_policy
 from detectors.record import decode, encode
 from detectors.recorded_values import RECORDED
 from detectors.rejudging import Needs, needs_findings, rejudge
 from detectors.rule_values import READERS
-from detectors.stack import shipped_stack
 from features.client import client_network
 from features.context import Context
 from features.envelope import Client, Envelope, Fact, Incoming
 from features.history import UNKNOWN, known
-from models.classifier import Classifier
-from models.ensemble import Ensemble
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("*.eml"))
 MISSING = {"subject", "user", "recipients", "client_ip"}
-
-
-@pytest.fixture(scope="module")
-def judge():
-    stack = shipped_stack()
-    context = Context(hash_key=b"k" * 32)
-    models = Ensemble.fresh(stack.fresh_fusion())
-    return Judge(context, Classifier.shipped(), shipped_policy(), stack, "e", models=models)
 
 
 def _incoming(name, raw):
